@@ -1,0 +1,139 @@
+// The node's memory: one SQLite database (WAL, STRICT tables, user_version migrations, 0600) in the state
+// directory. It holds identity, device tokens, settings, the policy document, runs and decisions.
+//
+// Thread rule: one Store object belongs to one thread at a time; several processes and several Store objects
+// may use the same file at once (busy timeout 5 s). Every write is one transaction. Nothing here throws.
+// Errors: STORE_CORRUPT, STORE_NEWER_VERSION, STORE_LOCKED, STORE_READ_ONLY, STORE_FULL, STORE_IO,
+// STORE_CONFLICT (compare-and-swap failed), STORE_PERMISSIONS (someone else can read or owns the file).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+
+namespace hostclaw::approvals {
+
+struct IdentityRow {
+  std::string device_id;        // lower-case hex SHA-256 of the raw public key
+  std::string public_key_pem;
+  std::string private_key_pem;  // secret
+  std::int64_t created_at_ms = 0;
+};
+
+struct DeviceToken {
+  std::string token;  // secret
+  std::int64_t updated_at_ms = 0;
+};
+
+struct StoredDocument {
+  bool exists = false;
+  std::string raw_text;
+  std::string hash;  // SHA-256 of raw_text; "missing:..." when there is none
+  std::int64_t generation = 0;  // grows by one with every write
+  std::int64_t updated_at_ms = 0;
+};
+
+// Who wrote the policy and through which door.
+struct Actor {
+  std::string door;  // gateway | cli | import | node
+  std::string who;   // device id, user name or empty
+};
+
+struct RunRow {
+  std::string run_id;
+  std::string invoke_id;
+  std::string agent_id;
+  std::string session_key;
+  std::string command_text;   // display form
+  std::string argv_json;
+  std::string cwd;
+  std::string resolved_path;  // of the first program, empty when none
+  std::string verdict;        // allow | ask | deny | invalid
+  std::string code;
+  std::string reason;
+  std::string state;          // decided | running | finished | timed-out | cancelled | launch-failed | interrupted
+  bool delivered = false;     // the result reached the gateway
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  std::int64_t stdout_bytes = 0;
+  std::int64_t stderr_bytes = 0;
+  std::int64_t dropped_bytes = 0;
+  std::string output_tail;    // last part of the output, for runs whose result was never delivered; UTF-8
+  std::int64_t started_at_ms = 0;
+  std::int64_t ended_at_ms = 0;
+  std::int64_t row_id = 0;
+};
+
+struct RunFilter {
+  std::size_t limit = 50;
+  std::string verdict;   // empty: all
+  std::string agent_id;  // empty: all
+};
+
+enum class OpenMode {
+  kReadWrite,  // creates directory (0700), file (0600) and schema; migrates older versions
+  kReadOnly,   // never creates or changes anything
+};
+
+class Store {
+ public:
+  // `directory` is the state directory; the file is hostclaw.sqlite in it.
+  static Result<std::unique_ptr<Store>> open(const std::string& directory, OpenMode mode);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  std::string path() const;
+
+  // Identity. `insert_identity` keeps the first row: two processes that race end up with the same identity.
+  Result<std::optional<IdentityRow>> identity();
+  Result<IdentityRow> insert_identity(const IdentityRow& candidate);   // answers the row that is stored
+  Result<void> replace_identity(const IdentityRow& row);               // import only
+
+  // Device tokens, keyed by device id and role. `expected` is the value the caller started from (nullopt: no row);
+  // another value in the row is STORE_CONFLICT and leaves it alone.
+  Result<std::optional<DeviceToken>> device_token(const std::string& device_id, const std::string& role);
+  Result<void> put_device_token(const std::string& device_id, const std::string& role, const std::string& token,
+                                const std::optional<std::string>& expected);
+  Result<void> remove_device_token(const std::string& device_id, const std::string& role);
+
+  // Settings: JSON values by key.
+  Result<std::optional<Json>> setting(const std::string& key);
+  Result<void> put_setting(const std::string& key, const Json& value);
+  Result<void> remove_setting(const std::string& key);
+  Result<std::map<std::string, Json>> settings();
+
+  // The policy document, as text. `expected_hash` is compared inside the transaction when given.
+  // A text equal to the stored one writes nothing and keeps the generation.
+  Result<StoredDocument> document();
+  Result<std::int64_t> document_generation();  // cheap: for "did it change since I last read it"
+  Result<StoredDocument> put_document(const std::string& raw_text, const std::optional<std::string>& expected_hash,
+                                      const Actor& actor);
+
+  // Runs and decisions. insert_run answers the row id.
+  Result<std::int64_t> insert_run(const RunRow& row);
+  Result<void> update_run(const RunRow& row);  // by row_id
+  Result<std::vector<RunRow>> runs(const RunFilter& filter);  // newest first
+  Result<std::optional<RunRow>> run(const std::string& run_id);  // newest with that id or a unique prefix of it
+  // Rows left `running` or `decided`-and-allowed by a process that died: marked `interrupted`. Answers how many.
+  Result<std::size_t> mark_interrupted_runs(std::int64_t now_ms);
+
+  Result<void> check_integrity();  // PRAGMA quick_check
+
+ private:
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// The state directory: $HOSTCLAW_STATE_DIR, else $OPENCLAW_STATE_DIR/hostclaw, else the platform's place for it
+// ($XDG_STATE_HOME/hostclaw or ~/.local/state/hostclaw; /var/lib/hostclaw for root without HOME).
+Result<std::string> default_state_directory();
+
+}  // namespace hostclaw::approvals

@@ -1,0 +1,106 @@
+#include "base/utf8.h"
+
+#include <cstdint>
+
+namespace hostclaw {
+namespace {
+
+struct Step {
+  std::size_t length;  // bytes consumed, at least 1
+  bool valid;
+  bool astral;
+};
+
+// Reads one character or one maximal ill-formed subsequence (Unicode 15, table 3-7).
+Step step(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) -> unsigned {
+    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0x100U;
+  };
+  const unsigned first = byte(0);
+  if (first < 0x80) return {1, true, false};
+  unsigned low = 0x80;
+  unsigned high = 0xBF;
+  std::size_t extra = 0;
+  if (first >= 0xC2 && first <= 0xDF) {
+    extra = 1;
+  } else if (first >= 0xE0 && first <= 0xEF) {
+    extra = 2;
+    if (first == 0xE0) low = 0xA0;
+    if (first == 0xED) high = 0x9F;
+  } else if (first >= 0xF0 && first <= 0xF4) {
+    extra = 3;
+    if (first == 0xF0) low = 0x90;
+    if (first == 0xF4) high = 0x8F;
+  } else {
+    return {1, false, false};
+  }
+  for (std::size_t i = 1; i <= extra; ++i) {
+    const unsigned next = byte(i);
+    if (next < low || next > high) return {i, false, false};
+    low = 0x80;
+    high = 0xBF;
+  }
+  return {extra + 1, true, extra == 3};
+}
+
+}  // namespace
+
+bool is_valid_utf8(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const Step s = step(text, at);
+    if (!s.valid) return false;
+    at += s.length;
+  }
+  return true;
+}
+
+std::string to_valid_utf8(std::string_view bytes, std::size_t* replaced) {
+  std::string out;
+  out.reserve(bytes.size());
+  std::size_t count = 0;
+  for (std::size_t at = 0; at < bytes.size();) {
+    const Step s = step(bytes, at);
+    if (s.valid) {
+      out.append(bytes.substr(at, s.length));
+    } else {
+      out.append("\xEF\xBF\xBD");
+      ++count;
+    }
+    at += s.length;
+  }
+  if (replaced != nullptr) *replaced = count;
+  return out;
+}
+
+std::size_t utf16_length(std::string_view text) {
+  std::size_t units = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const Step s = step(text, at);
+    units += s.astral ? 2 : 1;
+    at += s.length;
+  }
+  return units;
+}
+
+std::string_view utf16_suffix(std::string_view text, std::size_t max_units) {
+  const std::size_t total = utf16_length(text);
+  if (total <= max_units) return text;
+  std::size_t to_drop = total - max_units;
+  std::size_t at = 0;
+  while (at < text.size() && to_drop > 0) {
+    const Step s = step(text, at);
+    const std::size_t units = s.astral ? 2 : 1;
+    to_drop -= units < to_drop ? units : to_drop;
+    at += s.length;
+  }
+  return text.substr(at);
+}
+
+std::string_view utf8_prefix(std::string_view text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  std::size_t end = max_bytes;
+  for (int back = 0; back < 3 && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80; ++back) --end;
+  return text.substr(0, end);
+}
+
+}  // namespace hostclaw

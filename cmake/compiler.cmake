@@ -1,0 +1,32 @@
+# Warnings are errors in our own code; third-party headers are SYSTEM includes.
+add_library(hostclaw_options INTERFACE)
+target_compile_options(hostclaw_options INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wcast-qual -Wformat=2 -Wundef
+  -ffunction-sections -fdata-sections -fstack-protector-strong)
+target_compile_definitions(hostclaw_options INTERFACE
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
+  BOOST_ERROR_CODE_HEADER_ONLY JSON_USE_IMPLICIT_CONVERSIONS=0)
+target_include_directories(hostclaw_options INTERFACE ${PROJECT_SOURCE_DIR})
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 reports these inside inlined library code and coroutine frames.
+  target_compile_options(hostclaw_options INTERFACE
+    -Wno-maybe-uninitialized -Wno-restrict -Wno-mismatched-new-delete)
+endif()
+
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  add_compile_definitions(_FORTIFY_SOURCE=2)
+endif()
+
+if(HOSTCLAW_SANITIZE)
+  add_compile_options(-fsanitize=${HOSTCLAW_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+  add_link_options(-fsanitize=${HOSTCLAW_SANITIZE})
+  if(HOSTCLAW_SANITIZE MATCHES "thread")
+    add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
+  endif()
+endif()
+
+if(HOSTCLAW_STATIC)
+  add_link_options(-static-libstdc++ -static-libgcc -Wl,--gc-sections -Wl,--as-needed)
+endif()

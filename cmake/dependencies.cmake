@@ -1,0 +1,32 @@
+# Every third-party library is a Debian package; docs/dependencies.md gives the reason for each.
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED)  # headers only
+
+if(HOSTCLAW_STATIC)
+  set(OPENSSL_USE_STATIC_LIBS ON)
+  set(_re2_names libre2.a)
+  set(_sqlite_names libsqlite3.a)
+else()
+  set(_re2_names re2)
+  set(_sqlite_names sqlite3)
+endif()
+find_package(OpenSSL 3.0 REQUIRED)
+find_library(RE2_LIBRARY NAMES ${_re2_names} REQUIRED)
+find_library(SQLITE3_LIBRARY NAMES ${_sqlite_names} REQUIRED)
+find_path(NLOHMANN_JSON_INCLUDE nlohmann/json.hpp REQUIRED)
+find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
+
+add_library(hostclaw_boost INTERFACE)
+target_include_directories(hostclaw_boost SYSTEM INTERFACE ${Boost_INCLUDE_DIRS})
+
+add_library(hostclaw_json INTERFACE)
+target_include_directories(hostclaw_json SYSTEM INTERFACE ${NLOHMANN_JSON_INCLUDE})
+
+add_library(hostclaw_re2 INTERFACE)
+target_link_libraries(hostclaw_re2 INTERFACE ${RE2_LIBRARY} Threads::Threads)
+
+add_library(hostclaw_sqlite INTERFACE)
+target_link_libraries(hostclaw_sqlite INTERFACE ${SQLITE3_LIBRARY} Threads::Threads ${CMAKE_DL_LIBS} m)
+
+add_library(hostclaw_cli11 INTERFACE)
+target_include_directories(hostclaw_cli11 SYSTEM INTERFACE ${CLI11_INCLUDE})

@@ -1,0 +1,105 @@
+// Runs an ExecutionPlan: pipelines of programs without a shell, in a process tree that this host owns.
+//
+// - the executable and the working directory are spawned from the descriptors that were judged
+// - new session and process group per run; stdin at end-of-file; no descriptor but 0-2 reaches a child
+// - deadlines on a steady clock; on timeout and cancel the whole tree ends, children that called setsid too
+//   (SIGTERM, 300 ms, SIGKILL), and the result comes only after the tree is gone
+// - an exit status of zero leaves background children alone, as upstream does; non-zero ends the group
+// - output is captured as bytes, both streams together up to a cap, head kept; the rest is counted and dropped
+// - at most `max_concurrent` runs at once, the rest wait in order; waiting does not eat the run time
+//
+// Source: exec contract section 13.1. Thread rule: the executor's io_context thread.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "node-host/system/file_handles.h"
+#include "policy/execution_plan.h"
+
+namespace hostclaw::node_host {
+
+struct OutputLimits {
+  std::uint64_t max_bytes = 200'000;  // stdout and stderr together
+};
+
+struct StreamOutput {
+  std::string text;           // valid UTF-8; ill-formed bytes shown as U+FFFD
+  std::uint64_t total_bytes = 0;
+  std::uint64_t kept_bytes = 0;
+  std::uint64_t dropped_bytes = 0;
+  std::uint64_t replaced = 0;  // ill-formed sequences shown as U+FFFD
+};
+
+struct RunOutcome {
+  std::optional<int> exit_code;      // absent: killed by a signal or never started
+  std::optional<int> signal;         // the signal that ended the last program
+  bool timed_out = false;
+  bool cancelled = false;
+  std::string launch_error;          // empty, or OpenClaw's launch error text (exec contract 3.4)
+  StreamOutput standard_output;
+  StreamOutput standard_error;
+  bool truncated = false;
+  std::int64_t leader_pid = 0;       // of the first program started, 0 when none
+  std::chrono::nanoseconds duration{0};
+  bool success() const { return exit_code == 0 && !timed_out && launch_error.empty(); }
+};
+
+// Cancels one run. Copyable; cancel() may be called at any time, also before the run starts or after it ended.
+class RunCancellation {
+ public:
+  RunCancellation();
+  void cancel();
+  bool cancelled() const;
+
+ private:
+  friend class RunExecutor;
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+struct RunOptions {
+  std::optional<std::chrono::milliseconds> timeout;  // starts when the run starts, not while it is queued
+  OutputLimits limits;
+  RunCancellation cancellation;
+  // Called once, right after the run left the queue and immediately before the first spawn; returning an error
+  // refuses the run (nothing is spawned, the error's message becomes launch_error).
+  std::function<std::optional<Error>()> before_spawn;
+};
+
+class RunExecutor {
+ public:
+  struct Settings {
+    std::size_t max_concurrent = 64;
+    std::chrono::milliseconds kill_grace{300};
+  };
+
+  // Requires: `executor` is the only thread that calls this object. Makes this process the reaper of orphaned
+  // descendants (PR_SET_CHILD_SUBREAPER).
+  RunExecutor(boost::asio::any_io_executor executor, Settings settings);
+  ~RunExecutor();
+
+  // Runs the plan to its end. `files` holds the descriptors that were judged; a command whose file is no longer
+  // the judged one is refused with launch_error "executable changed between decision and spawn". Never throws.
+  boost::asio::awaitable<RunOutcome> run(policy::ExecutionPlan plan, std::shared_ptr<OpenedFiles> files,
+                                         RunOptions options);
+
+  std::size_t running() const;
+  std::size_t queued() const;
+
+  // Ends every run (as cancel) and waits until each tree is gone.
+  boost::asio::awaitable<void> shutdown();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hostclaw::node_host

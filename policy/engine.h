@@ -1,0 +1,127 @@
+// The decision. One function decides a `system.run`, one prepares an approval plan for it; both are pure:
+// they learn about files through FileProbe and about nothing else. No clock, no threads, no I/O.
+//
+// deny > ask > allow. What cannot be parsed is never allowed by an allowlist. The text of a shell command is
+// analysed into simple commands and, when a list allows it, those programs are what the plan holds: no shell.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "policy/document.h"
+#include "policy/execution_plan.h"
+#include "policy/file_probe.h"
+#include "policy/types.h"
+
+namespace hostclaw::policy {
+
+// A safe-bin profile that the owner configured (exec contract 9.1).
+struct SafeBinProfile {
+  std::optional<int> min_positional;
+  std::optional<int> max_positional;
+  std::vector<std::string> allowed_value_flags;
+  std::vector<std::string> denied_flags;
+};
+
+// The node owner's own settings: they bound what the document (which a gateway may edit) can say.
+struct EngineSettings {
+  Strictness strictness = Strictness::kHardened;
+  // Used where the document is silent.
+  Security fallback_security = Security::kAllowlist;
+  Ask fallback_ask = Ask::kOnMiss;
+  Security fallback_ask_fallback = Security::kDeny;
+  // The owner's ceiling and floor: effective security = min(document, limit), ask = max(document, floor).
+  Security security_limit = Security::kFull;
+  Ask ask_floor = Ask::kOff;
+  bool strict_inline_eval = false;
+  // nullopt: OpenClaw's default list (cut uniq head tail tr wc); empty: none.
+  std::optional<std::vector<std::string>> safe_bins;
+  std::map<std::string, SafeBinProfile> safe_bin_profiles;
+  std::vector<std::string> safe_bin_trusted_dirs;
+  // (name, real path) pairs that the gateway lists as skill binaries; used only with autoAllowSkills.
+  std::vector<std::pair<std::string, std::string>> skill_bins;
+};
+
+struct EngineContext {
+  Platform platform = Platform::kPosix;
+  EngineSettings settings;
+  Environment host_environment;  // of the host process, unfiltered
+  std::string host_cwd;          // absolute
+  std::string home;              // for `~`
+  bool running_as_root = false;
+  FileProbe* files = nullptr;    // never null
+};
+
+struct MatchedEntry {
+  std::string agent;  // key under `agents`: the agent id or "*"
+  std::string pattern;
+  std::optional<std::string> arg_pattern;
+  std::string resolved_path;
+};
+
+// An allow-always grant that becomes part of the document if the run is committed (exec contract 7.6).
+struct GrantToStore {
+  std::string pattern;
+  std::optional<std::string> arg_pattern;
+};
+
+struct RunEvaluation {
+  Decision decision;
+  // The request, as understood. Filled as far as parsing came.
+  std::vector<std::string> argv;
+  std::string command_text;     // display form, exec contract 3.3
+  std::string agent_id;         // empty: none given
+  std::string session_key;      // "node" when none was given
+  std::string run_id;           // empty: none given
+  bool suppress_notify_on_exit = false;
+  bool needs_screen_recording = false;
+  std::optional<std::int64_t> timeout_ms;
+  // Set exactly when decision.verdict is kAllow.
+  ExecutionPlan plan;
+  std::vector<MatchedEntry> matched;  // for usage metadata
+  std::vector<GrantToStore> grants;   // only with an explicit allow-always approval
+  // The policy that was in force.
+  Security security = Security::kDeny;
+  Ask ask = Ask::kAlways;
+  Security ask_fallback = Security::kDeny;
+  bool approved_by_gateway = false;   // an explicit approval with a matching plan was used
+  std::vector<TraceStep> trace;
+};
+
+// Decides a `system.run` from its parameters (an already parsed paramsJSON). Never throws on any input.
+RunEvaluation evaluate_run(const Json& params, const PolicyDocument& document, const EngineContext& context);
+
+struct PrepareEvaluation {
+  bool ok = false;
+  std::string wire_code;     // INVALID_REQUEST when not ok
+  std::string wire_message;
+  Json payload;              // {plan, execPolicy, allowAlwaysCoverage} when ok
+  // The evaluation of the very command that the plan describes; its verdict is what execPolicy reports.
+  RunEvaluation run;
+  // Patterns that `system.execApprovals.get` may show for a short time so that the gateway's own check can match
+  // (exec contract 12.5). Never stored; dropped when a `set` brings them back. Empty when not needed.
+  std::vector<GrantToStore> visible_markers;
+};
+
+// Answers `system.run.prepare`: a direct plan with the resolved path for what this node's own evaluation allows
+// (execPolicy full/off), the node's asking policy for a miss, deny for a refusal.
+PrepareEvaluation prepare_run(const Json& params, const PolicyDocument& document, const EngineContext& context);
+
+// `system.which`: {bins: {name: path}}. Error code INVALID_REQUEST.
+Result<Json> which(const Json& params, const EngineContext& context);
+
+// Host environment as children inherit it (exec contract 10.3), own secrets removed, with the OPENCLAW_CLI marker.
+Environment sanitized_environment(const Environment& host_environment, Platform platform);
+
+// Display form of an argv, exec contract 3.3: joined by spaces, quoted where needed.
+std::string command_text(const std::vector<std::string>& argv);
+
+// {security, ask, askFallback, autoAllowSkills} with the owner's settings folded in.
+Json resolved_defaults(const PolicyDocument& document, const EngineSettings& settings);
+
+}  // namespace hostclaw::policy

@@ -1,0 +1,46 @@
+// What will be spawned: the analysed programs themselves, never a rendered text.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "policy/file_probe.h"
+#include "policy/types.h"
+
+namespace hostclaw::policy {
+
+// A shell builtin that is run inside the host instead of a program. Only those that cannot run other code.
+enum class Builtin { kNone, kTrue, kFalse, kColon, kCd, kPwd };
+
+struct PlannedCommand {
+  // Exactly what the program receives, byte for byte, empty arguments included.
+  std::vector<std::string> argv;
+  // Absolute path whose file was judged. Empty only under security=full for a name that PATH does not hold
+  // (the launch then fails with ENOENT, as upstream) and for a builtin.
+  std::string executable;
+  FileIdentity identity;  // of `executable` when it was judged; `known` is false when it was not
+  Builtin builtin = Builtin::kNone;
+};
+
+enum class Connector { kFirst, kAnd, kOr, kSequence };  // how a pipeline joins the one before it
+
+struct PlannedPipeline {
+  Connector connector = Connector::kFirst;
+  bool negate = false;  // `! a | b`
+  std::vector<PlannedCommand> commands;
+  // Same length as commands: true when `|&` follows the command, which joins its stderr to the pipe.
+  std::vector<bool> stderr_to_pipe;
+};
+
+// Pipelines run one after the other as a POSIX shell would; the exit status is that of the last one that ran.
+struct ExecutionPlan {
+  std::vector<PlannedPipeline> pipelines;
+  std::string cwd;        // absolute directory to start in
+  FileIdentity cwd_identity;
+  Environment environment;  // complete environment of the children
+
+  bool empty() const { return pipelines.empty(); }
+};
+
+}  // namespace hostclaw::policy

@@ -1,0 +1,55 @@
+// The vocabulary of a decision. OpenClaw's words keep OpenClaw's spelling on the wire.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace hostclaw::policy {
+
+enum class Security { kDeny, kAllowlist, kFull };  // strictest first
+enum class Ask { kOff, kOnMiss, kAlways };         // strictest last
+enum class Platform { kPosix, kWindows };
+
+// `hardened` also asks for what is listed but carries other code to run; `official` keeps upstream's
+// tolerance there. Neither ever allows text that was not understood.
+enum class Strictness { kHardened, kOfficial };
+
+enum class Verdict {
+  kAllow,
+  kAsk,      // a human must decide; on the wire this is a denial with reason approval-required
+  kDeny,
+  kInvalid,  // the request itself is malformed; nothing was decided
+};
+
+std::string_view to_string(Security value);    // deny | allowlist | full
+std::string_view to_string(Ask value);         // off | on-miss | always
+std::string_view to_string(Strictness value);  // hardened | official
+std::string_view to_string(Verdict value);     // allow | ask | deny | invalid
+std::optional<Security> security_from(std::string_view text);
+std::optional<Ask> ask_from(std::string_view text);
+std::optional<Strictness> strictness_from(std::string_view text);
+
+// Why a request is allowed, asked about or refused. A normal value, never an exception.
+struct Decision {
+  Verdict verdict = Verdict::kDeny;
+  std::string code;          // stable and specific, SCREAMING_SNAKE_CASE, e.g. ALLOWLIST_MISS
+  std::string layer;         // who decided: request | node-policy | document | rule | binding | analysis
+  std::string event_reason;  // OpenClaw's exec.denied reason, e.g. allowlist-miss; empty when none is sent
+  std::string wire_code;     // INVALID_REQUEST | SYSTEM_RUN_DENIED | UNAVAILABLE; empty when allowed
+  std::string wire_message;  // first line is OpenClaw's text; further lines explain and name the next command
+  std::string explanation;   // one sentence for a human, e.g. which segment missed
+  std::string next;          // the next command to type, or empty
+};
+
+// One line of the trace, written by the code that decides, in the order it decided.
+struct TraceStep {
+  std::string stage;  // request | policy | analyse | resolve | match | decide | bind
+  std::string text;
+};
+
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
+}  // namespace hostclaw::policy

@@ -1,0 +1,27 @@
+#include "base/utf8.h"
+
+#include <catch2/catch.hpp>
+
+using namespace hostclaw;
+
+TEST_CASE("ill-formed UTF-8 is recognised") {
+  CHECK(is_valid_utf8("a\xC3\xA9\xF0\x9F\x98\x80"));
+  for (const char* bad : {"\x80", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\xFF"}) {
+    CHECK_FALSE(is_valid_utf8(bad));
+  }
+}
+
+TEST_CASE("each maximal ill-formed subsequence becomes one replacement character") {
+  std::size_t replaced = 0;
+  CHECK(to_valid_utf8("a\xE2\x82z\xFF\xFE", &replaced) == "a\xEF\xBF\xBDz\xEF\xBF\xBD\xEF\xBF\xBD");
+  CHECK(replaced == 3);
+}
+
+TEST_CASE("lengths and cuts count UTF-16 units and never split a character") {
+  const std::string text = "a\xF0\x9F\x98\x80" "b";
+  CHECK(utf16_length(text) == 4);
+  CHECK(utf16_suffix(text, 4) == text);
+  CHECK(utf16_suffix(text, 2) == "b");
+  CHECK(utf8_prefix(text, 3) == "a");
+  CHECK(utf8_prefix(text, 5) == text.substr(0, 5));
+}
