@@ -1,0 +1,28 @@
+// Listed tools that carry other code to run: an interpreter's inline code, `find -exec`, `git -c
+// core.pager=...`, `tar --to-command`, `ssh -o ProxyCommand=...`. In hardened mode such a use is asked about
+// even when the tool is listed. A reviewed data table per tool (carried_code_table.cc), easy to extend; see
+// its first lines for how. Pure; safe from any thread.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hostclaw::policy {
+
+struct CarriedCode {
+  std::string tool;          // the table's name for it, e.g. git
+  std::size_t argument = 0;  // index in argv of the argument that carries
+  std::string reason;        // one sentence, e.g. "git -c sets configuration that can run other programs"
+};
+
+// `argv` is the effective argv (wrappers stripped). nullopt: nothing in it is known to carry code.
+std::optional<CarriedCode> carried_code(const std::vector<std::string>& argv);
+
+// What an allowlist entry for this program opens beyond the program itself, for warnings at store time; empty
+// when nothing is known. `token` is an executable_token: a shell, an interpreter, or a tool of the table.
+std::string general_door(std::string_view token);
+
+}  // namespace hostclaw::policy

@@ -1,0 +1,44 @@
+// The Windows command line as pure text: splitting as CommandLineToArgvW does, quoting for it, the text of
+// cmd.exe and PowerShell carriers (exec contract 8.9), batch targets (13.2; CVE-2024-24576 class), words that
+// name another file than they seem to. Builds and is tested on every platform. Pure; safe from any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hostclaw::policy {
+
+// Splits as CommandLineToArgvW / the Microsoft C runtime (since 2008) do, argv[0] by its own simpler rule.
+std::vector<std::string> split_windows_command_line(std::string_view line);
+
+// One argument quoted so that the split gives it back; quotes only where needed.
+std::string quote_windows_argument(std::string_view argument);
+std::string join_windows_command_line(const std::vector<std::string>& argv);
+
+// Text of a carrier, reduced to one command (8.9): exactly one segment; chaining, redirection, expansion are
+// failures.
+struct WindowsTextResult {
+  std::optional<std::vector<std::string>> argv;
+  std::string code;    // stable, when there is no argv: EMPTY LINE_CONTINUATION METACHARACTER EXPANSION
+                       // UNTERMINATED_QUOTE ...
+  std::string reason;  // one sentence
+
+  explicit operator bool() const { return argv.has_value(); }
+};
+WindowsTextResult parse_windows_text(std::string_view text);
+
+// True for .bat/.cmd files, trailing dots, spaces and stream suffixes removed first as Windows would.
+bool is_batch_target(std::string_view path);
+
+// The line for `cmd.exe /d /s /c LINE` that runs a batch file with these arguments; nullopt when an element
+// cannot be quoted safely (& | < > % CR LF and, stricter than upstream, NUL ! ^ and " inside arguments).
+std::optional<std::string> batch_command_line(const std::vector<std::string>& argv, bool hardened = true);
+
+// Why a command word could name another file than the one it shows: trailing dot or space, alternate stream,
+// drive-relative, UNC or device path, reserved device name, control or non-ASCII look-alike characters. Empty
+// when nothing is wrong.
+std::string suspicious_windows_word(std::string_view word);
+
+}  // namespace hostclaw::policy
