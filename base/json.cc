@@ -29,14 +29,16 @@ bool exceeds_depth(std::string_view text, std::size_t max_depth) {
 template <class Value>
 Result<Value> parse(std::string_view text, const JsonLimits& limits) {
   if (text.size() > limits.max_bytes) {
-    return make_error("JSON_TOO_LARGE", "JSON text of " + std::to_string(text.size()) + " bytes is over the limit of " +
+    return make_error("JSON_TOO_LARGE", "JSON text of " + std::to_string(text.size()) +
+                                            " bytes is over the limit of " +
                                             std::to_string(limits.max_bytes));
   }
   if (exceeds_depth(text, limits.max_depth)) {
-    return make_error("JSON_TOO_DEEP", "JSON text nests deeper than " + std::to_string(limits.max_depth) + " levels");
+    return make_error("JSON_TOO_DEEP",
+                      "JSON text nests deeper than " + std::to_string(limits.max_depth) + " levels");
   }
   try {
-    return Result<Value>(boost::system::in_place_value, Value::parse(text.begin(), text.end()));
+    return Value::parse(text.begin(), text.end());
   } catch (const nlohmann::json::parse_error& error) {
     return make_error("JSON_MALFORMED", "not valid JSON near byte " + std::to_string(error.byte));
   } catch (const nlohmann::json::exception&) {
@@ -52,7 +54,9 @@ Result<OrderedJson> parse_ordered_json(std::string_view text, const JsonLimits& 
   return parse<OrderedJson>(text, limits);
 }
 
-std::string dump_json(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump_json(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 std::string dump_json(const OrderedJson& value) {
   return value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);

@@ -6,6 +6,7 @@
 
 #include <boost/system/result.hpp>
 #include <string>
+#include <utility>
 
 namespace hostclaw {
 
@@ -13,6 +14,11 @@ struct Error {
   std::string code;     // stable, SCREAMING_SNAKE_CASE
   std::string message;  // one sentence, UTF-8, no trailing newline
   std::string next;     // the next command to type, or empty
+
+  Error() = default;
+  // Not an aggregate: a lone string must stay a value of Result<std::string>, never an error.
+  Error(std::string code_, std::string message_, std::string next_ = {})
+      : code(std::move(code_)), message(std::move(message_)), next(std::move(next_)) {}
 
   friend bool operator==(const Error&, const Error&) = default;
 };
@@ -24,7 +30,7 @@ using Result = boost::system::result<T, Error>;
 [[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& location);
 
 inline Error make_error(std::string code, std::string message, std::string next = {}) {
-  return Error{std::move(code), std::move(message), std::move(next)};
+  return Error(std::move(code), std::move(message), std::move(next));
 }
 
 }  // namespace hostclaw

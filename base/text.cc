@@ -137,7 +137,8 @@ std::optional<std::vector<std::uint8_t>> from_base64url(std::string_view text) {
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
   std::size_t start = 0;
-  for (std::size_t end = text.find(separator); end != std::string_view::npos; end = text.find(separator, start)) {
+  for (std::size_t end = text.find(separator); end != std::string_view::npos;
+       end = text.find(separator, start)) {
     parts.emplace_back(text.substr(start, end - start));
     start = end + 1;
   }

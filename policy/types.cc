@@ -4,30 +4,42 @@ namespace hostclaw::policy {
 
 std::string_view to_string(Security value) {
   switch (value) {
-    case Security::kDeny: return "deny";
-    case Security::kAllowlist: return "allowlist";
-    case Security::kFull: return "full";
+    case Security::kDeny:
+      return "deny";
+    case Security::kAllowlist:
+      return "allowlist";
+    case Security::kFull:
+      return "full";
   }
   return "deny";
 }
 
 std::string_view to_string(Ask value) {
   switch (value) {
-    case Ask::kOff: return "off";
-    case Ask::kOnMiss: return "on-miss";
-    case Ask::kAlways: return "always";
+    case Ask::kOff:
+      return "off";
+    case Ask::kOnMiss:
+      return "on-miss";
+    case Ask::kAlways:
+      return "always";
   }
   return "always";
 }
 
-std::string_view to_string(Strictness value) { return value == Strictness::kHardened ? "hardened" : "official"; }
+std::string_view to_string(Strictness value) {
+  return value == Strictness::kHardened ? "hardened" : "official";
+}
 
 std::string_view to_string(Verdict value) {
   switch (value) {
-    case Verdict::kAllow: return "allow";
-    case Verdict::kAsk: return "ask";
-    case Verdict::kDeny: return "deny";
-    case Verdict::kInvalid: return "invalid";
+    case Verdict::kAllow:
+      return "allow";
+    case Verdict::kAsk:
+      return "ask";
+    case Verdict::kDeny:
+      return "deny";
+    case Verdict::kInvalid:
+      return "invalid";
   }
   return "deny";
 }

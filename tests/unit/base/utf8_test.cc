@@ -18,7 +18,9 @@ TEST_CASE("each maximal ill-formed subsequence becomes one replacement character
 }
 
 TEST_CASE("lengths and cuts count UTF-16 units and never split a character") {
-  const std::string text = "a\xF0\x9F\x98\x80" "b";
+  const std::string text =
+      "a\xF0\x9F\x98\x80"
+      "b";
   CHECK(utf16_length(text) == 4);
   CHECK(utf16_suffix(text, 4) == text);
   CHECK(utf16_suffix(text, 2) == "b");

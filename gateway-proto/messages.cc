@@ -1,0 +1,80 @@
+#include "gateway-proto/messages.h"
+
+#include "base/text.h"
+
+namespace hostclaw::gateway_proto {
+namespace {
+
+std::string trimmed_text(const Json& object, const char* name) {
+  const auto it = object.find(name);
+  return it != object.end() && it->is_string() ? std::string(trim(it->get_ref<const std::string&>()))
+                                               : std::string();
+}
+
+}  // namespace
+
+Result<InvokeRequest> invoke_request_from(const Json& payload) {
+  if (!payload.is_object())
+    return make_error("FRAME_INVALID", "node.invoke.request without a payload object");
+  InvokeRequest request;
+  request.id = trimmed_text(payload, "id");
+  request.node_id = trimmed_text(payload, "nodeId");
+  request.command = trimmed_text(payload, "command");
+  if (request.id.empty() || request.node_id.empty() || request.command.empty()) {
+    return make_error("FRAME_INVALID", "node.invoke.request without id, nodeId or command");
+  }
+  request.session_key = trimmed_text(payload, "sessionKey");
+  request.idempotency_key = trimmed_text(payload, "idempotencyKey");
+  if (const auto it = payload.find("paramsJSON"); it != payload.end() && it->is_string()) {
+    request.params_json = it->get<std::string>();
+  } else if (const auto params = payload.find("params"); params != payload.end() && !params->is_null()) {
+    request.params_json = dump_json(*params);
+  }
+  if (const auto it = payload.find("timeoutMs"); it != payload.end() && it->is_number()) {
+    const double value = it->get<double>();
+    if (value >= 1 && value < 9.0e15) request.timeout_ms = static_cast<std::int64_t>(value);
+  }
+  return request;
+}
+
+std::string cancelled_invoke_id(const Json& payload) {
+  return payload.is_object() ? trimmed_text(payload, "invokeId") : std::string();
+}
+
+std::optional<PairResolved> pair_resolved_from(const Json& payload) {
+  if (!payload.is_object()) return std::nullopt;
+  PairResolved resolved{trimmed_text(payload, "requestId"), trimmed_text(payload, "nodeId"),
+                        trimmed_text(payload, "decision")};
+  if (resolved.node_id.empty() || resolved.decision.empty()) return std::nullopt;
+  return resolved;
+}
+
+InvokeResult InvokeResult::success(const Json& payload) {
+  InvokeResult result;
+  result.ok = true;
+  result.payload_json = dump_json(payload);
+  return result;
+}
+
+InvokeResult InvokeResult::failure(std::string code, std::string message) {
+  InvokeResult result;
+  result.error_code = std::move(code);
+  result.error_message = std::move(message);
+  return result;
+}
+
+Json invoke_result_params(const InvokeRequest& request, const InvokeResult& result) {
+  Json params{{"id", request.id}, {"nodeId", request.node_id}, {"ok", result.ok}};
+  if (result.ok) {
+    params["payloadJSON"] = result.payload_json;
+  } else {
+    params["error"] = {{"code", result.error_code}, {"message", result.error_message}};
+  }
+  return params;
+}
+
+Json node_event_params(const std::string& event, const Json& payload) {
+  return Json{{"event", event}, {"payloadJSON", dump_json(payload)}};
+}
+
+}  // namespace hostclaw::gateway_proto
