@@ -4,10 +4,19 @@
 // Thread rule: one Store object belongs to one thread at a time; several processes and several Store objects
 // may use the same file at once (busy timeout 5 s). Every write is one transaction. Nothing here throws.
 // Errors: STORE_CORRUPT, STORE_NEWER_VERSION, STORE_LOCKED, STORE_READ_ONLY, STORE_FULL, STORE_IO,
-// STORE_CONFLICT (compare-and-swap failed), STORE_PERMISSIONS (someone else can read or owns the file).
+// STORE_CONFLICT (compare-and-swap failed), STORE_PERMISSIONS (someone else can read or owns the file),
+// STORE_FOREIGN (the file belongs to another program), STORE_NOT_FOUND (read-only and there is no file, or no
+// row). A file that is refused is left as it is.
+//
+// Durability: a write that was answered survives the death of this process at any moment (kill -9 included),
+// because it is in the write-ahead log by then. It survives a power failure only after
+// `survive_power_loss(true)`, which costs one disk flush for each transaction; without it the last moments
+// before the failure may be missing, in order and never half.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,7 +29,7 @@
 namespace hostclaw::approvals {
 
 struct IdentityRow {
-  std::string device_id;        // lower-case hex SHA-256 of the raw public key
+  std::string device_id;  // lower-case hex SHA-256 of the raw public key
   std::string public_key_pem;
   std::string private_key_pem;  // secret
   std::int64_t created_at_ms = 0;
@@ -34,7 +43,7 @@ struct DeviceToken {
 struct StoredDocument {
   bool exists = false;
   std::string raw_text;
-  std::string hash;  // SHA-256 of raw_text; "missing:..." when there is none
+  std::string hash;             // SHA-256 of raw_text; "missing:..." when there is none
   std::int64_t generation = 0;  // grows by one with every write
   std::int64_t updated_at_ms = 0;
 };
@@ -50,21 +59,21 @@ struct RunRow {
   std::string invoke_id;
   std::string agent_id;
   std::string session_key;
-  std::string command_text;   // display form
+  std::string command_text;  // display form
   std::string argv_json;
   std::string cwd;
   std::string resolved_path;  // of the first program, empty when none
   std::string verdict;        // allow | ask | deny | invalid
   std::string code;
   std::string reason;
-  std::string state;          // decided | running | finished | timed-out | cancelled | launch-failed | interrupted
-  bool delivered = false;     // the result reached the gateway
+  std::string state;  // decided | running | finished | timed-out | cancelled | launch-failed | interrupted
+  bool delivered = false;  // the result reached the gateway
   std::optional<int> exit_code;
   std::optional<int> signal;
   std::int64_t stdout_bytes = 0;
   std::int64_t stderr_bytes = 0;
   std::int64_t dropped_bytes = 0;
-  std::string output_tail;    // last part of the output, for runs whose result was never delivered; UTF-8
+  std::string output_tail;  // last part of the output, for runs whose result was never delivered; UTF-8
   std::int64_t started_at_ms = 0;
   std::int64_t ended_at_ms = 0;
   std::int64_t row_id = 0;
@@ -76,31 +85,69 @@ struct RunFilter {
   std::string agent_id;  // empty: all
 };
 
+// The last use of one allowlist entry. Kept apart from the document, so that using an entry does not change
+// the hash that an editor holds.
+struct EntryUsage {
+  std::string agent;  // key under `agents`: the agent id or "*"
+  std::string pattern;
+  std::string arg_pattern;  // empty: none
+  std::int64_t last_used_at_ms = 0;
+  std::string last_used_command;
+  std::string last_resolved_path;
+  std::int64_t use_count = 0;
+};
+
+// One write of the policy document; the newest 200 are kept.
+struct DocumentWrite {
+  std::int64_t generation = 0;
+  std::int64_t written_at_ms = 0;
+  Actor actor;
+  std::string hash_before;
+  std::string hash_after;
+  std::string text_after;
+};
+
+struct StoreOptions {
+  std::chrono::milliseconds busy_timeout{5000};
+  std::int64_t kept_runs = 100'000;  // older run rows go, a few hundred at a time
+};
+
 enum class OpenMode {
   kReadWrite,  // creates directory (0700), file (0600) and schema; migrates older versions
-  kReadOnly,   // never creates or changes anything
+  kReadOnly,   // changes nothing (SQLite may keep its own -shm beside the file while it is open)
 };
+
+class Database;
 
 class Store {
  public:
   // `directory` is the state directory; the file is hostclaw.sqlite in it.
-  static Result<std::unique_ptr<Store>> open(const std::string& directory, OpenMode mode);
+  static Result<std::unique_ptr<Store>> open(const std::string& directory, OpenMode mode,
+                                             const StoreOptions& options = {});
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
   std::string path() const;
 
+  // Everything `body` does with this Store commits together, or not at all when it answers an error. May
+  // nest: an inner transaction that fails undoes its own part only. Others cannot write meanwhile, so keep it
+  // short.
+  Result<void> transaction(const std::function<Result<void>()>& body);
+
+  // See "Durability" above. Holds for this object, from its next transaction on.
+  Result<void> survive_power_loss(bool yes);
+
   // Identity. `insert_identity` keeps the first row: two processes that race end up with the same identity.
   Result<std::optional<IdentityRow>> identity();
-  Result<IdentityRow> insert_identity(const IdentityRow& candidate);   // answers the row that is stored
-  Result<void> replace_identity(const IdentityRow& row);               // import only
+  Result<IdentityRow> insert_identity(const IdentityRow& candidate);  // answers the row that is stored
+  Result<void> replace_identity(const IdentityRow& row);              // import only
 
-  // Device tokens, keyed by device id and role. `expected` is the value the caller started from (nullopt: no row);
-  // another value in the row is STORE_CONFLICT and leaves it alone.
+  // Device tokens, keyed by device id and role. `expected` is the value the caller started from (nullopt: no
+  // row); another value in the row is STORE_CONFLICT and leaves it alone.
   Result<std::optional<DeviceToken>> device_token(const std::string& device_id, const std::string& role);
-  Result<void> put_device_token(const std::string& device_id, const std::string& role, const std::string& token,
-                                const std::optional<std::string>& expected);
+  Result<void> put_device_token(const std::string& device_id, const std::string& role,
+                                const std::string& token, const std::optional<std::string>& expected);
   Result<void> remove_device_token(const std::string& device_id, const std::string& role);
 
   // Settings: JSON values by key.
@@ -113,18 +160,29 @@ class Store {
   // A text equal to the stored one writes nothing and keeps the generation.
   Result<StoredDocument> document();
   Result<std::int64_t> document_generation();  // cheap: for "did it change since I last read it"
-  Result<StoredDocument> put_document(const std::string& raw_text, const std::optional<std::string>& expected_hash,
-                                      const Actor& actor);
+  Result<StoredDocument> put_document(const std::string& raw_text,
+                                      const std::optional<std::string>& expected_hash, const Actor& actor);
+  Result<std::vector<DocumentWrite>> document_history(std::size_t limit);  // newest first
+
+  // Remembers that entries were used now; counts up. Of `usage`, use_count is ignored.
+  Result<void> record_usage(const std::vector<EntryUsage>& usage);
+  Result<std::vector<EntryUsage>> usage();
 
   // Runs and decisions. insert_run answers the row id.
   Result<std::int64_t> insert_run(const RunRow& row);
-  Result<void> update_run(const RunRow& row);  // by row_id
+  Result<void> update_run(const RunRow& row);                 // by row_id
   Result<std::vector<RunRow>> runs(const RunFilter& filter);  // newest first
-  Result<std::optional<RunRow>> run(const std::string& run_id);  // newest with that id or a unique prefix of it
-  // Rows left `running` or `decided`-and-allowed by a process that died: marked `interrupted`. Answers how many.
+  // The newest with that id, else with that row id in decimal, else with a unique prefix of the id.
+  // RUN_AMBIGUOUS when several ids start with the prefix.
+  Result<std::optional<RunRow>> run(const std::string& run_id);
+  // Rows left `running` or `decided`-and-allowed by a process that died: marked `interrupted`. Answers how
+  // many. Requires: no other node process runs on this store; call it before the first run.
   Result<std::size_t> mark_interrupted_runs(std::int64_t now_ms);
 
   Result<void> check_integrity();  // PRAGMA quick_check
+
+  // The connection, for the other files of this room.
+  Database& database();
 
  private:
   struct Impl;
@@ -132,7 +190,8 @@ class Store {
   std::unique_ptr<Impl> impl_;
 };
 
-// The state directory: $HOSTCLAW_STATE_DIR, else $OPENCLAW_STATE_DIR/hostclaw, else the platform's place for it
+// The state directory: $HOSTCLAW_STATE_DIR, else $OPENCLAW_STATE_DIR/hostclaw, else the platform's place for
+// it
 // ($XDG_STATE_HOME/hostclaw or ~/.local/state/hostclaw; /var/lib/hostclaw for root without HOME).
 Result<std::string> default_state_directory();
 

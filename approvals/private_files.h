@@ -1,0 +1,48 @@
+// Files and directories that only their owner may see. The one place in this room that asks the operating
+// system about owners and modes. Errors: STORE_PERMISSIONS, STORE_READ_ONLY, STORE_FULL, STORE_IO.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace hostclaw::approvals {
+
+// Creates `directory` and its missing parents with mode 0700 whatever the umask, or checks an existing one:
+// it must be ours and closed to everybody else. An existing empty directory of ours is closed instead of
+// refused.
+Result<void> ensure_private_directory(const std::string& directory);
+
+// Checks owner and mode of an existing directory or file. A path that does not exist passes.
+Result<void> check_private_directory(const std::string& directory);
+Result<void> check_private_file(const std::string& path);
+
+bool file_exists(const std::string& path);
+
+// Puts a complete file with mode 0600 at `path` in one step: whoever looks sees nothing or all of it, also
+// after a crash. When another process was faster its file stays and this succeeds.
+Result<void> create_private_file(const std::string& path, std::string_view content);
+
+// Copies a file with mode 0600; STORE_IO when it cannot be read.
+Result<void> copy_private_file(const std::string& from, const std::string& to);
+
+// False also when one of them cannot be read.
+bool same_content(const std::string& left, const std::string& right);
+
+// A new empty directory with mode 0700 below the system's place for temporary files.
+Result<std::string> make_private_temporary_directory();
+void remove_directory_tree(const std::string& directory);
+
+// Size, identity and modification time of a file as an opaque text; "absent" when there is none.
+std::string file_fingerprint(const std::string& path);
+std::uint64_t file_size_or_zero(const std::string& path);
+
+// errno as one of this room's errors. `what` starts the sentence: "cannot create /x".
+Error system_error(int error_number, const std::string& what);
+
+// `text` as one word of a POSIX shell, for the command in an error's `next`.
+std::string shell_word(std::string_view text);
+
+}  // namespace hostclaw::approvals

@@ -1,0 +1,180 @@
+// Runs and decisions.
+#include "approvals/store_impl.h"
+
+namespace hostclaw::approvals {
+namespace {
+
+// Old rows go in lots of this size, so that the cost of a single insert stays what it is.
+constexpr std::int64_t kExpiryEvery = 256;
+
+#define HOSTCLAW_RUN_COLUMNS                                                                            \
+  "run_id, invoke_id, agent_id, session_key, verdict, code, state, delivered, exit_code, signal, "      \
+  "stdout_bytes, "                                                                                      \
+  "stderr_bytes, dropped_bytes, started_at_ms, ended_at_ms, cwd, resolved_path, reason, command_text, " \
+  "argv_json, "                                                                                         \
+  "output_tail"
+
+void bind_run(Statement& statement, const RunRow& row) {
+  statement.bind(row.run_id)
+      .bind(row.invoke_id)
+      .bind(row.agent_id)
+      .bind(row.session_key)
+      .bind(row.verdict)
+      .bind(row.code)
+      .bind(row.state)
+      .bind(static_cast<std::int64_t>(row.delivered))
+      .bind(row.exit_code)
+      .bind(row.signal)
+      .bind(row.stdout_bytes)
+      .bind(row.stderr_bytes)
+      .bind(row.dropped_bytes)
+      .bind(row.started_at_ms)
+      .bind(row.ended_at_ms)
+      .bind(row.cwd)
+      .bind(row.resolved_path)
+      .bind(row.reason)
+      .bind(row.command_text)
+      .bind(row.argv_json)
+      .bind(row.output_tail);
+}
+
+std::optional<int> optional_integer(const Statement& query, int column) {
+  if (query.is_null(column)) return std::nullopt;
+  return static_cast<int>(query.integer(column));
+}
+
+RunRow read_run(const Statement& query) {
+  RunRow row;
+  row.row_id = query.integer(0);
+  row.run_id = query.text(1);
+  row.invoke_id = query.text(2);
+  row.agent_id = query.text(3);
+  row.session_key = query.text(4);
+  row.verdict = query.text(5);
+  row.code = query.text(6);
+  row.state = query.text(7);
+  row.delivered = query.integer(8) != 0;
+  row.exit_code = optional_integer(query, 9);
+  row.signal = optional_integer(query, 10);
+  row.stdout_bytes = query.integer(11);
+  row.stderr_bytes = query.integer(12);
+  row.dropped_bytes = query.integer(13);
+  row.started_at_ms = query.integer(14);
+  row.ended_at_ms = query.integer(15);
+  row.cwd = query.text(16);
+  row.resolved_path = query.text(17);
+  row.reason = query.text(18);
+  row.command_text = query.text(19);
+  row.argv_json = query.text(20);
+  row.output_tail = query.text(21);
+  return row;
+}
+
+Result<std::vector<RunRow>> read_runs(Statement& query) {
+  std::vector<RunRow> rows;
+  for (;;) {
+    const Result<bool> found = query.step();
+    if (!found) return found.error();
+    if (!*found) return rows;
+    rows.push_back(read_run(query));
+  }
+}
+
+Result<std::optional<RunRow>> read_one(Statement& query) {
+  const Result<bool> found = query.step();
+  if (!found) return found.error();
+  if (!*found) return std::optional<RunRow>();
+  return std::optional<RunRow>(read_run(query));
+}
+
+bool is_decimal(const std::string& text) {
+  return !text.empty() && text.size() <= 18 && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+}  // namespace
+
+Result<std::int64_t> Store::insert_run(const RunRow& row) {
+  return database().transaction([&]() -> Result<std::int64_t> {
+    {
+      Statement insert =
+          database().statement("INSERT INTO runs (" HOSTCLAW_RUN_COLUMNS
+                               ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      bind_run(insert, row);
+      if (Result<void> inserted = insert.run(); !inserted) return inserted.error();
+    }
+    const std::int64_t row_id = sqlite3_last_insert_rowid(database().handle());
+    if (++impl_->inserted_runs % kExpiryEvery == 0) {
+      Result<void> expired = database()
+                                 .statement("DELETE FROM runs WHERE row_id <= ?")
+                                 .bind(row_id - impl_->options.kept_runs)
+                                 .run();
+      if (!expired) return expired.error();
+    }
+    return row_id;
+  });
+}
+
+Result<void> Store::update_run(const RunRow& row) {
+  return database().transaction([&]() -> Result<void> {
+    Statement update = database().statement(
+        "UPDATE runs SET (" HOSTCLAW_RUN_COLUMNS
+        ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE row_id = ?");
+    bind_run(update, row);
+    if (Result<void> updated = update.bind(row.row_id).run(); !updated) return updated;
+    if (sqlite3_changes(database().handle()) == 1) return {};
+    return make_error("STORE_NOT_FOUND", "there is no run with row id " + std::to_string(row.row_id));
+  });
+}
+
+Result<std::vector<RunRow>> Store::runs(const RunFilter& filter) {
+  Statement query =
+      database().statement("SELECT row_id, " HOSTCLAW_RUN_COLUMNS
+                           " FROM runs WHERE (?1 = '' OR verdict = ?1) AND (?2 = '' OR agent_id = ?2) "
+                           "ORDER BY row_id DESC LIMIT ?3");
+  query.bind(filter.verdict).bind(filter.agent_id).bind(static_cast<std::int64_t>(filter.limit));
+  return read_runs(query);
+}
+
+Result<std::optional<RunRow>> Store::run(const std::string& run_id) {
+  if (run_id.empty()) return std::optional<RunRow>();
+  Statement exact = database().statement("SELECT row_id, " HOSTCLAW_RUN_COLUMNS
+                                         " FROM runs WHERE run_id = ? ORDER BY row_id DESC LIMIT 1");
+  exact.bind(run_id);
+  Result<std::optional<RunRow>> found = read_one(exact);
+  if (!found || *found) return found;
+  if (is_decimal(run_id)) {
+    Statement by_row =
+        database().statement("SELECT row_id, " HOSTCLAW_RUN_COLUMNS " FROM runs WHERE row_id = ?");
+    found = read_one(by_row.bind(static_cast<std::int64_t>(std::stoll(run_id))));
+    if (!found || *found) return found;
+  }
+  // A range over the index: every text that starts with the prefix sorts before prefix + U+10FFFF.
+  const std::string end = run_id + "\xF4\x8F\xBF\xBF";
+  Statement ids =
+      database().statement("SELECT DISTINCT run_id FROM runs WHERE run_id > ? AND run_id < ? LIMIT 2");
+  ids.bind(run_id).bind(end);
+  const Result<bool> first = ids.step();
+  if (!first) return first.error();
+  if (!*first) return std::optional<RunRow>();
+  const std::string full_id = ids.text(0);
+  const Result<bool> second = ids.step();
+  if (!second) return second.error();
+  if (*second)
+    return make_error("RUN_AMBIGUOUS", "several runs start with " + run_id + "; give more of the id");
+  return run(full_id);
+}
+
+Result<std::size_t> Store::mark_interrupted_runs(std::int64_t now_ms) {
+  return database().transaction([&]() -> Result<std::size_t> {
+    Result<void> marked = database()
+                              .statement(
+                                  "UPDATE runs SET state = 'interrupted', ended_at_ms = ? "
+                                  "WHERE verdict = 'allow' AND state IN ('decided', 'running')")
+                              .bind(now_ms)
+                              .run();
+    if (!marked) return marked.error();
+    return static_cast<std::size_t>(sqlite3_changes(database().handle()));
+  });
+}
+
+}  // namespace hostclaw::approvals

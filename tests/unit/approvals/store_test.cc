@@ -1,0 +1,491 @@
+#include "approvals/store.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "approvals/schema.h"
+#include "approvals/sqlite.h"
+#include "base/sha256.h"
+#include "support.h"
+
+namespace hostclaw::approvals {
+namespace {
+
+using namespace testing;
+
+const Actor kCli{"cli", "tester"};
+
+RunRow sample_run(const std::string& run_id) {
+  RunRow row;
+  row.run_id = run_id;
+  row.invoke_id = "invoke-1";
+  row.agent_id = "main";
+  row.session_key = "agent:main:main";
+  row.command_text = "uname -s";
+  row.argv_json = R"(["uname","-s"])";
+  row.cwd = "/srv";
+  row.resolved_path = "/usr/bin/uname";
+  row.verdict = "allow";
+  row.code = "ALLOWED";
+  row.reason = "listed";
+  row.state = "decided";
+  row.started_at_ms = 1000;
+  return row;
+}
+
+class UmaskScope {
+ public:
+  explicit UmaskScope(mode_t mask) : before_(::umask(mask)) {}
+  ~UmaskScope() { ::umask(before_); }
+
+ private:
+  mode_t before_;
+};
+
+TEST_CASE("a new store is private whatever the umask says", "[store]") {
+  const mode_t mask = GENERATE(mode_t{0}, mode_t{022}, mode_t{0277});
+  TemporaryDirectory base;
+  const std::string directory = base / "a/b/state";
+  const UmaskScope scope(mask);
+  auto store = open_store(directory);
+  must(store->put_setting("key", "value"));
+  CHECK(mode_of(base / "a") == 0700);
+  CHECK(mode_of(directory) == 0700);
+  CHECK(store->path() == directory + "/hostclaw.sqlite");
+  CHECK(mode_of(store->path()) == 0600);
+  CHECK(mode_of(store->path() + "-wal") == 0600);
+  CHECK(mode_of(store->path() + "-shm") == 0600);
+}
+
+TEST_CASE("an existing empty directory of ours is closed", "[store]") {
+  TemporaryDirectory base;
+  ::chmod(base.path().c_str(), 0755);
+  open_store(base.path());
+  CHECK(mode_of(base.path()) == 0700);
+}
+
+TEST_CASE("a store keeps what it was given when it is opened again", "[store]") {
+  TemporaryDirectory base;
+  const IdentityRow identity{"ab12", "PUBLIC", "PRIVATE", 42};
+  {
+    auto store = open_store(base.path());
+    must(store->insert_identity(identity));
+    must(store->put_device_token("ab12", "node", "token-1", std::nullopt));
+    must(store->put_setting("node.displayName", "Büro"));
+    must(store->put_document("{}\n", std::nullopt, kCli));
+  }
+  auto store = open_store(base.path());
+  const auto stored = must(store->identity());
+  REQUIRE(stored.has_value());
+  CHECK(stored->device_id == "ab12");
+  CHECK(stored->public_key_pem == "PUBLIC");
+  CHECK(stored->private_key_pem == "PRIVATE");
+  CHECK(stored->created_at_ms == 42);
+  CHECK(must(store->device_token("ab12", "node"))->token == "token-1");
+  CHECK(setting_text(*store, "node.displayName") == "\"Büro\"");
+  CHECK(must(store->document()).raw_text == "{}\n");
+  CHECK(must(store->document()).generation == 1);
+}
+
+TEST_CASE("the database uses a write-ahead log, strict tables and its own application id", "[store]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  Database& database = store->database();
+  CHECK(must(database.integer("PRAGMA application_id")) == kApplicationId);
+  CHECK(must(database.integer("PRAGMA user_version")) == schema_version());
+  CHECK(must(database.integer("SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'")) == 1);
+  CHECK(must(database.integer(
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE '%STRICT%'")) == 0);
+  CHECK(must(database.integer("PRAGMA synchronous")) == 1);
+  must(store->survive_power_loss(true));
+  CHECK(must(database.integer("PRAGMA synchronous")) == 2);
+}
+
+TEST_CASE("a fresh store is empty", "[store]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  CHECK_FALSE(must(store->identity()).has_value());
+  CHECK_FALSE(must(store->device_token("x", "node")).has_value());
+  CHECK(must(store->settings()).empty());
+  CHECK(must(store->runs({})).empty());
+  CHECK(must(store->document_generation()) == 0);
+  const StoredDocument document = must(store->document());
+  CHECK_FALSE(document.exists);
+  CHECK(document.hash == "missing:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+TEST_CASE("the first identity stays and a second insert answers it", "[store]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  CHECK(must(store->insert_identity({"first", "p", "s", 1})).device_id == "first");
+  CHECK(must(store->insert_identity({"second", "p", "s", 2})).device_id == "first");
+  must(store->replace_identity({"imported", "p", "s", 3}));
+  CHECK(must(store->identity())->device_id == "imported");
+}
+
+TEST_CASE("a device token is only replaced by who knows the stored one", "[store]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  CHECK(code_of(store->put_device_token("d", "node", "new", "old")) == "STORE_CONFLICT");
+  must(store->put_device_token("d", "node", "one", std::nullopt));
+  CHECK(code_of(store->put_device_token("d", "node", "two", std::nullopt)) == "STORE_CONFLICT");
+  CHECK(code_of(store->put_device_token("d", "node", "two", "other")) == "STORE_CONFLICT");
+  CHECK(must(store->device_token("d", "node"))->token == "one");
+  must(store->put_device_token("d", "node", "two", "one"));
+  CHECK(must(store->device_token("d", "node"))->token == "two");
+  CHECK_FALSE(must(store->device_token("d", "operator")).has_value());
+  must(store->remove_device_token("d", "node"));
+  CHECK_FALSE(must(store->device_token("d", "node")).has_value());
+}
+
+TEST_CASE("a conflict never quotes the token", "[store]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  must(store->put_device_token("d", "node", "SECRET-1", std::nullopt));
+  const auto conflict = store->put_device_token("d", "node", "SECRET-2", "SECRET-3");
+  REQUIRE(conflict.has_error());
+  CHECK(conflict.error().message.find("SECRET") == std::string::npos);
+}
+
+TEST_CASE("settings keep JSON values of every type", "[store]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  const Json value = {{"a", {1, 2.5, nullptr, true}}, {"b", "line\nbreak \0 nul"}};
+  must(store->put_setting("object", value));
+  must(store->put_setting("null", nullptr));
+  CHECK(setting_text(*store, "object") == dump_json(value));
+  CHECK(setting_text(*store, "null") == "null");
+  CHECK(setting_text(*store, "absent") == "absent");
+  CHECK(must(store->settings()).size() == 2);
+  must(store->remove_setting("object"));
+  CHECK(setting_text(*store, "object") == "absent");
+}
+
+TEST_CASE("a stored setting that is not JSON names its key", "[store]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  must(store->put_setting("exec.strictness", "hardened"));
+  must(store->database().execute("UPDATE settings SET value = '{oops'"));
+  const auto value = store->setting("exec.strictness");
+  REQUIRE(value.has_error());
+  CHECK(value.error().code == "SETTING_INVALID");
+  CHECK(value.error().message.find("exec.strictness") != std::string::npos);
+}
+
+TEST_CASE("every document write makes a new generation with its hash", "[store]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  const StoredDocument first = must(store->put_document("{\"version\":1}\n", std::nullopt, kCli));
+  CHECK(first.generation == 1);
+  CHECK(first.hash == sha256_hex("{\"version\":1}\n"));
+  const StoredDocument second = must(store->put_document("{}\n", first.hash, kCli));
+  CHECK(second.generation == 2);
+  CHECK(must(store->document()).raw_text == "{}\n");
+  CHECK(must(store->document_generation()) == 2);
+}
+
+TEST_CASE("an unchanged document text keeps its generation and writes nothing", "[store]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  must(store->put_document("{}\n", std::nullopt, kCli));
+  const StoredDocument again = must(store->put_document("{}\n", std::nullopt, kCli));
+  CHECK(again.generation == 1);
+  CHECK(must(store->document_history(10)).size() == 1);
+}
+
+TEST_CASE("a document write with an outdated hash is refused and changes nothing", "[store]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  const StoredDocument missing = must(store->document());
+  CHECK(code_of(store->put_document("a", sha256_hex("b"), kCli)) == "STORE_CONFLICT");
+  const StoredDocument first = must(store->put_document("one", missing.hash, kCli));
+  CHECK(code_of(store->put_document("two", missing.hash, kCli)) == "STORE_CONFLICT");
+  must(store->put_document("two", first.hash, kCli));
+  CHECK(code_of(store->put_document("three", first.hash, kCli)) == "STORE_CONFLICT");
+  CHECK(must(store->document()).raw_text == "two");
+  CHECK(must(store->document()).generation == 2);
+}
+
+TEST_CASE("the history tells who wrote which document through which door", "[store]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  must(store->put_document("one", std::nullopt, {"node", ""}));
+  must(store->put_document("two", std::nullopt, {"gateway", "operator-device"}));
+  const auto history = must(store->document_history(10));
+  REQUIRE(history.size() == 2);
+  CHECK(history[0].generation == 2);
+  CHECK(history[0].actor.door == "gateway");
+  CHECK(history[0].actor.who == "operator-device");
+  CHECK(history[0].hash_before == sha256_hex("one"));
+  CHECK(history[0].hash_after == sha256_hex("two"));
+  CHECK(history[0].text_after == "two");
+  CHECK(history[1].actor.door == "node");
+}
+
+TEST_CASE("usage of entries is counted without touching the document", "[store]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  const StoredDocument before = must(store->put_document("{}\n", std::nullopt, kCli));
+  must(store->record_usage({{"main", "/usr/bin/uname", "", 10, "uname -s", "/usr/bin/uname", 0}}));
+  must(store->record_usage({{"main", "/usr/bin/uname", "", 20, "uname -a", "/usr/bin/uname", 0},
+                            {"*", "git", "^status$", 20, "git status", "/usr/bin/git", 0}}));
+  const auto usage = must(store->usage());
+  REQUIRE(usage.size() == 2);
+  CHECK(usage[0].agent == "*");
+  CHECK(usage[0].arg_pattern == "^status$");
+  CHECK(usage[1].use_count == 2);
+  CHECK(usage[1].last_used_at_ms == 20);
+  CHECK(usage[1].last_used_command == "uname -a");
+  CHECK(must(store->document()).hash == before.hash);
+  CHECK(must(store->document_generation()) == before.generation);
+}
+
+TEST_CASE("a run row comes back as it went in", "[store][runs]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  RunRow row = sample_run("run-1");
+  row.command_text = std::string("nul\0inside", 10);
+  row.row_id = must(store->insert_run(row));
+  row.state = "finished";
+  row.delivered = true;
+  row.exit_code = 0;
+  row.stdout_bytes = 5'000'000'000;
+  row.stderr_bytes = 2;
+  row.dropped_bytes = 3;
+  row.output_tail = "tail";
+  row.ended_at_ms = 2000;
+  must(store->update_run(row));
+  const auto stored = must(store->run("run-1"));
+  REQUIRE(stored.has_value());
+  CHECK(stored->row_id == row.row_id);
+  CHECK(stored->invoke_id == row.invoke_id);
+  CHECK(stored->agent_id == row.agent_id);
+  CHECK(stored->session_key == row.session_key);
+  CHECK(stored->command_text == row.command_text);
+  CHECK(stored->argv_json == row.argv_json);
+  CHECK(stored->cwd == row.cwd);
+  CHECK(stored->resolved_path == row.resolved_path);
+  CHECK(stored->verdict == "allow");
+  CHECK(stored->code == "ALLOWED");
+  CHECK(stored->reason == "listed");
+  CHECK(stored->state == "finished");
+  CHECK(stored->delivered);
+  CHECK(stored->exit_code == 0);
+  CHECK_FALSE(stored->signal.has_value());
+  CHECK(stored->stdout_bytes == 5'000'000'000);
+  CHECK(stored->stderr_bytes == 2);
+  CHECK(stored->dropped_bytes == 3);
+  CHECK(stored->output_tail == "tail");
+  CHECK(stored->started_at_ms == 1000);
+  CHECK(stored->ended_at_ms == 2000);
+}
+
+TEST_CASE("updating a run that is gone says so", "[store][runs]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  RunRow row = sample_run("run-1");
+  row.row_id = 77;
+  CHECK(code_of(store->update_run(row)) == "STORE_NOT_FOUND");
+}
+
+TEST_CASE("runs are listed newest first and filtered", "[store][runs]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  for (int i = 0; i < 6; ++i) {
+    RunRow row = sample_run("run-" + std::to_string(i));
+    row.verdict = i % 2 == 0 ? "allow" : "deny";
+    row.agent_id = i < 3 ? "main" : "ops";
+    must(store->insert_run(row));
+  }
+  const auto newest = must(store->runs({2, "", ""}));
+  REQUIRE(newest.size() == 2);
+  CHECK(newest[0].run_id == "run-5");
+  CHECK(newest[1].run_id == "run-4");
+  CHECK(must(store->runs({50, "deny", ""})).size() == 3);
+  CHECK(must(store->runs({50, "deny", "ops"})).size() == 2);
+}
+
+TEST_CASE("a run is found by id, by row and by a prefix that only it has", "[store][runs]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  must(store->insert_run(sample_run("abcd-1")));
+  must(store->insert_run(sample_run("abxy-2")));
+  RunRow again = sample_run("abcd-1");
+  again.reason = "second";
+  const std::int64_t row_id = must(store->insert_run(again));
+  CHECK(must(store->run("abcd-1"))->reason == "second");
+  CHECK(must(store->run("abc"))->run_id == "abcd-1");
+  CHECK(must(store->run(std::to_string(row_id)))->run_id == "abcd-1");
+  CHECK(code_of(store->run("ab")) == "RUN_AMBIGUOUS");
+  CHECK_FALSE(must(store->run("zz")).has_value());
+  CHECK_FALSE(must(store->run("")).has_value());
+}
+
+TEST_CASE("what a dead process left open is marked interrupted, nothing else", "[store][runs]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  for (const char* state : {"decided", "running", "finished", "timed-out"}) {
+    RunRow row = sample_run(state);
+    row.state = state;
+    must(store->insert_run(row));
+  }
+  RunRow denied = sample_run("denied");
+  denied.verdict = "deny";
+  must(store->insert_run(denied));
+  CHECK(must(store->mark_interrupted_runs(5000)) == 2);
+  CHECK(must(store->run("running"))->state == "interrupted");
+  CHECK(must(store->run("running"))->ended_at_ms == 5000);
+  CHECK(must(store->run("finished"))->state == "finished");
+  CHECK(must(store->run("denied"))->state == "decided");
+  CHECK(must(store->mark_interrupted_runs(6000)) == 0);
+}
+
+TEST_CASE("old run rows go and the newest stay", "[store][runs]") {
+  TemporaryDirectory base;
+  StoreOptions options;
+  options.kept_runs = 300;
+  auto store = open_store(base.path(), OpenMode::kReadWrite, options);
+  must(store->transaction([&]() -> Result<void> {
+    for (int i = 0; i < 1024; ++i) {
+      if (auto inserted = store->insert_run(sample_run("run-" + std::to_string(i))); !inserted)
+        return inserted.error();
+    }
+    return {};
+  }));
+  const auto rows = must(store->runs({5000, "", ""}));
+  CHECK(rows.size() == 300);
+  CHECK(rows.front().run_id == "run-1023");
+  CHECK(rows.back().run_id == "run-724");
+}
+
+TEST_CASE("a transaction commits as a whole or not at all", "[store]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  const auto failed = store->transaction([&]() -> Result<void> {
+    must(store->put_setting("a", 1));
+    must(store->insert_run(sample_run("r")));
+    return make_error("WANTED", "no");
+  });
+  CHECK(code_of(failed) == "WANTED");
+  CHECK(must(store->settings()).empty());
+  CHECK(must(store->runs({})).empty());
+  must(store->transaction([&] { return store->put_setting("a", 2); }));
+  CHECK(setting_text(*store, "a") == "2");
+}
+
+TEST_CASE("a failed inner transaction undoes its own part only", "[store]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  must(store->transaction([&]() -> Result<void> {
+    must(store->put_setting("outer", 1));
+    const auto inner = store->transaction([&]() -> Result<void> {
+      must(store->put_setting("inner", 1));
+      return make_error("WANTED", "no");
+    });
+    CHECK(code_of(inner) == "WANTED");
+    return {};
+  }));
+  CHECK(setting_text(*store, "outer") != "absent");
+  CHECK(setting_text(*store, "inner") == "absent");
+}
+
+TEST_CASE("a reading store reads and refuses to write", "[store]") {
+  TemporaryDirectory base;
+  auto writer = open_store(base.path());
+  must(writer->put_setting("a", 1));
+  auto reader = open_store(base.path(), OpenMode::kReadOnly);
+  CHECK(setting_text(*reader, "a") == "1");
+  CHECK(code_of(reader->put_setting("a", 2)) == "STORE_READ_ONLY");
+  must(writer->put_setting("a", 3));
+  CHECK(setting_text(*reader, "a") == "3");
+}
+
+TEST_CASE("a second store object in the same process does not disturb the first", "[store]") {
+  // Closing a descriptor of the file would drop the first one's locks, and another process could then take
+  // the log away.
+  TemporaryDirectory base;
+  auto first = open_store(base.path());
+  must(first->put_setting("a", 1));
+  open_store(base.path());
+  open_store(base.path(), OpenMode::kReadOnly);
+  const int status = in_child([&] {
+    const auto other = Store::open(base.path(), OpenMode::kReadWrite);
+    return other ? 0 : 1;
+  });
+  CHECK(status == 0);
+  CHECK(::access((first->path() + "-wal").c_str(), F_OK) == 0);
+  must(first->put_setting("a", 2));
+  CHECK(setting_text(*open_store(base.path()), "a") == "2");
+}
+
+TEST_CASE("an older database is brought to the current schema", "[store]") {
+  TemporaryDirectory base;
+  for (std::int64_t version = 1; version <= schema_version(); ++version) {
+    const std::string directory = base / std::to_string(version);
+    write_file(directory + "/hostclaw.sqlite", must(empty_database_image(version)));
+    ::chmod(directory.c_str(), 0700);
+    run_sql(directory + "/hostclaw.sqlite", "INSERT INTO settings VALUES ('kept', '1', 0)");
+    auto store = open_store(directory);
+    CHECK(must(store->database().integer("PRAGMA user_version")) == schema_version());
+    CHECK(setting_text(*store, "kept") == "1");
+  }
+}
+
+class VariableScope {
+ public:
+  VariableScope(const char* name, const char* value) : name_(name) {
+    const char* before = std::getenv(name);
+    if (before != nullptr) before_ = before;
+    had_ = before != nullptr;
+    if (value == nullptr) {
+      ::unsetenv(name);
+    } else {
+      ::setenv(name, value, 1);
+    }
+  }
+  ~VariableScope() {
+    if (had_) {
+      ::setenv(name_, before_.c_str(), 1);
+    } else {
+      ::unsetenv(name_);
+    }
+  }
+
+ private:
+  const char* name_;
+  std::string before_;
+  bool had_ = false;
+};
+
+TEST_CASE("the state directory follows the environment in the documented order", "[store]") {
+  const VariableScope home("HOME", "/home/someone");
+  const VariableScope xdg("XDG_STATE_HOME", nullptr);
+  const VariableScope openclaw("OPENCLAW_STATE_DIR", nullptr);
+  const VariableScope own("HOSTCLAW_STATE_DIR", nullptr);
+  CHECK(must(default_state_directory()) == "/home/someone/.local/state/hostclaw");
+  ::setenv("XDG_STATE_HOME", "relative", 1);
+  CHECK(must(default_state_directory()) == "/home/someone/.local/state/hostclaw");
+  ::setenv("XDG_STATE_HOME", "/xdg/", 1);
+  CHECK(must(default_state_directory()) == "/xdg/hostclaw");
+  ::setenv("OPENCLAW_STATE_DIR", "/claw", 1);
+  CHECK(must(default_state_directory()) == "/claw/hostclaw");
+  ::setenv("HOSTCLAW_STATE_DIR", "/own/place/", 1);
+  CHECK(must(default_state_directory()) == "/own/place");
+}
+
+TEST_CASE("root without a home keeps its state below /var/lib", "[store]") {
+  if (::geteuid() != 0) {
+    WARN("skipped: needs root");
+    return;
+  }
+  const VariableScope home("HOME", nullptr);
+  const VariableScope xdg("XDG_STATE_HOME", nullptr);
+  const VariableScope openclaw("OPENCLAW_STATE_DIR", nullptr);
+  const VariableScope own("HOSTCLAW_STATE_DIR", nullptr);
+  CHECK(must(default_state_directory()) == "/var/lib/hostclaw");
+}
+
+}  // namespace
+}  // namespace hostclaw::approvals

@@ -1,0 +1,71 @@
+// What the tests of this folder share: a private directory that disappears, children that do one thing and
+// tell how it went, and short forms for opening a store.
+#pragma once
+
+#include <sys/types.h>
+
+#include <catch2/catch.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "approvals/store.h"
+
+namespace hostclaw::approvals::testing {
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory();
+  ~TemporaryDirectory();
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  const std::string& path() const { return path_; }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+// Runs `body` in a forked child and answers its exit status, or 128 + signal.
+pid_t start_child(const std::function<int()>& body);
+int wait_for_child(pid_t pid);
+int in_child(const std::function<int()>& body);
+
+// As another user, when this process may become one. False: the test must say that it is skipped.
+bool can_change_user();
+constexpr unsigned kOtherUser = 65534;
+void become_other_user();
+
+// A small file system of its own, in a child that may mount: the mount lives and dies with the child.
+bool can_mount();
+void mount_small_file_system(const std::string& directory, const std::string& options);
+void remount_read_only(const std::string& directory);
+
+std::string read_file(const std::string& path);
+void write_file(const std::string& path, const std::string& content);
+unsigned mode_of(const std::string& path);
+
+std::unique_ptr<Store> open_store(const std::string& directory, OpenMode mode = OpenMode::kReadWrite,
+                                  const StoreOptions& options = {});
+// The error code of opening, or "opened".
+std::string open_code(const std::string& directory, OpenMode mode = OpenMode::kReadWrite,
+                      const StoreOptions& options = {});
+// A setting as JSON text, "absent", or the error's code.
+std::string setting_text(Store& store, const std::string& key);
+// Runs SQL on a file with a plain connection, creating the file when it is missing.
+void run_sql(const std::string& file, const std::string& sql);
+
+template <class T>
+T must(Result<T> result) {
+  if (!result) FAIL(result.error().code << ": " << result.error().message);
+  return std::move(*result);
+}
+inline void must(const Result<void>& result) {
+  if (!result) FAIL(result.error().code << ": " << result.error().message);
+}
+template <class T>
+std::string code_of(const Result<T>& result) {
+  return result ? std::string("ok") : result.error().code;
+}
+
+}  // namespace hostclaw::approvals::testing
