@@ -2,7 +2,7 @@
 add_library(hostclaw_options INTERFACE)
 target_compile_options(hostclaw_options INTERFACE
   -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
-  -Wcast-qual -Wformat=2 -Wundef
+  -Wcast-qual -Wformat=2 -Wundef -Wno-missing-field-initializers
   -ffunction-sections -fdata-sections -fstack-protector-strong)
 target_compile_definitions(hostclaw_options INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION

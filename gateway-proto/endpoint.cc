@@ -38,6 +38,18 @@ bool is_loopback(const boost::asio::ip::address& address) {
   return address.is_loopback();
 }
 
+// `10.1` and `0x7f.1` are names to a parser of literals but addresses to a resolver (WHATWG URL, "ends in a
+// number"): they are judged like a public address.
+bool ends_in_number(std::string_view host) {
+  if (!host.empty() && host.back() == '.') host.remove_suffix(1);
+  const std::string_view last = host.substr(host.rfind('.') + 1);
+  const auto all = [](std::string_view text, std::string_view allowed) {
+    return text.find_first_not_of(allowed) == std::string_view::npos;
+  };
+  if (last.starts_with("0x")) return all(last.substr(2), "0123456789abcdef");
+  return !last.empty() && all(last, "0123456789");
+}
+
 }  // namespace
 
 std::string GatewayEndpoint::host_header() const {
@@ -168,10 +180,7 @@ HostClass classify_host(std::string_view raw) {
   }
   if (host == "localhost" || ends_with(host, ".localhost")) return HostClass::kLoopback;
   if (ends_with(host, ".local") || ends_with(host, ".ts.net")) return HostClass::kLocalName;
-  // `10.1` or `0x7f.1` are names to us but addresses to a resolver: judged like a public address.
-  const bool numeric = std::all_of(host.begin(), host.end(),
-                                   [](char c) { return (c >= '0' && c <= '9') || c == '.' || c == 'x'; });
-  return numeric ? HostClass::kPublicAddress : HostClass::kOtherName;
+  return ends_in_number(host) ? HostClass::kPublicAddress : HostClass::kOtherName;
 }
 
 Result<void> check_transport_security(const GatewayEndpoint& endpoint, bool allow_insecure_names) {
