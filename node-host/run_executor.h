@@ -1,11 +1,20 @@
 // Runs an ExecutionPlan: pipelines of programs without a shell, in a process tree that this host owns.
 //
 // - the executable and the working directory are spawned from the descriptors that were judged
-// - new session and process group per run; stdin at end-of-file; no descriptor but 0-2 reaches a child
+// - each program leads a session and process group of its own; stdin at end-of-file; no descriptor but 0-2
+//   reaches a child (a script may get one more, see system/spawn.h)
 // - deadlines on a steady clock; on timeout and cancel the whole tree ends, children that called setsid too
 //   (SIGTERM, 300 ms, SIGKILL), and the result comes only after the tree is gone
 // - an exit status of zero leaves background children alone, as upstream does; non-zero ends the group
-// - output is captured as bytes, both streams together up to a cap, head kept; the rest is counted and dropped
+// - with an exit status of zero and a stream still open: without a timeout reading ends 100 ms after the last
+//   output, at the latest after 1 s; with one it goes on until the streams close or the time is up (124)
+// - output is captured as bytes, both streams together up to a cap, head kept; the rest is counted and
+// dropped
+// - several programs behave as in a POSIX shell (pipefail off): one that cannot be launched gives 127 or 126
+// and a
+//   line on stderr, one that a signal ended counts 128 + signal; a plan of one program reports both as they
+//   are
+// - children carry HOSTCLAW_RUN=<random> in their environment: a mark to find them by, not a secret
 // - at most `max_concurrent` runs at once, the rest wait in order; waiting does not eat the run time
 //
 // Source: exec contract section 13.1. Thread rule: the executor's io_context thread.
@@ -31,7 +40,7 @@ struct OutputLimits {
 };
 
 struct StreamOutput {
-  std::string text;           // valid UTF-8; ill-formed bytes shown as U+FFFD
+  std::string text;  // valid UTF-8; ill-formed bytes shown as U+FFFD
   std::uint64_t total_bytes = 0;
   std::uint64_t kept_bytes = 0;
   std::uint64_t dropped_bytes = 0;
@@ -39,38 +48,41 @@ struct StreamOutput {
 };
 
 struct RunOutcome {
-  std::optional<int> exit_code;      // absent: killed by a signal or never started
-  std::optional<int> signal;         // the signal that ended the last program
+  std::optional<int> exit_code;  // absent: killed by a signal or never started
+  std::optional<int> signal;     // the signal that ended the last program
   bool timed_out = false;
   bool cancelled = false;
-  std::string launch_error;          // empty, or OpenClaw's launch error text (exec contract 3.4)
+  std::string launch_error;  // empty, or OpenClaw's launch error text (exec contract 3.4)
   StreamOutput standard_output;
   StreamOutput standard_error;
   bool truncated = false;
-  std::int64_t leader_pid = 0;       // of the first program started, 0 when none
+  std::int64_t leader_pid = 0;  // of the first program started, 0 when none
   std::chrono::nanoseconds duration{0};
-  bool success() const { return exit_code == 0 && !timed_out && launch_error.empty(); }
+  bool success() const { return exit_code == 0 && !timed_out && !cancelled && launch_error.empty(); }
 };
 
-// Cancels one run. Copyable; cancel() may be called at any time, also before the run starts or after it ended.
+// Cancels one run. Copyable; cancel() may be called at any time, also before the run starts or after it
+// ended. Thread rule: the executor's thread.
 class RunCancellation {
  public:
   RunCancellation();
   void cancel();
   bool cancelled() const;
+  // `notify` is called once by cancel(), never when it was called before. One listener: the last one set.
+  void on_cancel(std::function<void()> notify);
 
  private:
-  friend class RunExecutor;
   struct State;
   std::shared_ptr<State> state_;
 };
 
 struct RunOptions {
-  std::optional<std::chrono::milliseconds> timeout;  // starts when the run starts, not while it is queued
+  // Starts when the run starts, not while it is queued; clamped to 1 ms .. 100 years.
+  std::optional<std::chrono::milliseconds> timeout;
   OutputLimits limits;
   RunCancellation cancellation;
-  // Called once, right after the run left the queue and immediately before the first spawn; returning an error
-  // refuses the run (nothing is spawned, the error's message becomes launch_error).
+  // Called once, right after the run left the queue and immediately before the first spawn; returning an
+  // error refuses the run (nothing is spawned, the error's message becomes launch_error).
   std::function<std::optional<Error>()> before_spawn;
 };
 
@@ -79,27 +91,31 @@ class RunExecutor {
   struct Settings {
     std::size_t max_concurrent = 64;
     std::chrono::milliseconds kill_grace{300};
+    // Watch ends through pidfds. False: look every few milliseconds (what kernels before 5.3 fall back to).
+    bool use_pidfd = true;
   };
 
   // Requires: `executor` is the only thread that calls this object. Makes this process the reaper of orphaned
-  // descendants (PR_SET_CHILD_SUBREAPER).
+  // descendants (PR_SET_CHILD_SUBREAPER): ended children that lead or belong to another session and were not
+  // started by node-host/system/spawn.h are reaped here.
   RunExecutor(boost::asio::any_io_executor executor, Settings settings);
   ~RunExecutor();
 
-  // Runs the plan to its end. `files` holds the descriptors that were judged; a command whose file is no longer
-  // the judged one is refused with launch_error "executable changed between decision and spawn". Never throws.
+  // Runs the plan to its end. `files` holds the descriptors that were judged; a command whose file is no
+  // longer the judged one is refused with launch_error "executable changed between decision and spawn". Never
+  // throws.
   boost::asio::awaitable<RunOutcome> run(policy::ExecutionPlan plan, std::shared_ptr<OpenedFiles> files,
                                          RunOptions options);
 
   std::size_t running() const;
   std::size_t queued() const;
 
-  // Ends every run (as cancel) and waits until each tree is gone.
+  // Ends every run (as cancel) and waits until each tree is gone. Runs that come later are cancelled at once.
   boost::asio::awaitable<void> shutdown();
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // also held by the runs in progress
 };
 
 }  // namespace hostclaw::node_host

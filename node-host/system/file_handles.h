@@ -1,4 +1,5 @@
-// Owned descriptors and the real FileProbe. Everything that is judged stays open from the decision to the spawn.
+// Owned descriptors and the real FileProbe. Everything that is judged stays open from the decision to the
+// spawn.
 #pragma once
 
 #include <map>
@@ -32,13 +33,21 @@ class UniqueFd {
 };
 
 // A FileProbe over the real file system for one request. Each file or directory that is looked at is opened
-// (O_PATH, close-on-exec) and kept, keyed by the path that was asked for, until the object dies; facts() answers
-// from the descriptor, so a second look cannot see another file.
+// (O_PATH, close-on-exec) and kept, keyed by the path that was asked for, until the object dies; facts()
+// answers from the descriptor, so a second look cannot see another file.
+//
+// A path that is not absolute, is empty or holds a NUL byte is kMissing (error ENOENT). FileFacts::executable
+// is for regular files. What `unchanged` compares: device, inode, owner, group and mode; for regular files
+// also size, modification and change time (the last cannot be set by a program). content_sha256 and head read
+// through the descriptor; a content that changes while it is hashed has no digest.
+//
 // Thread rule: one thread at a time.
 class OpenedFiles final : public policy::FileProbe {
  public:
   OpenedFiles();
   ~OpenedFiles() override;
+  OpenedFiles(const OpenedFiles&) = delete;
+  OpenedFiles& operator=(const OpenedFiles&) = delete;
   policy::FileFacts facts(const std::string& path) override;
   bool is_symlink(const std::string& path) override;
   std::optional<std::string> content_sha256(const std::string& path) override;
@@ -52,6 +61,7 @@ class OpenedFiles final : public policy::FileProbe {
 
  private:
   struct Entry;
+  Entry& entry(const std::string& path);
   std::map<std::string, std::unique_ptr<Entry>> entries_;
 };
 

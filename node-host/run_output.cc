@@ -1,0 +1,60 @@
+#include "node-host/run_output.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "base/utf8.h"
+
+namespace hostclaw::node_host {
+namespace {
+
+constexpr std::string_view kTruncatedSuffix = "\n... (truncated)";
+
+// Bytes at the end that begin a character without finishing it.
+std::size_t incomplete_tail(std::string_view bytes) {
+  const std::size_t longest = std::min<std::size_t>(bytes.size(), 3);
+  for (std::size_t back = 1; back <= longest; ++back) {
+    const auto byte = static_cast<unsigned char>(bytes[bytes.size() - back]);
+    if ((byte & 0xC0) == 0x80) continue;
+    const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC2 ? 2 : 1;
+    if (byte > 0xF4 || length <= back) return 0;
+    // Only a prefix that could still become a character; other bytes are shown as U+FFFD.
+    std::size_t replaced = 0;
+    to_valid_utf8(bytes.substr(bytes.size() - back), &replaced);
+    return replaced == 1 ? back : 0;
+  }
+  return 0;
+}
+
+StreamOutput decode(std::string_view bytes, std::uint64_t total) {
+  if (bytes.size() < total) bytes.remove_suffix(incomplete_tail(bytes));
+  StreamOutput output;
+  std::size_t replaced = 0;
+  output.text = to_valid_utf8(bytes, &replaced);
+  output.total_bytes = total;
+  output.kept_bytes = bytes.size();
+  output.dropped_bytes = total - bytes.size();
+  output.replaced = replaced;
+  return output;
+}
+
+}  // namespace
+
+void OutputCapture::append(Stream stream, std::string_view bytes) {
+  Kept& kept = streams_[static_cast<std::size_t>(stream)];
+  kept.total += bytes.size();
+  const auto fits = static_cast<std::size_t>(std::min<std::uint64_t>(room_, bytes.size()));
+  kept.bytes.append(bytes.substr(0, fits));
+  room_ -= fits;
+}
+
+void OutputCapture::finish(RunOutcome& outcome) const {
+  outcome.standard_output = decode(streams_[0].bytes, streams_[0].total);
+  outcome.standard_error = decode(streams_[1].bytes, streams_[1].total);
+  outcome.truncated = outcome.standard_output.dropped_bytes + outcome.standard_error.dropped_bytes > 0;
+  if (!outcome.truncated) return;
+  auto& target = trim(outcome.standard_error.text).empty() ? outcome.standard_output : outcome.standard_error;
+  target.text += kTruncatedSuffix;
+}
+
+}  // namespace hostclaw::node_host

@@ -1,0 +1,68 @@
+#include "node-host/run_output_pipe.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "node-host/system/system_error.h"
+
+namespace hostclaw::node_host {
+namespace {
+
+constexpr std::size_t kReadBytes = 65536;  // what a pipe holds
+constexpr int kReadsPerEvent = 16;         // so that one loud child does not starve the link
+thread_local std::array<char, kReadBytes> read_buffer;
+
+}  // namespace
+
+Result<Pipe> make_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return system_error(errno);
+  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+OutputPipe::OutputPipe(const boost::asio::any_io_executor& executor, Handlers handlers)
+    : descriptor_(executor), handlers_(std::move(handlers)) {}
+
+Result<void> OutputPipe::start(UniqueFd reading) {
+  // Only this end: the two ends of a pipe have flags of their own, and children expect blocking streams.
+  if (::fcntl(reading.get(), F_SETFL, O_NONBLOCK) != 0) return system_error(errno);
+  boost::system::error_code error;
+  descriptor_.assign(reading.get(), error);
+  if (error) return system_error(error.value());
+  reading.release();
+  wait_for_bytes();
+  return {};
+}
+
+void OutputPipe::wait_for_bytes() {
+  descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                         [self = shared_from_this()](const boost::system::error_code& error) {
+                           if (error || self->ended()) return;
+                           self->drain();
+                           if (!self->ended()) self->wait_for_bytes();
+                         });
+}
+
+void OutputPipe::drain() {
+  for (int reads = 0; reads < kReadsPerEvent && !ended(); ++reads) {
+    const ssize_t count = ::read(descriptor_.native_handle(), read_buffer.data(), read_buffer.size());
+    if (count > 0) {
+      handlers_.on_bytes({read_buffer.data(), static_cast<std::size_t>(count)});
+    } else if (count == 0) {
+      close();
+      handlers_.on_end();
+    } else if (errno != EINTR) {
+      return;
+    }
+  }
+}
+
+void OutputPipe::close() {
+  boost::system::error_code ignored;
+  descriptor_.close(ignored);
+}
+
+}  // namespace hostclaw::node_host

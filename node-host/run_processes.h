@@ -1,0 +1,72 @@
+// The processes of one run: the programs it started (children of this process) and everything below them.
+// Thread rule: the executor's thread. Handlers keep the object alive; abandon() ends them.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "node-host/run_wakeup.h"
+#include "node-host/system/process_tree.h"
+#include "node-host/system/spawn.h"
+
+namespace hostclaw::node_host {
+
+struct ExitStatus {
+  std::optional<int> code;
+  std::optional<int> signal;
+  // As a shell counts: the code, or 128 + signal.
+  int shell_status() const { return code ? *code : 128 + signal.value_or(0); }
+};
+
+class RunProcesses : public std::enable_shared_from_this<RunProcesses> {
+ public:
+  // `wakeup` outlives the object's handlers or abandon() is called first.
+  RunProcesses(const boost::asio::any_io_executor& executor, Wakeup& wakeup, std::string marker,
+               bool use_pidfd);
+  ~RunProcesses();
+
+  // Starts a program; returns its index. Errors: those of spawn().
+  Result<std::size_t> start(SpawnRequest request);
+  const ExitStatus* status(std::size_t index) const;  // nullptr while it runs
+  bool all_ended() const;
+  std::int64_t first_pid() const;  // 0 when none was started
+
+  // Ends every process of the run: SIGTERM, after `grace` SIGKILL, until a look finds none.
+  boost::asio::awaitable<void> end_tree(std::chrono::milliseconds grace);
+  // The same for the process groups of the programs only. Requires: all_ended().
+  boost::asio::awaitable<void> end_groups(std::chrono::milliseconds grace);
+
+  // Reaps the programs that have ended. Their groups can no longer be ended safely afterwards.
+  void reap();
+  // Ends what is still running at once and without waiting; for a run that is given up.
+  void abandon();
+
+ private:
+  struct Program;
+  void watch(const std::shared_ptr<Program>& program);
+  void poll_later();
+  bool look(Program& program);
+  boost::asio::awaitable<void> end(TreeQuery query, std::chrono::milliseconds grace);
+  boost::asio::awaitable<void> wait_for_end_of(const std::vector<TreeProcess>& members, SteadyTime deadline);
+  void signal_leader_groups(int signal_number) const;
+
+  boost::asio::any_io_executor executor_;
+  Wakeup* wakeup_;
+  std::string marker_;
+  bool use_pidfd_;
+  std::uint64_t started_ticks_;
+  boost::asio::steady_timer poll_timer_;
+  bool polling_ = false;
+  std::vector<std::shared_ptr<Program>> programs_;
+};
+
+}  // namespace hostclaw::node_host

@@ -1,0 +1,407 @@
+#include "node-host/run_session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "node-host/system/system_error.h"
+
+namespace hostclaw::node_host {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::steady_clock;
+
+constexpr auto kQuietAfterExit = std::chrono::milliseconds(100);
+constexpr auto kLongestAfterExit = std::chrono::seconds(1);
+constexpr std::chrono::milliseconds kLongestTimeout = std::chrono::hours(24 * 365 * 100);
+constexpr int kTimedOutCode = 124;
+constexpr int kNotFoundStatus = 127;
+constexpr int kNotExecutableStatus = 126;
+constexpr int kFirstSignalStatus = 128;
+constexpr const char* kExecutableChanged = "executable changed between decision and spawn";
+constexpr const char* kDirectoryChanged = "working directory changed between decision and spawn";
+
+std::string random_marker() {
+  std::array<std::uint8_t, 16> bytes{};
+  // Blocks only before the kernel's generator is seeded; a shorter read cannot happen for 16 bytes.
+  while (::getrandom(bytes.data(), bytes.size(), 0) < 0 && errno == EINTR) {
+  }
+  return to_hex(bytes);
+}
+
+std::string directory_error_text(const std::string& path, const std::string& code) {
+  const char* what = code == "ENOTDIR" ? "is not a directory" : "does not exist";
+  return std::string("node exec working directory ") + what + " on the node host: " + path +
+         " (os reported: " + launch_error_text(code) + ")";
+}
+
+bool has_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
+
+bool same_directory(const policy::FileIdentity& left, const policy::FileIdentity& right) {
+  return left.device == right.device && left.inode == right.inode;
+}
+
+}  // namespace
+
+std::string launch_error_text(const std::string& error_code) {
+  return "Command failed during launch or output capture (" + error_code + ")";
+}
+
+RunSession::RunSession(const Context& context, policy::ExecutionPlan plan, std::shared_ptr<OpenedFiles> files,
+                       RunOptions options)
+    : context_(context),
+      plan_(std::move(plan)),
+      files_(files ? std::move(files) : std::make_shared<OpenedFiles>()),
+      options_(std::move(options)),
+      capture_(options_.limits.max_bytes),
+      wakeup_(std::make_shared<Wakeup>(context_.executor)),
+      last_output_(steady_clock::now()) {
+  single_ = plan_.pipelines.size() == 1 && plan_.pipelines.front().commands.size() == 1;
+}
+
+RunSession::~RunSession() {
+  close_streams();
+  if (processes_) processes_->abandon();
+}
+
+void RunSession::cancel() {
+  cancelled_ = true;
+  wakeup_->notify();
+}
+
+asio::awaitable<RunOutcome> RunSession::run() {
+  const auto started = steady_clock::now();
+  if (options_.timeout) {
+    const auto timeout = std::clamp(*options_.timeout, std::chrono::milliseconds(1), kLongestTimeout);
+    deadline_ = started + timeout;
+  }
+  const std::string marker = random_marker();
+  processes_ =
+      std::make_shared<RunProcesses>(context_.executor, *wakeup_, marker, context_.settings.use_pidfd);
+  for (const auto& [name, value] : plan_.environment) environment_.add(name, value);
+  environment_.set(kRunMarkerVariable, marker);
+
+  if (check_arguments() && open_working_directory() && open_executables() && open_streams()) {
+    co_await run_pipelines();
+    co_await settle();
+  }
+  close_streams();
+  processes_->reap();
+  report_status();
+  capture_.finish(outcome_);
+  outcome_.leader_pid = processes_->first_pid();
+  outcome_.duration = steady_clock::now() - started;
+  co_return std::move(outcome_);
+}
+
+bool RunSession::check_arguments() {
+  const auto refuse = [&](std::string text) {
+    outcome_.launch_error = std::move(text);
+    return false;
+  };
+  for (const auto& pipeline : plan_.pipelines) {
+    for (const auto& command : pipeline.commands) {
+      if (command.argv.empty() || command.argv.front().empty() || has_nul(command.argv.front()))
+        return refuse(launch_error_text("ERR_INVALID_ARG_VALUE"));
+      for (const auto& argument : command.argv)
+        if (has_nul(argument)) return refuse("Arguments cannot contain null bytes (\"\\0\"): " + argument);
+    }
+  }
+  for (const auto& entry : environment_.entries())
+    if (has_nul(entry)) return refuse(launch_error_text("ERR_INVALID_ARG_VALUE"));
+  return true;
+}
+
+bool RunSession::open_working_directory() {
+  const std::string path = plan_.cwd.empty() ? "/proc/self/cwd" : plan_.cwd;
+  const policy::FileFacts facts = files_->facts(path);
+  std::string code;
+  if (facts.kind == policy::FileKind::kMissing) code = error_name(facts.error);
+  if (facts.kind == policy::FileKind::kRegular || facts.kind == policy::FileKind::kOther) code = "ENOTDIR";
+  if (!code.empty()) {
+    outcome_.launch_error = directory_error_text(path, code);
+    return false;
+  }
+  if (facts.kind == policy::FileKind::kUnreadable) {
+    outcome_.launch_error = launch_error_text(error_name(facts.error));
+    return false;
+  }
+  if ((plan_.cwd_identity.known && !same_directory(plan_.cwd_identity, facts.identity)) ||
+      !files_->unchanged(path)) {
+    outcome_.launch_error = kDirectoryChanged;
+    return false;
+  }
+  directory_ = WorkingDirectory(files_->descriptor(path), environment_);
+  return true;
+}
+
+bool RunSession::open_executables() {
+  for (const auto& pipeline : plan_.pipelines)
+    for (const auto& command : pipeline.commands)
+      if (command.builtin == policy::Builtin::kNone && !command.executable.empty() && !still_judged(command))
+        return false;
+  return true;
+}
+
+bool RunSession::still_judged(const policy::PlannedCommand& command) {
+  const policy::FileFacts facts = files_->facts(command.executable);
+  const bool same_as_decided = !command.identity.known || command.identity == facts.identity;
+  if (same_as_decided && files_->unchanged(command.executable)) return true;
+  outcome_.launch_error = kExecutableChanged;
+  stopped_ = true;
+  return false;
+}
+
+bool RunSession::open_streams() {
+  const auto open = [&](Stream stream, std::shared_ptr<OutputPipe>& reader, UniqueFd& writing) {
+    auto pipe = make_pipe();
+    if (!pipe) {
+      outcome_.launch_error = launch_error_text(pipe.error().code);
+      return false;
+    }
+    // The handlers die with the pipe, which close_streams() closes before this object goes.
+    OutputPipe::Handlers handlers{[this, stream](std::string_view bytes) {
+                                    capture_.append(stream, bytes);
+                                    last_output_ = steady_clock::now();
+                                  },
+                                  [wakeup = wakeup_] { wakeup->notify(); }};
+    reader = std::make_shared<OutputPipe>(context_.executor, std::move(handlers));
+    const auto started = reader->start(std::move(pipe->reading));
+    if (!started) {
+      outcome_.launch_error = launch_error_text(started.error().code);
+      return false;
+    }
+    writing = std::move(pipe->writing);
+    return true;
+  };
+  return open(Stream::kStandardOutput, output_, output_end_) &&
+         open(Stream::kStandardError, error_, error_end_);
+}
+
+asio::awaitable<void> RunSession::run_pipelines() {
+  for (std::size_t i = 0; i < plan_.pipelines.size() && !stopped_; ++i) {
+    const auto& pipeline = plan_.pipelines[i];
+    if (pipeline.connector == policy::Connector::kAnd && last_status_ != 0) continue;
+    if (pipeline.connector == policy::Connector::kOr && last_status_ == 0) continue;
+    if (interrupted()) break;
+    co_await run_pipeline(pipeline, i + 1 == plan_.pipelines.size());
+  }
+  output_end_.reset();
+  error_end_.reset();
+}
+
+asio::awaitable<void> RunSession::run_pipeline(const policy::PlannedPipeline& pipeline, bool last) {
+  std::vector<Stage> stages;
+  const bool started = start_stages(pipeline, stages);
+  if (!started) stopped_ = true;
+  if (last || stopped_) {
+    // From now on the streams end when the programs close them.
+    output_end_.reset();
+    error_end_.reset();
+  }
+  const bool ended = co_await wait_until_ended();
+  if (!ended) stopped_ = true;
+  if (started) take_status(pipeline, stages);
+}
+
+asio::awaitable<bool> RunSession::wait_until_ended() {
+  // A named object: GCC 12 destroys temporaries of a co_await expression twice in some cases.
+  auto done = [this] { return cancelled_ || processes_->all_ended(); };
+  const bool in_time = co_await wakeup_->wait(done, deadline_);
+  if (in_time && !cancelled_) co_return true;
+  interrupted();
+  co_await processes_->end_tree(context_.settings.kill_grace);
+  co_return false;
+}
+
+bool RunSession::start_stages(const policy::PlannedPipeline& pipeline, std::vector<Stage>& stages) {
+  const bool alone = pipeline.commands.size() == 1;
+  UniqueFd input;
+  for (std::size_t i = 0; i < pipeline.commands.size(); ++i) {
+    Pipe pipe;
+    const bool last = i + 1 == pipeline.commands.size();
+    if (!last) {
+      auto made = make_pipe();
+      if (!made) {
+        outcome_.launch_error = launch_error_text(made.error().code);
+        return false;
+      }
+      pipe = std::move(*made);
+    }
+    const bool joined = !last && i < pipeline.stderr_to_pipe.size() && pipeline.stderr_to_pipe[i];
+    const Streams streams{input ? input.get() : context_.null_input,
+                          last ? output_end_.get() : pipe.writing.get(),
+                          joined ? pipe.writing.get() : error_end_.get()};
+    Stage stage;
+    if (!start_stage(pipeline.commands[i], streams, alone, stage)) return false;
+    stages.push_back(stage);
+    input = std::move(pipe.reading);
+  }
+  return true;
+}
+
+bool RunSession::start_stage(const policy::PlannedCommand& command, const Streams& streams, bool alone,
+                             Stage& stage) {
+  if (command.builtin != policy::Builtin::kNone) {
+    stage.status = run_builtin(command, streams, alone);
+    return true;
+  }
+  if (command.executable.empty()) return launch_failed(command, system_error(ENOENT), streams, stage);
+  if (!still_judged(command)) return false;
+  const int executable = files_->descriptor(command.executable);
+  if (executable < 0) {
+    const int reason = files_->facts(command.executable).error;
+    return launch_failed(command, system_error(reason != 0 ? reason : ENOENT), streams, stage);
+  }
+  SpawnRequest request{.executable = executable,
+                       .form = launch_form(executable, command.executable),
+                       .path = command.executable,
+                       .argv = command.argv,
+                       .environment = environment_.entries(),
+                       .directory = directory_.descriptor(),
+                       .stdio = {streams.input, streams.output, streams.error}};
+  const auto program = processes_->start(std::move(request));
+  if (!program) return launch_failed(command, program.error(), streams, stage);
+  stage.program = *program;
+  return true;
+}
+
+bool RunSession::launch_failed(const policy::PlannedCommand& command, const Error& error,
+                               const Streams& streams, Stage& stage) {
+  if (single_) {
+    outcome_.launch_error = launch_error_text(error.code);
+    return false;
+  }
+  const bool missing = error.code == "ENOENT" || error.code == "ENOTDIR" || error.code == "ELOOP" ||
+                       error.code == "ENAMETOOLONG";
+  stage.status = missing ? kNotFoundStatus : kNotExecutableStatus;
+  write_text(streams.error, command.argv.front() + ": " + error.message + "\n");
+  return true;
+}
+
+int RunSession::run_builtin(const policy::PlannedCommand& command, const Streams& streams, bool alone) {
+  BuiltinResult result;
+  switch (command.builtin) {
+    case policy::Builtin::kFalse:
+      return 1;
+    case policy::Builtin::kCd:
+      if (alone) {
+        result = directory_.change(command.argv, environment_);
+      } else {
+        // Part of a pipeline: a shell runs it in a process of its own, so it changes nothing here.
+        RunEnvironment environment = environment_;
+        WorkingDirectory directory(directory_.descriptor(), environment_);
+        result = directory.change(command.argv, environment);
+      }
+      break;
+    case policy::Builtin::kPwd:
+      result = directory_.print(command.argv);
+      break;
+    case policy::Builtin::kNone:
+    case policy::Builtin::kTrue:
+    case policy::Builtin::kColon:
+      return 0;
+  }
+  write_text(streams.output, result.output);
+  write_text(streams.error, result.message);
+  return result.status;
+}
+
+void RunSession::write_text(int target, const std::string& text) {
+  if (text.empty()) return;
+  const auto append = [&](Stream stream, OutputPipe& pipe) {
+    // Programs before this one may have left bytes in the pipe: theirs come first.
+    pipe.drain();
+    capture_.append(stream, text);
+    last_output_ = steady_clock::now();
+  };
+  if (target == output_end_.get()) return append(Stream::kStandardOutput, *output_);
+  if (target == error_end_.get()) return append(Stream::kStandardError, *error_);
+  // A pipe to the next command: new, empty, and larger than any of these texts; its reader starts after us.
+  const ssize_t ignored = ::write(target, text.data(), std::min<std::size_t>(text.size(), 32768));
+  static_cast<void>(ignored);
+}
+
+void RunSession::take_status(const policy::PlannedPipeline& pipeline, const std::vector<Stage>& stages) {
+  if (stages.empty()) return;
+  const Stage& final_stage = stages.back();
+  last_exit_.reset();
+  if (!final_stage.program) {
+    last_status_ = final_stage.status;
+  } else if (const ExitStatus* status = processes_->status(*final_stage.program)) {
+    last_status_ = status->shell_status();
+    last_exit_ = *status;
+  }
+  if (pipeline.negate) {
+    last_status_ = last_status_ == 0 ? 1 : 0;
+    last_exit_.reset();
+  }
+}
+
+// After the last program: what is left of its group, and output that background children still write.
+asio::awaitable<void> RunSession::settle() {
+  if (outcome_.timed_out || cancelled_) {
+    output_->drain();
+    error_->drain();
+    co_return;
+  }
+  const bool failed = last_status_ != 0 || stopped_;
+  if (failed) co_await processes_->end_groups(context_.settings.kill_grace);
+  const auto exited = steady_clock::now();
+  auto done = [this] { return cancelled_ || (output_->ended() && error_->ended()); };
+  for (;;) {
+    std::optional<SteadyTime> until = deadline_;
+    if (!deadline_ || failed) {
+      const auto quiet = std::max(exited, last_output_) + kQuietAfterExit;
+      until = std::min<SteadyTime>(quiet, exited + kLongestAfterExit);
+    }
+    const bool in_time = co_await wakeup_->wait(done, until);
+    if (in_time && !cancelled_) co_return;
+    const auto now = steady_clock::now();
+    if (!cancelled_ && (!deadline_ || failed)) {
+      if (now >= exited + kLongestAfterExit || now >= last_output_ + kQuietAfterExit) co_return;
+      continue;  // there was output meanwhile
+    }
+    interrupted();
+    co_await processes_->end_tree(context_.settings.kill_grace);
+    output_->drain();
+    error_->drain();
+    co_return;
+  }
+}
+
+bool RunSession::interrupted() {
+  if (cancelled_) return true;
+  if (!deadline_ || steady_clock::now() < *deadline_) return false;
+  outcome_.timed_out = true;
+  return true;
+}
+
+void RunSession::report_status() {
+  outcome_.cancelled = cancelled_;
+  if (!outcome_.launch_error.empty()) return;
+  if (last_exit_) outcome_.signal = last_exit_->signal;
+  // A shell would report the last program's death by signal as a number; alone, it has no exit code.
+  const bool coded = !last_exit_ || last_exit_->code || !single_;
+  if (outcome_.timed_out) {
+    const bool own_code = coded && last_status_ != 0 && last_status_ < kFirstSignalStatus;
+    outcome_.exit_code = own_code ? last_status_ : kTimedOutCode;
+  } else if (coded && !(cancelled_ && last_status_ == 0)) {
+    outcome_.exit_code = last_status_;
+  }
+}
+
+void RunSession::close_streams() {
+  output_end_.reset();
+  error_end_.reset();
+  if (output_) output_->close();
+  if (error_) error_->close();
+}
+
+}  // namespace hostclaw::node_host

@@ -1,0 +1,119 @@
+#include "node-host/system/host_facts.h"
+
+#include <pwd.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <string_view>
+#include <vector>
+
+namespace hostclaw::node_host {
+namespace {
+
+struct Memory {
+  std::uint64_t total = 0;
+  std::uint64_t available = 0;
+};
+
+Memory read_memory() {
+  Memory memory;
+  std::ifstream file("/proc/meminfo");
+  std::string name;
+  std::string unit;
+  std::uint64_t kibibytes = 0;
+  while (file >> name >> kibibytes && std::getline(file, unit)) {
+    if (name == "MemTotal:") memory.total = kibibytes * 1024;
+    if (name == "MemAvailable:") memory.available = kibibytes * 1024;
+  }
+  if (memory.total == 0) {
+    const auto page = static_cast<std::uint64_t>(std::max(1L, ::sysconf(_SC_PAGESIZE)));
+    memory.total = static_cast<std::uint64_t>(std::max(0L, ::sysconf(_SC_PHYS_PAGES))) * page;
+    memory.available = static_cast<std::uint64_t>(std::max(0L, ::sysconf(_SC_AVPHYS_PAGES))) * page;
+  }
+  memory.available = std::min(memory.available, memory.total);
+  return memory;
+}
+
+std::optional<std::array<double, 3>> read_load() {
+  std::array<double, 3> load{};
+  if (::getloadavg(load.data(), 3) != 3) return std::nullopt;
+  bool any = false;
+  for (double& value : load) {
+    value = std::clamp(std::round(value * 100) / 100, 0.0, 100'000.0);
+    any = any || value > 0;
+  }
+  if (!any) return std::nullopt;
+  return load;
+}
+
+}  // namespace
+
+HostStats read_host_stats(const std::string& home) {
+  HostStats stats;
+  stats.cpu_count = static_cast<int>(std::clamp(::sysconf(_SC_NPROCESSORS_ONLN), 1L, 4096L));
+  stats.load_average = read_load();
+  const Memory memory = read_memory();
+  stats.memory_total_bytes = memory.total;
+  stats.memory_free_bytes = memory.available;
+  struct statvfs volume {};
+  if (::statvfs(home.c_str(), &volume) == 0 && volume.f_blocks > 0) {
+    const std::uint64_t block = volume.f_frsize != 0 ? volume.f_frsize : volume.f_bsize;
+    stats.disk_total_bytes = volume.f_blocks * block;
+    stats.disk_available_bytes = std::min<std::uint64_t>(volume.f_bavail, volume.f_blocks) * block;
+  }
+  return stats;
+}
+
+std::string host_name() {
+  utsname names{};
+  if (::uname(&names) != 0 || names.nodename[0] == '\0') return "localhost";
+  return names.nodename;
+}
+
+std::string default_display_name() { return host_name(); }
+
+bool running_as_root() { return ::geteuid() == 0; }
+
+policy::Environment current_environment() {
+  policy::Environment environment;
+  for (char** item = environ; item != nullptr && *item != nullptr; ++item) {
+    const std::string_view text(*item);
+    const std::size_t equals = text.find('=');
+    if (equals == std::string_view::npos || equals == 0) continue;
+    environment.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return environment;
+}
+
+std::string home_directory() {
+  if (const char* home = ::getenv("HOME"); home != nullptr && home[0] == '/') return home;
+  std::vector<char> buffer(16384);
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr &&
+      found->pw_dir != nullptr && found->pw_dir[0] == '/')
+    return found->pw_dir;
+  return "/";
+}
+
+std::string current_directory() {
+  std::array<char, PATH_MAX> buffer{};
+  if (::getcwd(buffer.data(), buffer.size()) == nullptr || buffer[0] != '/') return "/";
+  return buffer.data();
+}
+
+std::uint64_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  if (!(file >> size >> resident)) return 0;
+  return resident * static_cast<std::uint64_t>(std::max(1L, ::sysconf(_SC_PAGESIZE)));
+}
+
+}  // namespace hostclaw::node_host

@@ -1,0 +1,221 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+
+#include "base/sha256.h"
+#include "node-host/system/file_handles.h"
+#include "node-host/system/path_ownership.h"
+
+namespace hostclaw::node_host {
+namespace {
+
+constexpr std::size_t kMaxHeadBytes = 1 << 20;
+
+std::int64_t nanoseconds(const timespec& time) {
+  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
+policy::FileKind kind_of(mode_t mode) {
+  if (S_ISREG(mode)) return policy::FileKind::kRegular;
+  if (S_ISDIR(mode)) return policy::FileKind::kDirectory;
+  return policy::FileKind::kOther;
+}
+
+bool means_missing(int error_number) {
+  return error_number == ENOENT || error_number == ENOTDIR || error_number == ELOOP ||
+         error_number == ENAMETOOLONG;
+}
+
+std::string descriptor_path(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+bool same_file(const struct stat& left, const struct stat& right) {
+  return left.st_dev == right.st_dev && left.st_ino == right.st_ino;
+}
+
+bool same_state(const struct stat& left, const struct stat& right) {
+  if (!same_file(left, right) || left.st_mode != right.st_mode || left.st_uid != right.st_uid ||
+      left.st_gid != right.st_gid)
+    return false;
+  // The times and size of a directory say that something in it changed, not that it is another one.
+  if (!S_ISREG(left.st_mode)) return true;
+  return left.st_size == right.st_size && nanoseconds(left.st_mtim) == nanoseconds(right.st_mtim) &&
+         nanoseconds(left.st_ctim) == nanoseconds(right.st_ctim);
+}
+
+bool can_execute(int fd) {
+#ifdef SYS_faccessat2
+  if (::syscall(SYS_faccessat2, fd, "", X_OK, AT_EMPTY_PATH | AT_EACCESS) == 0) return true;
+  if (errno != ENOSYS && errno != EPERM) return false;
+#endif
+  return ::faccessat(AT_FDCWD, descriptor_path(fd).c_str(), X_OK, AT_EACCESS) == 0;
+}
+
+// The path of the opened file, or empty when no path leads to it any more.
+std::string real_path_of(int fd, const std::string& asked_path, const struct stat& opened) {
+  std::array<char, PATH_MAX> buffer{};
+  const ssize_t length = ::readlink(descriptor_path(fd).c_str(), buffer.data(), buffer.size());
+  std::string path;
+  if (length > 0 && static_cast<std::size_t>(length) < buffer.size()) {
+    path.assign(buffer.data(), static_cast<std::size_t>(length));
+  } else if (::realpath(asked_path.c_str(), buffer.data()) != nullptr) {
+    path = buffer.data();  // no /proc here
+  }
+  struct stat now {};
+  // Also refuses the " (deleted)" that the kernel appends to the name of a file that is gone.
+  if (path.empty() || ::stat(path.c_str(), &now) != 0 || !same_file(now, opened)) return {};
+  return path;
+}
+
+UniqueFd reopen_for_reading(int fd) {
+  return UniqueFd(::open(descriptor_path(fd).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+}
+
+ssize_t read_some(int fd, char* buffer, std::size_t size) {
+  for (;;) {
+    const ssize_t count = ::read(fd, buffer, size);
+    if (count >= 0 || errno != EINTR) return count;
+  }
+}
+
+std::optional<std::string> hash_descriptor(int fd) {
+  Sha256 hash;
+  std::array<char, 65536> buffer;
+  for (;;) {
+    const ssize_t count = read_some(fd, buffer.data(), buffer.size());
+    if (count < 0) return std::nullopt;
+    if (count == 0) return hash.hex();
+    hash.update({buffer.data(), static_cast<std::size_t>(count)});
+  }
+}
+
+std::string without_trailing_slashes(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+}  // namespace
+
+struct OpenedFiles::Entry {
+  UniqueFd fd;
+  bool looked = false;
+  policy::FileFacts facts;
+  struct stat status {};
+  std::optional<bool> symlink;
+  std::optional<std::string> sha256;
+};
+
+OpenedFiles::OpenedFiles() = default;
+OpenedFiles::~OpenedFiles() = default;
+
+OpenedFiles::Entry& OpenedFiles::entry(const std::string& path) {
+  auto& slot = entries_[path];
+  if (!slot) slot = std::make_unique<Entry>();
+  return *slot;
+}
+
+policy::FileFacts OpenedFiles::facts(const std::string& path) {
+  Entry& entry = this->entry(path);
+  if (entry.looked) return entry.facts;
+  entry.looked = true;
+  auto& facts = entry.facts;
+  if (path.empty() || path.front() != '/' || path.find('\0') != std::string::npos) {
+    facts.error = ENOENT;
+    return facts;
+  }
+  entry.fd.reset(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!entry.fd || ::fstat(entry.fd.get(), &entry.status) != 0) {
+    facts.error = errno;
+    facts.kind = means_missing(facts.error) ? policy::FileKind::kMissing : policy::FileKind::kUnreadable;
+    entry.fd.reset();
+    return facts;
+  }
+  const auto& status = entry.status;
+  facts.real_path = real_path_of(entry.fd.get(), path, status);
+  if (facts.real_path.empty()) {
+    facts.error = ENOENT;
+    entry.fd.reset();
+    return facts;
+  }
+  facts.kind = kind_of(status.st_mode);
+  facts.executable = facts.kind == policy::FileKind::kRegular && can_execute(entry.fd.get());
+  facts.identity = {true,
+                    status.st_dev,
+                    status.st_ino,
+                    static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0)),
+                    nanoseconds(status.st_mtim),
+                    status.st_uid};
+  const PathExposure exposure = path_exposure(path);
+  facts.mutable_by_us = exposure.mutable_by_us;
+  facts.writable_by_others = exposure.writable_by_others;
+  return facts;
+}
+
+bool OpenedFiles::is_symlink(const std::string& path) {
+  Entry& entry = this->entry(path);
+  if (!entry.symlink) {
+    struct stat status {};
+    entry.symlink = path.find('\0') == std::string::npos && !path.empty() &&
+                    ::lstat(without_trailing_slashes(path).c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+  }
+  return *entry.symlink;
+}
+
+std::optional<std::string> OpenedFiles::content_sha256(const std::string& path) {
+  if (facts(path).kind != policy::FileKind::kRegular) return std::nullopt;
+  Entry& entry = this->entry(path);
+  struct stat now {};
+  if (entry.sha256 && ::fstat(entry.fd.get(), &now) == 0 && same_state(now, entry.status))
+    return entry.sha256;
+  entry.sha256.reset();
+  const UniqueFd readable = reopen_for_reading(entry.fd.get());
+  struct stat before {};
+  if (!readable || ::fstat(readable.get(), &before) != 0) return std::nullopt;
+  auto digest = hash_descriptor(readable.get());
+  struct stat after {};
+  if (::fstat(readable.get(), &after) != 0 || !same_state(before, after)) return std::nullopt;
+  // Kept only for the state that facts() described.
+  if (same_state(before, entry.status)) entry.sha256 = digest;
+  return digest;
+}
+
+std::string OpenedFiles::head(const std::string& path, std::size_t count) {
+  if (facts(path).kind != policy::FileKind::kRegular) return {};
+  const UniqueFd readable = reopen_for_reading(descriptor(path));
+  if (!readable) return {};
+  std::string text(std::min(count, kMaxHeadBytes), '\0');
+  std::size_t filled = 0;
+  while (filled < text.size()) {
+    const ssize_t got = read_some(readable.get(), text.data() + filled, text.size() - filled);
+    if (got <= 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  text.resize(filled);
+  return text;
+}
+
+int OpenedFiles::descriptor(const std::string& path) const {
+  const auto found = entries_.find(path);
+  return found == entries_.end() ? -1 : found->second->fd.get();
+}
+
+bool OpenedFiles::unchanged(const std::string& path) const {
+  const auto found = entries_.find(path);
+  if (found == entries_.end() || !found->second->looked) return false;
+  const Entry& entry = *found->second;
+  struct stat at_path {};
+  const bool reachable =
+      path.find('\0') == std::string::npos && !path.empty() && ::stat(path.c_str(), &at_path) == 0;
+  if (!entry.fd) return !reachable;
+  struct stat opened {};
+  return reachable && ::fstat(entry.fd.get(), &opened) == 0 && same_state(opened, entry.status) &&
+         same_file(at_path, entry.status);
+}
+
+}  // namespace hostclaw::node_host

@@ -1,0 +1,26 @@
+// Who else could make a path lead to another file? Two questions about the directories and symlinks on the
+// way. Both look at the file system as it is now and never fail: what cannot be seen counts as unsafe. Thread
+// rule: safe from any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace hostclaw::node_host {
+
+struct PathExposure {
+  // The file, the directory that holds it, or a symlink on the way (or that one's directory) is owned by this
+  // uid or writable by this process.
+  bool mutable_by_us = false;
+  // Group or world can write the file or the directory that holds it. A sticky directory counts too.
+  bool writable_by_others = false;
+};
+
+PathExposure path_exposure(const std::string& absolute_path);
+
+// True when everyone who can re-point `absolute_path` to another file could as well rewrite the content of
+// the file itself: each directory on the way, symlinks followed, belongs to root or to the file's owner and
+// no one else can rename its entries.
+bool path_as_safe_as_content(const std::string& absolute_path);
+
+}  // namespace hostclaw::node_host

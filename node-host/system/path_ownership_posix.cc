@@ -1,0 +1,127 @@
+#include "node-host/system/path_ownership.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace hostclaw::node_host {
+namespace {
+
+constexpr int kMaxSymlinks = 40;  // as the kernel
+
+struct Step {
+  std::string directory;  // real path of the directory that is searched
+  struct stat directory_status;
+  std::string entry_path;
+  struct stat entry_status;  // lstat
+};
+
+void push_components(std::deque<std::string>& pending, std::string_view path) {
+  std::vector<std::string> parts;
+  for (std::size_t at = 0; at < path.size();) {
+    const std::size_t end = std::min(path.find('/', at), path.size());
+    if (end > at && path.substr(at, end - at) != ".") parts.emplace_back(path.substr(at, end - at));
+    at = end + 1;
+  }
+  pending.insert(pending.begin(), parts.begin(), parts.end());
+}
+
+std::optional<std::string> read_link(const std::string& path) {
+  std::string target(4096, '\0');
+  const ssize_t length = ::readlink(path.c_str(), target.data(), target.size());
+  if (length <= 0 || static_cast<std::size_t>(length) == target.size()) return std::nullopt;
+  target.resize(static_cast<std::size_t>(length));
+  return target;
+}
+
+std::string parent_of(const std::string& directory) {
+  const std::size_t slash = directory.rfind('/');
+  return slash == 0 || slash == std::string::npos ? "/" : directory.substr(0, slash);
+}
+
+// Calls `visit` for every name that the kernel would look up on the way, in order. False when the walk could
+// not be finished or a visit said stop.
+bool walk(const std::string& path, const std::function<bool(const Step&)>& visit) {
+  if (path.empty() || path.front() != '/' || path.find('\0') != std::string::npos) return false;
+  std::deque<std::string> pending;
+  push_components(pending, path);
+  std::string directory = "/";
+  int symlinks = 0;
+  while (!pending.empty()) {
+    const std::string name = pending.front();
+    pending.pop_front();
+    if (name == "..") {
+      directory = parent_of(directory);
+      continue;
+    }
+    Step step;
+    step.directory = directory;
+    step.entry_path = directory == "/" ? "/" + name : directory + "/" + name;
+    if (::lstat(directory.c_str(), &step.directory_status) != 0) return false;
+    if (::lstat(step.entry_path.c_str(), &step.entry_status) != 0) return false;
+    if (!visit(step)) return false;
+    if (S_ISLNK(step.entry_status.st_mode)) {
+      const auto target = read_link(step.entry_path);
+      if (!target || ++symlinks > kMaxSymlinks) return false;
+      if (target->front() == '/') directory = "/";
+      push_components(pending, *target);
+    } else {
+      directory = step.entry_path;
+    }
+  }
+  return true;
+}
+
+bool ours(const struct stat& status, const std::string& path) {
+  return status.st_uid == ::geteuid() || ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0;
+}
+
+bool group_or_world_writable(const struct stat& status) { return (status.st_mode & 022) != 0; }
+
+}  // namespace
+
+PathExposure path_exposure(const std::string& absolute_path) {
+  PathExposure exposure;
+  std::optional<Step> last;
+  const bool complete = walk(absolute_path, [&](const Step& step) {
+    if (S_ISLNK(step.entry_status.st_mode)) {
+      exposure.mutable_by_us |=
+          step.entry_status.st_uid == ::geteuid() || ours(step.directory_status, step.directory);
+    } else {
+      last = step;
+    }
+    return true;
+  });
+  if (!complete) return {true, true};
+  if (!last) {
+    // The root directory itself.
+    struct stat root {};
+    if (::lstat("/", &root) != 0) return {true, true};
+    return {ours(root, "/"), group_or_world_writable(root)};
+  }
+  exposure.mutable_by_us |=
+      ours(last->entry_status, last->entry_path) || ours(last->directory_status, last->directory);
+  exposure.writable_by_others =
+      group_or_world_writable(last->entry_status) || group_or_world_writable(last->directory_status);
+  return exposure;
+}
+
+bool path_as_safe_as_content(const std::string& absolute_path) {
+  struct stat file {};
+  if (::stat(absolute_path.c_str(), &file) != 0) return false;
+  const auto trusted = [&](uid_t owner) { return owner == 0 || owner == file.st_uid; };
+  return walk(absolute_path, [&](const Step& step) {
+    if (!trusted(step.directory_status.st_uid)) return false;
+    if (!group_or_world_writable(step.directory_status)) return true;
+    // In a sticky directory only the owner of an entry (or of the directory) can rename or remove it.
+    return (step.directory_status.st_mode & S_ISVTX) != 0 && trusted(step.entry_status.st_uid);
+  });
+}
+
+}  // namespace hostclaw::node_host

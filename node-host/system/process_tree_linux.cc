@@ -1,0 +1,238 @@
+#include "node-host/system/process_tree.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+
+#include "node-host/system/spawn.h"
+
+namespace hostclaw::node_host {
+namespace {
+
+constexpr std::size_t kMaxEnvironmentBytes = 8 << 20;
+
+struct ProcessStatus {
+  std::int64_t pid = 0;
+  std::int64_t parent = 0;
+  std::int64_t group = 0;
+  std::int64_t session = 0;
+  std::int64_t threads = 1;
+  std::uint64_t start_ticks = 0;
+  char state = '?';
+  // A zombie whose other threads still run has not ended.
+  bool ended() const { return (state == 'Z' || state == 'X') && threads <= 1; }
+};
+
+std::string read_file(const std::string& path, std::size_t limit) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  if (!fd) return text;
+  std::array<char, 8192> buffer;
+  while (text.size() < limit) {
+    const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+  return text;
+}
+
+std::string process_file(std::int64_t pid, const char* name) {
+  return "/proc/" + std::to_string(pid) + "/" + name;
+}
+
+std::optional<ProcessStatus> read_status(std::int64_t pid) {
+  const std::string text = read_file(process_file(pid, "stat"), 8192);
+  // The name may hold anything, closing parentheses too; the last one ends it.
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos || name_end + 2 >= text.size()) return std::nullopt;
+  ProcessStatus status;
+  status.pid = pid;
+  status.state = text[name_end + 2];
+  const char* at = text.c_str() + name_end + 3;
+  // Fields 4 to 22 of proc(5).
+  for (int field = 4; field <= 22; ++field) {
+    char* end = nullptr;
+    const long long value = std::strtoll(at, &end, 10);
+    if (end == at) return std::nullopt;
+    at = end;
+    if (field == 4) status.parent = value;
+    if (field == 5) status.group = value;
+    if (field == 6) status.session = value;
+    if (field == 20) status.threads = value;
+    if (field == 22) status.start_ticks = static_cast<std::uint64_t>(value);
+  }
+  return status;
+}
+
+std::vector<ProcessStatus> read_all_processes() {
+  std::vector<ProcessStatus> processes;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir("/proc"), ::closedir);
+  if (!directory) return processes;
+  while (const dirent* item = ::readdir(directory.get())) {
+    const std::string_view name(item->d_name);
+    if (name.empty() || name.find_first_not_of("0123456789") != std::string_view::npos) continue;
+    if (auto status = read_status(std::strtoll(item->d_name, nullptr, 10))) processes.push_back(*status);
+  }
+  return processes;
+}
+
+bool carries_marker(std::int64_t pid, const std::string& marker) {
+  const std::string wanted = std::string(kRunMarkerVariable) + "=" + marker;
+  const std::string environment = read_file(process_file(pid, "environ"), kMaxEnvironmentBytes);
+  const std::string_view text(environment);
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\0', at), text.size());
+    if (text.substr(at, end - at) == wanted) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+class Classifier {
+ public:
+  Classifier(const TreeQuery& query, std::vector<ProcessStatus> processes)
+      : query_(query), processes_(std::move(processes)), self_(::getpid()) {
+    for (std::size_t i = 0; i < processes_.size(); ++i) {
+      index_.emplace(processes_[i].pid, i);
+      by_parent_[processes_[i].parent].push_back(i);
+    }
+  }
+
+  std::vector<const ProcessStatus*> members() {
+    if (!query_.groups_only) {
+      for (const std::int64_t leader : query_.leaders) add(leader);
+    }
+    for (const auto& process : processes_)
+      if (in_created_group(process)) add(process.pid);
+    if (!query_.groups_only && !query_.marker.empty()) {
+      for (const auto& process : processes_)
+        if (may_be_marked(process) && carries_marker(process.pid, query_.marker)) add(process.pid);
+    }
+    std::vector<const ProcessStatus*> result;
+    for (const std::int64_t pid : members_)
+      if (!processes_[index_.at(pid)].ended()) result.push_back(&processes_[index_.at(pid)]);
+    return result;
+  }
+
+ private:
+  bool too_old(const ProcessStatus& process) const { return process.start_ticks < query_.not_before_ticks; }
+
+  bool in_created_group(const ProcessStatus& process) const {
+    const auto created = [&](std::int64_t id) {
+      return std::find(query_.groups.begin(), query_.groups.end(), id) != query_.groups.end();
+    };
+    if (too_old(process)) return false;
+    return created(process.group) || (!query_.groups_only && created(process.session));
+  }
+
+  // Reading an environment is the expensive question: only for what is young enough and not yet a member.
+  bool may_be_marked(const ProcessStatus& process) const {
+    return !too_old(process) && !process.ended() && members_.count(process.pid) == 0 && process.pid != self_;
+  }
+
+  void add(std::int64_t pid) {
+    const auto found = index_.find(pid);
+    if (found == index_.end() || pid == self_ || too_old(processes_[found->second])) return;
+    if (!members_.insert(pid).second || query_.groups_only) return;
+    const auto children = by_parent_.find(pid);
+    if (children == by_parent_.end()) return;
+    for (const std::size_t child : children->second) add(processes_[child].pid);
+  }
+
+  const TreeQuery& query_;
+  std::vector<ProcessStatus> processes_;
+  std::int64_t self_;
+  std::unordered_map<std::int64_t, std::size_t> index_;
+  std::unordered_map<std::int64_t, std::vector<std::size_t>> by_parent_;
+  std::set<std::int64_t> members_;
+};
+
+UniqueFd open_process(std::int64_t pid) {
+#ifdef SYS_pidfd_open
+  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+#else
+  return UniqueFd();
+#endif
+}
+
+}  // namespace
+
+std::vector<TreeProcess> find_processes(const TreeQuery& query) {
+  std::vector<TreeProcess> result;
+  Classifier classifier(query, read_all_processes());
+  for (const ProcessStatus* member : classifier.members()) {
+    TreeProcess process{member->pid, member->start_ticks, open_process(member->pid)};
+    // The handle may already belong to a successor of the pid: compare after opening.
+    const auto now = read_status(member->pid);
+    if (!now || now->start_ticks != member->start_ticks || now->ended()) continue;
+    result.push_back(std::move(process));
+  }
+  return result;
+}
+
+bool send_signal(const TreeProcess& process, int signal_number) {
+#ifdef SYS_pidfd_send_signal
+  if (process.handle) {
+    if (::syscall(SYS_pidfd_send_signal, process.handle.get(), signal_number, nullptr, 0) == 0) return true;
+    if (errno != ENOSYS) return false;
+  }
+#endif
+  const auto now = read_status(process.pid);
+  if (!now || now->start_ticks != process.start_ticks) return false;
+  return ::kill(static_cast<pid_t>(process.pid), signal_number) == 0;
+}
+
+std::uint64_t ticks_since_boot() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  const auto per_second = static_cast<std::uint64_t>(std::max(1L, ::sysconf(_SC_CLK_TCK)));
+  return static_cast<std::uint64_t>(now.tv_sec) * per_second +
+         static_cast<std::uint64_t>(now.tv_nsec) * per_second / 1'000'000'000U;
+}
+
+bool become_reaper_of_orphans() { return ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0; }
+
+namespace {
+
+bool adopted(pid_t pid) { return !is_our_child(pid) && ::getsid(pid) != ::getsid(0); }
+
+void reap(pid_t pid) {
+  siginfo_t information;
+  ::waitid(P_PID, static_cast<id_t>(pid), &information, WEXITED | WNOHANG);
+}
+
+}  // namespace
+
+bool reap_orphans() {
+  for (;;) {
+    siginfo_t information{};
+    if (::waitid(P_ALL, 0, &information, WEXITED | WNOHANG | WNOWAIT) != 0) return errno != ECHILD;
+    if (information.si_pid == 0) return true;  // children, none of them ended
+    if (!adopted(information.si_pid)) break;   // hides the others from waitid; look for them one by one
+    reap(information.si_pid);
+  }
+  const std::int64_t self = ::getpid();
+  for (const auto& process : read_all_processes())
+    if (process.parent == self && process.ended() && adopted(static_cast<pid_t>(process.pid)))
+      reap(static_cast<pid_t>(process.pid));
+  return true;
+}
+
+}  // namespace hostclaw::node_host

@@ -1,0 +1,19 @@
+// errno, translated once, at the edge of the operating system. Safe from any thread.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace hostclaw::node_host {
+
+// "ENOENT"; "E<number>" for a value that has no name.
+std::string error_name(int error_number);
+
+// "No such file or directory": the words of the C locale, without a trailing full stop.
+std::string error_text(int error_number);
+
+// Error{code: error_name, message: error_text}.
+Error system_error(int error_number);
+
+}  // namespace hostclaw::node_host
