@@ -2,6 +2,7 @@
 // Source: exec contract sections 5.3-5.6. Pure; values; safe from any thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -37,6 +38,8 @@ struct AgentPolicy {
   std::vector<AllowlistEntry> allowlist;
 };
 
+struct CompiledPatterns;
+
 // A parsed, normalised document together with the text it is stored as.
 struct PolicyDocument {
   bool malformed = false;  // a stored text that cannot be trusted: deny everything until it is replaced
@@ -44,14 +47,18 @@ struct PolicyDocument {
   PolicyScalars defaults;
   std::map<std::string, AgentPolicy> agents;
   OrderedJson json;  // the normalised document; `socket.token` included
+  // The lists in the form in which they are looked up. Shared by copies; null in a document made by hand,
+  // which is then compiled for each decision. Whoever changes `agents` afterwards calls compile_patterns
+  // again.
+  std::shared_ptr<const CompiledPatterns> compiled;
 };
 
 // Supplies ids for entries that have none, so that this room needs no randomness of its own.
 using IdSource = std::function<std::string()>;
 
 // Strict reading for `set` and `import`: unknown enum values and malformed entries are errors that name the
-// member (code INVALID_REQUEST, message "exec approvals: agents.main.allowlist[2].pattern: ..."), nothing is dropped
-// silently. Legal old spellings are normalised: string entries, agents.default, missing ids.
+// member (code INVALID_REQUEST, message "exec approvals: agents.main.allowlist[2].pattern: ..."), nothing is
+// dropped silently. Legal old spellings are normalised: string entries, agents.default, missing ids.
 Result<PolicyDocument> read_document(const OrderedJson& file, const IdSource& new_id);
 
 // Reading of what is stored. Never fails: a text that does not satisfy the rules yields `malformed`.

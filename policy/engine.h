@@ -47,6 +47,15 @@ struct EngineSettings {
   std::vector<std::pair<std::string, std::string>> skill_bins;
 };
 
+// What a node keeps of a plan that it prepared itself, found again by plan_key when the plan comes back. It
+// stands in for what a gateway drops (policySnapshot), and it knows which words the caller had written, which
+// a plan with resolved paths no longer shows. It grants nothing: the command is judged again.
+struct RememberedPlan {
+  Json policy_snapshot;                    // null: none
+  bool listed = false;                     // this node's own evaluation allowed the command without approval
+  std::vector<std::string> command_words;  // as the caller wrote them, one per command of the plan
+};
+
 struct EngineContext {
   Platform platform = Platform::kPosix;
   EngineSettings settings;
@@ -54,8 +63,19 @@ struct EngineContext {
   std::string host_cwd;          // absolute
   std::string home;              // for `~`
   bool running_as_root = false;
-  FileProbe* files = nullptr;    // never null
+  FileProbe* files = nullptr;  // never null
+  // Of the plan that comes with the request, or null. For `system.run` only.
+  const RememberedPlan* remembered = nullptr;
+  // The gateway is of the 2026.4 generation: it sends no `security`/`ask` with prepare and drops
+  // policySnapshot.
+  bool older_peer = false;
+  // sanitized_environment(host_environment, platform), made once per process; null: made for each decision.
+  const Environment* child_environment = nullptr;
 };
+
+// Key by which a node finds a prepared plan again (exec contract 16): a digest over argv, cwd, agentId,
+// sessionKey and commandText of a plan object. Empty when `plan` is no valid plan.
+std::string plan_key(const Json& plan);
 
 struct MatchedEntry {
   std::string agent;  // key under `agents`: the agent id or "*"
@@ -74,10 +94,10 @@ struct RunEvaluation {
   Decision decision;
   // The request, as understood. Filled as far as parsing came.
   std::vector<std::string> argv;
-  std::string command_text;     // display form, exec contract 3.3
-  std::string agent_id;         // empty: none given
-  std::string session_key;      // "node" when none was given
-  std::string run_id;           // empty: none given
+  std::string command_text;  // display form, exec contract 3.3
+  std::string agent_id;      // empty: none given
+  std::string session_key;   // "node" when none was given
+  std::string run_id;        // empty: none given
   bool suppress_notify_on_exit = false;
   bool needs_screen_recording = false;
   std::optional<std::int64_t> timeout_ms;
@@ -89,7 +109,7 @@ struct RunEvaluation {
   Security security = Security::kDeny;
   Ask ask = Ask::kAlways;
   Security ask_fallback = Security::kDeny;
-  bool approved_by_gateway = false;   // an explicit approval with a matching plan was used
+  bool approved_by_gateway = false;  // an explicit approval with a matching plan was used
   std::vector<TraceStep> trace;
 };
 
@@ -98,24 +118,28 @@ RunEvaluation evaluate_run(const Json& params, const PolicyDocument& document, c
 
 struct PrepareEvaluation {
   bool ok = false;
-  std::string wire_code;     // INVALID_REQUEST when not ok
+  std::string wire_code;  // INVALID_REQUEST when not ok
   std::string wire_message;
-  Json payload;              // {plan, execPolicy, allowAlwaysCoverage} when ok
+  Json payload;  // {plan, execPolicy, allowAlwaysCoverage} when ok
   // The evaluation of the very command that the plan describes; its verdict is what execPolicy reports.
   RunEvaluation run;
-  // Patterns that `system.execApprovals.get` may show for a short time so that the gateway's own check can match
-  // (exec contract 12.5). Never stored; dropped when a `set` brings them back. Empty when not needed.
+  // Patterns that `system.execApprovals.get` may show for a short time so that the gateway's own check can
+  // match (exec contract 12.5). Never stored; dropped when a `set` brings them back. Empty when not needed.
   std::vector<GrantToStore> visible_markers;
+  // To be kept under plan_key(payload["plan"]) for 30 minutes and handed in as EngineContext::remembered.
+  RememberedPlan remember;
 };
 
-// Answers `system.run.prepare`: a direct plan with the resolved path for what this node's own evaluation allows
-// (execPolicy full/off), the node's asking policy for a miss, deny for a refusal.
-PrepareEvaluation prepare_run(const Json& params, const PolicyDocument& document, const EngineContext& context);
+// Answers `system.run.prepare`: a direct plan with the resolved path for what this node's own evaluation
+// allows (execPolicy full/off), the node's asking policy for a miss, deny for a refusal.
+PrepareEvaluation prepare_run(const Json& params, const PolicyDocument& document,
+                              const EngineContext& context);
 
 // `system.which`: {bins: {name: path}}. Error code INVALID_REQUEST.
 Result<Json> which(const Json& params, const EngineContext& context);
 
-// Host environment as children inherit it (exec contract 10.3), own secrets removed, with the OPENCLAW_CLI marker.
+// Host environment as children inherit it (exec contract 10.3), own secrets removed, with the OPENCLAW_CLI
+// marker.
 Environment sanitized_environment(const Environment& host_environment, Platform platform);
 
 // Display form of an argv, exec contract 3.3: joined by spaces, quoted where needed.

@@ -1,7 +1,9 @@
 // What will be spawned: the analysed programs themselves, never a rendered text.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,13 @@ namespace hostclaw::policy {
 // A shell builtin that is run inside the host instead of a program. Only those that cannot run other code.
 enum class Builtin { kNone, kTrue, kFalse, kColon, kCd, kPwd };
 
+// A file that the program will read as a program, judged together with it.
+struct ScriptOperand {
+  std::size_t index = 0;  // in argv
+  std::string path;       // real path
+  FileIdentity identity;
+};
+
 struct PlannedCommand {
   // Exactly what the program receives, byte for byte, empty arguments included.
   std::vector<std::string> argv;
@@ -21,6 +30,8 @@ struct PlannedCommand {
   std::string executable;
   FileIdentity identity;  // of `executable` when it was judged; `known` is false when it was not
   Builtin builtin = Builtin::kNone;
+  // Set when a shell's script was what the list allowed: those bytes are what may run.
+  std::optional<ScriptOperand> script;
 };
 
 enum class Connector { kFirst, kAnd, kOr, kSequence };  // how a pipeline joins the one before it
@@ -36,7 +47,7 @@ struct PlannedPipeline {
 // Pipelines run one after the other as a POSIX shell would; the exit status is that of the last one that ran.
 struct ExecutionPlan {
   std::vector<PlannedPipeline> pipelines;
-  std::string cwd;        // absolute directory to start in
+  std::string cwd;  // absolute directory to start in
   FileIdentity cwd_identity;
   Environment environment;  // complete environment of the children
 

@@ -26,12 +26,13 @@ enum class FileKind { kMissing, kRegular, kDirectory, kOther, kUnreadable };
 
 struct FileFacts {
   FileKind kind = FileKind::kMissing;
-  bool executable = false;       // by this process
-  std::string real_path;         // symlinks resolved; empty when missing
+  bool executable = false;  // by this process
+  std::string real_path;    // symlinks resolved; empty when missing
   FileIdentity identity;
-  bool mutable_by_us = false;    // the file, its directory or a symlink on the way is writable or owned by this uid
+  bool mutable_by_us =
+      false;  // the file, its directory or a symlink on the way is writable or owned by this uid
   bool writable_by_others = false;  // group or world can write the file or its directory
-  int error = 0;                 // errno of the failed look, 0 when none
+  int error = 0;                    // errno of the failed look, 0 when none
 };
 
 // Thread rule: one request, one thread.

@@ -19,7 +19,7 @@ enum class Strictness { kHardened, kOfficial };
 
 enum class Verdict {
   kAllow,
-  kAsk,      // a human must decide; on the wire this is a denial with reason approval-required
+  kAsk,  // a human must decide; on the wire this is a denial with reason approval-required
   kDeny,
   kInvalid,  // the request itself is malformed; nothing was decided
 };

@@ -1,0 +1,95 @@
+#include "policy/binding.h"
+
+#include "policy/command_text.h"
+#include "policy/environment.h"
+
+namespace hostclaw::policy {
+namespace {
+
+constexpr std::string_view kUnbindable =
+    "approval cannot safely bind this interpreter/runtime command\n"
+    "No approval request was created. This node asks about single programs and about chains of them; give "
+    "the program "
+    "and its script as separate words.";
+
+// A symlink on the way counts when this process could re-point it.
+bool has_mutable_symlink(const std::string& path, const EngineContext& context) {
+  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+    const std::string prefix = path.substr(0, end);
+    if (context.files->is_symlink(prefix)) {
+      const std::size_t slash = prefix.rfind('/');
+      const std::string parent = slash == 0 ? "/" : prefix.substr(0, slash);
+      if (context.running_as_root || context.files->facts(parent).mutable_by_us) return true;
+    }
+    if (end == std::string::npos) return false;
+  }
+}
+
+bool has_startup_environment(const EngineContext& context) {
+  return find_variable(context.host_environment, "BASH_ENV", context.platform) != nullptr ||
+         find_variable(context.host_environment, "ENV", context.platform) != nullptr;
+}
+
+OperandCheck refused(std::string_view problem) { return {std::nullopt, std::string(problem)}; }
+
+OperandCheck bind_file(std::size_t index, const std::vector<std::string>& argv, const std::string& cwd,
+                       const EngineContext& context) {
+  const std::string path = absolute_path(cwd, argv[index], context.platform);
+  const FileFacts facts = context.files->facts(path);
+  if (facts.kind == FileKind::kMissing) return refused("approval requires an existing script operand");
+  if (facts.kind == FileKind::kUnreadable) return refused("approval requires a readable script operand");
+  if (facts.kind != FileKind::kRegular) return refused("approval requires a file script operand");
+  const std::string real = facts.real_path.empty() ? path : facts.real_path;
+  const std::optional<std::string> digest = context.files->content_sha256(real);
+  if (!digest) return refused("approval requires a readable script operand");
+  return {PlanOperand{index, real, *digest}, ""};
+}
+
+}  // namespace
+
+CwdCheck check_canonical_cwd(const std::string& absolute_cwd, const EngineContext& context) {
+  const FileFacts facts = context.files->facts(absolute_cwd);
+  if (facts.kind == FileKind::kMissing || facts.kind == FileKind::kUnreadable) {
+    return {"", "approval requires an existing canonical cwd"};
+  }
+  if (facts.kind != FileKind::kDirectory) return {"", "approval requires cwd to be a directory"};
+  if (context.platform == Platform::kPosix &&
+      (context.files->is_symlink(absolute_cwd) || has_mutable_symlink(absolute_cwd, context))) {
+    return {"", "approval requires canonical cwd (no symlink path components)"};
+  }
+  return {facts.real_path.empty() ? absolute_cwd : facts.real_path, ""};
+}
+
+OperandCheck check_operand(const std::vector<std::string>& argv, const std::string* payload,
+                           const std::string& cwd, const EngineContext& context) {
+  const MutableOperandInput input{argv,
+                                  payload != nullptr ? std::optional<std::string>(*payload) : std::nullopt,
+                                  cwd, has_startup_environment(context), context.platform};
+  const MutableOperand found = find_mutable_operand(input, *context.files);
+  switch (found.kind) {
+    case MutableOperand::Kind::kNone:
+      return {};
+    case MutableOperand::Kind::kIndex:
+      break;
+    case MutableOperand::Kind::kDispatchCwd:
+      return refused("approval cannot safely bind dispatch cwd options");
+    case MutableOperand::Kind::kStartupFiles:
+      return refused("approval cannot safely bind shell startup files");
+    case MutableOperand::Kind::kStartupEnvironment:
+      return refused("approval cannot safely bind shell startup environment");
+    case MutableOperand::Kind::kRuntimeOptions:
+      return refused("approval cannot safely bind runtime code-loading or cwd options");
+    case MutableOperand::Kind::kUnbindable:
+      return refused(kUnbindable);
+  }
+  return found.index < argv.size() ? bind_file(found.index, argv, cwd, context) : refused(kUnbindable);
+}
+
+bool is_operand_unchanged(const PlanOperand& operand, const std::vector<std::string>& argv,
+                          const std::string& cwd, const EngineContext& context) {
+  if (operand.argv_index >= argv.size()) return false;
+  const OperandCheck now = bind_file(operand.argv_index, argv, cwd, context);
+  return now.operand && now.operand->path == operand.path && now.operand->sha256 == operand.sha256;
+}
+
+}  // namespace hostclaw::policy

@@ -1,0 +1,31 @@
+// What an approval is bound to beside its words: the working directory and the file that will be read as a
+// program. Exec contract 11.2, 11.3, 4.3. Learns about files through FileProbe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/engine.h"
+#include "policy/run_request.h"
+
+namespace hostclaw::policy {
+
+struct CwdCheck {
+  std::string path;     // real path when ok
+  std::string problem;  // wire message without the SYSTEM_RUN_DENIED prefix; empty when ok
+};
+CwdCheck check_canonical_cwd(const std::string& absolute_cwd, const EngineContext& context);
+
+struct OperandCheck {
+  std::optional<PlanOperand> operand;  // what has to be bound; nullopt: nothing
+  std::string problem;  // wire message, first line without prefix and further lines; empty when ok
+};
+OperandCheck check_operand(const std::vector<std::string>& argv, const std::string* payload,
+                           const std::string& cwd, const EngineContext& context);
+
+// True when the file that the plan binds is still the same path with the same content.
+bool is_operand_unchanged(const PlanOperand& operand, const std::vector<std::string>& argv,
+                          const std::string& cwd, const EngineContext& context);
+
+}  // namespace hostclaw::policy

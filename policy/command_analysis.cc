@@ -1,0 +1,674 @@
+#include "policy/command_analysis.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "base/text.h"
+#include "policy/analysis/builtins.h"
+#include "policy/analysis/carried_code.h"
+#include "policy/analysis/safe_bins.h"
+#include "policy/analysis/windows_text.h"
+#include "policy/command_text.h"
+
+namespace hostclaw::policy {
+namespace {
+
+bool is_blank(std::string_view text) { return trim(text).empty(); }
+
+std::string shown(std::string_view word) { return "`" + std::string(word) + "`"; }
+
+void note(std::vector<TraceStep>& trace, std::string stage, std::string text) {
+  trace.push_back({std::move(stage), std::move(text)});
+}
+
+void refuse(Segment& segment, std::string code, std::string reason) {
+  if (segment.never) return;
+  segment.never = true;
+  segment.code = std::move(code);
+  segment.reason = std::move(reason);
+}
+
+// ---- splitting --------------------------------------------------------------------------------------------
+
+// Shells whose non-interactive start reads files of the user's: what they run is not only the text.
+bool reads_startup_files(std::string_view shell) {
+  return shell != "sh" && shell != "dash" && shell != "ash";
+}
+
+// dash and bash agree on the grammar; the others agree with them only where every word is plain.
+bool is_plain_for_every_shell(const ShellWord& word) {
+  if (word.value.starts_with('=')) return false;
+  constexpr std::string_view kPlain = "@%+=:,./ -_";
+  return std::all_of(word.value.begin(), word.value.end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kPlain.find(c) != std::string_view::npos;
+  });
+}
+
+bool speaks_common_grammar(std::string_view shell) {
+  return shell == "sh" || shell == "dash" || shell == "ash" || shell == "bash";
+}
+
+// Options in front of the payload that change what a failing command means.
+struct FailureOptions {
+  bool errexit = false;
+  bool pipefail = false;
+};
+FailureOptions failure_options(const ShellWrapper& shell) {
+  FailureOptions out;
+  for (std::size_t i = 1; i < shell.shell_argv.size() && i < shell.invocation.payload_index; ++i) {
+    const std::string& word = shell.shell_argv[i];
+    if (word == "errexit") out.errexit = true;
+    if (word == "pipefail") out.pipefail = true;
+    if (word.size() > 1 && word[0] == '-' && word[1] != '-' && word.find('e') != std::string::npos)
+      out.errexit = true;
+  }
+  return out;
+}
+
+class Splitter {
+ public:
+  Splitter(const AnalysisInput& input) : input_(input) {}
+
+  CommandAnalysis run() {
+    if (input_.request.payload() != nullptr) {
+      from_text();
+    } else {
+      from_argv();
+    }
+    if (out_.ok) {
+      for (Segment& segment : out_.segments) resolve(segment);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  void fail(std::string code, std::string reason) {
+    out_.ok = false;
+    out_.code = std::move(code);
+    out_.reason = std::move(reason);
+    note(input_.trace, "analyse", out_.reason);
+  }
+
+  void from_argv() {
+    const std::vector<std::string>& argv = input_.request.argv;
+    if (is_blank(argv.front())) return fail("EMPTY_COMMAND", "the command word is blank");
+    const std::optional<ShellWrapper>& shell = input_.request.shell;
+    if (shell && shell->invocation.payload && !shell->not_bindable_reason.empty()) {
+      note(input_.trace, "analyse", "the shell's text is not judged: " + shell->not_bindable_reason);
+    }
+    note(input_.trace, "analyse", "one command, judged as an argv");
+    out_.ok = true;
+    add(argv);
+  }
+
+  void from_text() {
+    const ShellWrapper& shell = *input_.request.shell;
+    const std::string& text = *input_.request.payload();
+    out_.shell_text = true;
+    if (!shell_is_acceptable(shell)) return;
+    if (input_.context.platform == Platform::kWindows) return from_windows_text(text);
+    if (input_.context.settings.strictness == Strictness::kHardened) {
+      if (std::string what = misleading_operator(text); !what.empty())
+        return fail("MISLEADING_TEXT", std::move(what));
+    }
+    ShellTextResult parsed = parse_shell_text(text);
+    if (!parsed) {
+      return fail("NOT_ANALYSABLE", "at byte " + std::to_string(parsed.failure.position) + " (" +
+                                        parsed.failure.code + "): " + parsed.failure.reason);
+    }
+    if (!accept_program(shell, std::move(*parsed.program))) return;
+    note(input_.trace, "analyse",
+         "the text is " + std::to_string(out_.program.command_count()) + " simple command(s)");
+    out_.ok = true;
+    take_segments();
+  }
+
+  void from_windows_text(const std::string& text) {
+    WindowsTextResult parsed = parse_windows_text(text);
+    if (!parsed) return fail("NOT_ANALYSABLE", parsed.reason);
+    ShellCommand command;
+    for (std::string& word : *parsed.argv) command.words.push_back({std::move(word), 0, 0, false});
+    out_.program.pipelines.push_back({Connector::kFirst, false, {command}, {false}});
+    out_.ok = true;
+    add(command.argv());
+  }
+
+  // Full-width forms of shell operators look like the operators and are not.
+  static std::string misleading_operator(std::string_view text) {
+    constexpr std::array<std::string_view, 7> kLookAlikes = {"\xEF\xBC\x9B", "\xEF\xBD\x9C", "\xEF\xBC\x86",
+                                                             "\xEF\xBC\x9C", "\xEF\xBC\x9E", "\xEF\xBC\x84",
+                                                             "\xEF\xBD\x80"};
+    for (const std::string_view item : kLookAlikes) {
+      if (text.find(item) != std::string_view::npos)
+        return "the text holds a character that looks like an operator";
+    }
+    return misleading_character(text);
+  }
+
+  // The shell itself does not run, but a file that merely has the name of one must not lend it its rights,
+  // and a shell with unusual options would not do what its text says.
+  bool shell_is_acceptable(const ShellWrapper& shell) {
+    const std::string& word = shell.shell_argv.front();
+    const ExecutableLookup found = look_up_executable(word, input_.cwd, input_.environment, input_.context);
+    if (found.found && input_.context.platform == Platform::kPosix &&
+        !is_system_directory_file(found.real_path) &&
+        !is_in_trusted_directory(found.real_path, input_.context.settings.safe_bin_trusted_dirs)) {
+      fail("SHELL_UNTRUSTED",
+           found.real_path + " is named like a shell but lies outside the system's directories");
+      return false;
+    }
+    if (!found.found && found.path_like && input_.context.platform == Platform::kPosix) {
+      fail("SHELL_UNTRUSTED", shown(word) + " does not exist");
+      return false;
+    }
+    if (!shell.invocation.reviewed_options) {
+      fail("NOT_BINDABLE", "the options of " + shown(word) + " change what its text does");
+      return false;
+    }
+    return true;
+  }
+
+  bool accept_program(const ShellWrapper& shell, ShellProgram program) {
+    const std::string& name = shell.invocation.name;
+    const FailureOptions options = failure_options(shell);
+    bool long_pipeline = false;
+    for (const ShellPipeline& pipeline : program.pipelines) {
+      long_pipeline = long_pipeline || pipeline.commands.size() > 1;
+      for (const ShellCommand& command : pipeline.commands) {
+        const bool plain = std::all_of(command.words.begin(), command.words.end(),
+                                       [](const ShellWord& w) { return is_plain_for_every_shell(w); });
+        if (!speaks_common_grammar(name) && !plain) {
+          fail("SHELL_OPAQUE", shown(name) + " could read the word in " + shown(command.words.front().value) +
+                                   "'s command differently");
+          return false;
+        }
+      }
+    }
+    if ((options.errexit && program.pipelines.size() > 1) || (options.pipefail && long_pipeline)) {
+      fail("NOT_BINDABLE", "options of the shell stop it where the text goes on");
+      return false;
+    }
+    if (exec_is_not_last(program)) {
+      fail("NOT_ANALYSABLE", "`exec` ends the shell, so nothing may follow it");
+      return false;
+    }
+    unnest(program);
+    out_.program = std::move(program);
+    return true;
+  }
+
+  static bool exec_is_not_last(const ShellProgram& program) {
+    for (std::size_t i = 0; i + 1 < program.pipelines.size(); ++i) {
+      const ShellPipeline& pipeline = program.pipelines[i];
+      if (pipeline.commands.size() == 1 && pipeline.commands[0].words[0].value == "exec") return true;
+    }
+    return false;
+  }
+
+  // A text that only starts `sh -c TEXT` is that TEXT; one level (8.4).
+  void unnest(ShellProgram& program) {
+    if (program.pipelines.size() != 1 || program.pipelines[0].negate ||
+        program.pipelines[0].commands.size() != 1)
+      return;
+    const std::vector<std::string> argv = program.pipelines[0].commands[0].argv();
+    const std::optional<ShellWrapper> inner =
+        find_shell_wrapper(argv, RawCommandForm::kAbsent, Platform::kPosix);
+    const auto is_path = [](std::string_view word) {
+      return word.find_first_of("/\\") != std::string_view::npos;
+    };
+    if (!inner || !inner->strictly_direct || !inner->bindable || is_path(argv.front())) return;
+    if (!inner->invocation.reviewed_options || !speaks_common_grammar(inner->invocation.name)) return;
+    const FailureOptions options = failure_options(*inner);
+    const ExecutableLookup shell =
+        look_up_executable(argv.front(), input_.cwd, input_.environment, input_.context);
+    if (!shell.found || !is_system_directory_file(shell.real_path) || options.errexit || options.pipefail)
+      return;
+    ShellTextResult parsed = parse_shell_text(*inner->bindable);
+    if (!parsed || exec_is_not_last(*parsed.program)) return;
+    for (const ShellPipeline& pipeline : parsed.program->pipelines) {
+      for (const ShellCommand& command : pipeline.commands) {
+        const std::string& word = command.words.front().value;
+        if (is_path(word) || word.ends_with("-wrapper")) return;
+        // Only one level: a shell in there has to match by itself.
+      }
+    }
+    note(input_.trace, "analyse", "the text only starts " + shown(argv.front()) + ", so its text is judged");
+    program = std::move(*parsed.program);
+  }
+
+  void take_segments() {
+    bool changed_directory = false;
+    for (const ShellPipeline& pipeline : out_.program.pipelines) {
+      for (const ShellCommand& command : pipeline.commands) {
+        add(command.argv());
+        Segment& segment = out_.segments.back();
+        judge_builtin(segment);
+        if (changed_directory && is_relative_command_word(segment.argv().front())) {
+          refuse(segment, "PATH_SUSPICIOUS",
+                 shown(segment.argv().front()) + " is relative, and a `cd` comes before it");
+        }
+        if (segment.builtin == Builtin::kCd && pipeline.commands.size() == 1) changed_directory = true;
+      }
+    }
+    const std::string& shell = input_.request.shell->invocation.name;
+    const bool only_builtins = std::all_of(out_.segments.begin(), out_.segments.end(),
+                                           [](const Segment& s) { return s.builtin != Builtin::kNone; });
+    if (only_builtins && reads_startup_files(shell)) {
+      fail("NOT_BINDABLE",
+           shown(shell) + " reads start-up files of its own, and nothing in the text is listed");
+    }
+  }
+
+  void judge_builtin(Segment& segment) {
+    // What a carrier runs (`command cd x`) is judged as a program, never as a builtin.
+    const BuiltinUse use = segment.unwrapped.unwrapped() ? BuiltinUse{} : classify_builtin(segment.source);
+    switch (use.kind) {
+      case BuiltinUse::Kind::kHarmless:
+        segment.builtin = use.builtin;
+        break;
+      case BuiltinUse::Kind::kRefused:
+        refuse(segment, "BUILTIN_REFUSED", use.reason);
+        break;
+      case BuiltinUse::Kind::kOfficialOnly:
+        segment.official_builtin = true;
+        break;
+      case BuiltinUse::Kind::kNotBuiltin:
+        break;
+    }
+  }
+
+  void add(const std::vector<std::string>& argv) {
+    Segment segment;
+    segment.source = argv;
+    UnwrapOptions options;
+    options.platform = input_.context.platform;
+    segment.unwrapped = unwrap_command(argv, options);
+    if (segment.unwrapped.argv.empty() || is_blank(segment.unwrapped.argv.front())) {
+      segment.unwrapped.argv = argv;
+      refuse(segment, "WRAPPER_BLOCKED", shown(argv.front()) + " has no command to run");
+    }
+    if (segment.unwrapped.blocked) refuse(segment, "WRAPPER_BLOCKED", segment.unwrapped.blocked_reason);
+    for (const WrapperLayer& layer : segment.unwrapped.layers) {
+      if (!layer.transparent) {
+        refuse(segment, "WRAPPER_BLOCKED", shown(layer.word) + " changes what the command it runs means");
+      }
+      note(input_.trace, "analyse",
+           shown(layer.word) + " only runs another command, which is judged and run instead");
+    }
+    if (out_.shell_text && segment.unwrapped.unwrapped()) {
+      const std::optional<ShellWrapper> inner =
+          find_shell_wrapper(argv, RawCommandForm::kAbsent, input_.context.platform);
+      if (inner && inner->invocation.payload) {
+        refuse(segment, "WRAPPER_BLOCKED", "a shell with its own text behind " + shown(argv.front()));
+      }
+    }
+    out_.segments.push_back(std::move(segment));
+  }
+
+  void resolve(Segment& segment) {
+    const std::string& word = segment.argv().front();
+    segment.executable = look_up_executable(word, input_.cwd, input_.environment, input_.context);
+    if (segment.builtin != Builtin::kNone) {
+      note(input_.trace, "resolve", shown(word) + " is a builtin that the host runs itself");
+      return;
+    }
+    const ExecutableLookup& found = segment.executable;
+    note(input_.trace, "resolve",
+         found.found
+             ? shown(word) + " is " + found.real_path
+             : shown(word) + " was not found" + (found.path.empty() ? " in PATH" : " at " + found.path));
+    check_word(segment);
+    check_alias(segment);
+  }
+
+  void check_word(Segment& segment) {
+    const std::string& word = segment.argv().front();
+    const auto nul = [](const std::string& item) { return item.find('\0') != std::string::npos; };
+    if (std::any_of(segment.source.begin(), segment.source.end(), nul)) {
+      refuse(segment, "NUL_IN_ARGUMENT", "an argument holds a NUL character");
+    }
+    // Upstream trims the word before the lookup and so runs another file than the one that was named.
+    if (trim(word).size() != word.size()) {
+      refuse(segment, "PATH_SUSPICIOUS", "the command word begins or ends with white space");
+    }
+    if (input_.context.platform == Platform::kWindows) {
+      if (std::string what = suspicious_windows_word(word); !what.empty())
+        refuse(segment, "PATH_SUSPICIOUS", std::move(what));
+    }
+    if (input_.context.settings.strictness != Strictness::kHardened) return;
+    for (const std::string& item : segment.source) {
+      if (std::string what = misleading_character(item); !what.empty())
+        refuse(segment, "MISLEADING_TEXT", std::move(what));
+    }
+    if (segment.executable.path.starts_with("/proc/") || segment.executable.path.starts_with("/dev/fd/")) {
+      refuse(segment, "PATH_SUSPICIOUS",
+             shown(word) + " names the file through /proc, which can point elsewhere");
+    }
+    if (input_.context.platform == Platform::kWindows && !segment.executable.path_like)
+      check_windows_cwd(segment);
+  }
+
+  // Windows looks into the working directory before PATH in many places; a file there with the same name is a
+  // trap.
+  void check_windows_cwd(Segment& segment) {
+    const std::string word = segment.argv().front();
+    for (const char* extension : {"", ".com", ".exe", ".bat", ".cmd"}) {
+      if (input_.context.files->facts(input_.cwd + "/" + word + extension).kind == FileKind::kRegular) {
+        refuse(segment, "PATH_SUSPICIOUS", "the working directory holds a program named " + shown(word));
+        return;
+      }
+    }
+  }
+
+  // A link with a harmless name to a wrapper would carry the wrapper's rights past the tables that go by
+  // names.
+  void check_alias(Segment& segment) {
+    const std::string& real = segment.executable.real_path;
+    if (!segment.executable.found || executable_token(real) == executable_token(segment.argv().front()))
+      return;
+    std::vector<std::string> argv = segment.argv();
+    argv.front() = real;
+    // A multiplexer chooses its applet by the link's name, so here the name is what counts.
+    if (is_multiplexer(executable_token(real))) return;
+    UnwrapOptions options;
+    options.platform = input_.context.platform;
+    const UnwrappedCommand alias = unwrap_command(argv, options);
+    if (alias.blocked || alias.unwrapped()) {
+      refuse(segment, "WRAPPER_BLOCKED",
+             shown(segment.argv().front()) + " is " + real + ", which runs other commands");
+    }
+  }
+
+  const AnalysisInput& input_;
+  CommandAnalysis out_;
+};
+
+// ---- matching ---------------------------------------------------------------------------------------------
+
+class Matcher {
+ public:
+  Matcher(const AnalysisInput& input, CommandAnalysis& analysis)
+      : input_(input),
+        analysis_(analysis),
+        hardened_(input.context.settings.strictness == Strictness::kHardened) {}
+
+  void run() {
+    std::size_t index = 0;
+    std::optional<std::string> cwd =
+        input_.request.cwd.empty() ? std::nullopt : std::optional(input_.request.cwd);
+    if (!analysis_.shell_text || input_.context.platform == Platform::kWindows) {
+      for (Segment& segment : analysis_.segments) judge(segment, cwd, index++);
+      return;
+    }
+    for (std::size_t p = 0; p < analysis_.program.pipelines.size(); ++p) {
+      const ShellPipeline& pipeline = analysis_.program.pipelines[p];
+      // A grant is bound to the directory the command runs in, so a `cd` before it counts.
+      if (moved_ && pipeline.connector != Connector::kAnd) cwd = std::nullopt;
+      for (std::size_t c = 0; c < pipeline.commands.size(); ++c, ++index) {
+        Segment& segment = analysis_.segments[index];
+        judge(segment, cwd, index);
+        if (segment.builtin == Builtin::kCd && pipeline.commands.size() == 1) {
+          moved_ = true;
+          cwd = cwd || input_.request.cwd.empty()
+                    ? std::optional(
+                          absolute_path(cwd ? absolute_path(input_.context.host_cwd, *cwd) : input_.cwd,
+                                        segment.source.back()))
+                    : std::nullopt;
+        }
+      }
+    }
+  }
+
+ private:
+  void judge(Segment& segment, const std::optional<std::string>& cwd, std::size_t index) {
+    segment.by = SatisfiedBy::kNothing;
+    if (segment.never) return;
+    if (segment.builtin != Builtin::kNone) {
+      segment.by = SatisfiedBy::kBuiltin;
+      return;
+    }
+    if (match_entries(segment, cwd, index)) return object(segment);
+    if (!segment.code.empty()) return;
+    if (safe_bin(segment)) return object(segment);
+    if (segment.official_builtin && !hardened_) {
+      segment.by = SatisfiedBy::kBuiltin;
+      return;
+    }
+    if (skill(segment)) return object(segment);
+    if (!segment.code.empty()) return;
+    miss(segment);
+  }
+
+  void miss(Segment& segment) {
+    const ExecutableLookup& found = segment.executable;
+    if (!found.found) {
+      segment.code = "EXECUTABLE_NOT_FOUND";
+      segment.reason = shown(segment.argv().front()) + " was not found, so no entry can match it";
+      return;
+    }
+    if (another_arguments_entry_) {
+      segment.code = "ALLOWLIST_MISS_ARGUMENTS";
+      segment.reason = "entries for " + found.real_path + " exist, but none for these arguments";
+      return;
+    }
+    segment.code = "ALLOWLIST_MISS";
+    segment.reason = "no entry matches " + shown(segment.argv().front()) + " (" + found.real_path + ")";
+  }
+
+  bool match_entries(Segment& segment, const std::optional<std::string>& cwd, std::size_t index) {
+    another_arguments_entry_ = false;
+    const std::string real_token = executable_token(segment.executable.real_path);
+    const bool shell = shell_family(executable_token(segment.argv().front())) != ShellFamily::kNone ||
+                       (segment.executable.found && shell_family(real_token) != ShellFamily::kNone);
+    std::vector<std::string> arguments(segment.argv().begin() + 1, segment.argv().end());
+    const bool any_argument = !arguments.empty();
+    bool inline_text = false;
+    std::vector<std::string> argv = segment.argv();
+    if (shell) {
+      if (shell_family(executable_token(argv.front())) == ShellFamily::kNone)
+        argv.front() = segment.executable.real_path;
+      const std::optional<ShellInvocation> invocation = read_shell_invocation(argv);
+      inline_text = invocation && invocation->payload;
+    }
+    const bool allow_path_only = !(shell && any_argument);
+    if (entry_for(segment, segment.executable.real_path, name_of(segment, index), arguments, cwd,
+                  allow_path_only, inline_text)) {
+      return true;
+    }
+    return shell && !inline_text && match_script(segment, argv, cwd);
+  }
+
+  // Name patterns look at the link's name, and only when the caller wrote a bare word. A plan that this node
+  // made holds the path instead; what the caller wrote then counts if it still leads to the same file.
+  std::string name_of(const Segment& segment, std::size_t index) const {
+    if (!segment.executable.path_like) return segment.executable.found ? segment.executable.name : "";
+    const RememberedPlan* plan = input_.context.remembered;
+    if (plan == nullptr || index >= plan->command_words.size()) return {};
+    const ExecutableLookup before =
+        look_up_executable(plan->command_words[index], input_.cwd, input_.environment, input_.context);
+    const bool same = before.found && !before.path_like && before.real_path == segment.executable.real_path;
+    return same ? before.name : "";
+  }
+
+  bool entry_for(Segment& segment, const std::string& path, const std::string& name,
+                 const std::vector<std::string>& arguments, const std::optional<std::string>& cwd,
+                 bool allow_path_only, bool inline_text) {
+    PatternQuery query;
+    query.path = path;
+    query.name = name;
+    query.arguments = &arguments;
+    if (cwd) query.cwd_argv = cwd_argv_pattern(*cwd, arguments, input_.context.platform);
+    query.home = input_.context.home;
+    query.strictness = input_.context.settings.strictness;
+    query.allow_path_only = allow_path_only;
+    query.allow_unanchored = !hardened_ || input_.context.platform == Platform::kWindows ||
+                             is_system_directory_file(path) ||
+                             is_in_trusted_directory(path, input_.context.settings.safe_bin_trusted_dirs);
+    const AgentList* list = nullptr;
+    std::optional<PatternHit> best;
+    for (const AgentList& candidate : input_.policy.lists) {
+      const std::optional<PatternHit> hit = candidate.index->find(query, &another_arguments_entry_);
+      if (!hit) continue;
+      const bool better = !best || (hit->universal && !best->universal) ||
+                          (!best->universal && hit->arguments && !best->arguments);
+      if (better) {
+        best = hit;
+        list = &candidate;
+      }
+    }
+    if (!best) return false;
+    const AllowlistEntry& entry = (*list->entries)[best->index];
+    if (inline_text && best->universal) {
+      segment.code = "NOT_BINDABLE";
+      segment.reason = "the shell's own text was not understood, so `*` does not cover it";
+      return false;
+    }
+    segment.by = SatisfiedBy::kEntry;
+    segment.durable = entry.allow_always;
+    exact_ = best->hashed;
+    segment.entry = MatchedEntry{list->agent, entry.pattern, entry.arg_pattern, path};
+    note(input_.trace, "match",
+         shown(segment.argv().front()) + " matches " + shown(entry.pattern) + " of agents." + list->agent);
+    return true;
+  }
+
+  bool match_script(Segment& segment, const std::vector<std::string>& argv,
+                    const std::optional<std::string>& cwd) {
+    const std::optional<ScriptCandidate> script = find_script_candidate(argv);
+    if (!script || !is_system_directory_file(segment.executable.real_path)) return false;
+    const std::string path = absolute_path(input_.cwd, script->word, input_.context.platform);
+    const FileFacts facts = input_.context.files->facts(path);
+    const std::vector<std::string> arguments(argv.begin() + static_cast<std::ptrdiff_t>(script->index) + 1,
+                                             argv.end());
+    const std::string subject = facts.real_path.empty() ? path : facts.real_path;
+    if (!entry_for(segment, subject, "", arguments, cwd, true, false)) return false;
+    segment.script = ScriptOperand{script->index, subject, facts.identity};
+    return true;
+  }
+
+  bool safe_bin(Segment& segment) {
+    if (input_.context.platform == Platform::kWindows || !segment.executable.found) return false;
+    const EngineSettings& settings = input_.context.settings;
+    const std::vector<std::string>& bins = settings.safe_bins ? *settings.safe_bins : default_safe_bins();
+    const std::string name = to_lower_ascii(segment.executable.name);
+    const bool listed = std::any_of(
+        bins.begin(), bins.end(), [&](const std::string& bin) { return to_lower_ascii(trim(bin)) == name; });
+    if (!listed || !is_in_trusted_directory(segment.executable.real_path, settings.safe_bin_trusted_dirs))
+      return false;
+    std::optional<SafeBinRules> rules;
+    if (const auto it = settings.safe_bin_profiles.find(name); it != settings.safe_bin_profiles.end()) {
+      rules = configured_safe_bin_rules(it->second.min_positional, it->second.max_positional,
+                                        it->second.allowed_value_flags, it->second.denied_flags);
+    } else if (const SafeBinRules* built_in = built_in_safe_bin_rules(name)) {
+      rules = *built_in;
+    }
+    if (!rules) return false;
+    const std::vector<std::string>& argv = segment.argv();
+    const SafeBinCheck check = check_safe_bin_arguments(
+        name, *rules, std::span<const std::string>(argv).subspan(1), settings.strictness);
+    if (!check.ok) {
+      segment.code = "ALLOWLIST_MISS_ARGUMENTS";
+      segment.reason = shown(name) + " is a safe bin, but not with these arguments: " + check.reason;
+      return false;
+    }
+    segment.code.clear();
+    segment.by = SatisfiedBy::kSafeBin;
+    note(input_.trace, "match", shown(name) + " is a safe bin with safe arguments");
+    return true;
+  }
+
+  bool skill(Segment& segment) {
+    if (!input_.policy.auto_allow_skills || segment.executable.path_like || !segment.executable.found)
+      return false;
+    const auto& skills = input_.context.settings.skill_bins;
+    const std::string name = to_lower_ascii(segment.executable.name);
+    const bool known = std::any_of(skills.begin(), skills.end(), [&](const auto& item) {
+      return to_lower_ascii(item.first) == name && item.second == segment.executable.real_path;
+    });
+    if (!known) return false;
+    segment.code.clear();
+    segment.by = SatisfiedBy::kSkill;
+    note(input_.trace, "match", shown(name) + " is a skill binary");
+    return true;
+  }
+
+  // Hardened: what is listed may still carry other code to run. A grant for exactly these arguments was given
+  // by somebody who saw them.
+  void object(Segment& segment) {
+    if (!hardened_ || exact_ || segment.by == SatisfiedBy::kSafeBin) {
+      exact_ = false;
+      return;
+    }
+    std::optional<CarriedCode> carried = carried_code(segment.argv());
+    if (!carried && segment.executable.found) {
+      std::vector<std::string> argv = segment.argv();
+      argv.front() = segment.executable.real_path;
+      carried = carried_code(argv);
+    }
+    if (!carried) return;
+    segment.by = SatisfiedBy::kNothing;
+    segment.durable = false;
+    refuse(segment, "CARRIED_CODE", carried->reason);
+    note(input_.trace, "match", "asked about all the same: " + carried->reason);
+  }
+
+  const AnalysisInput& input_;
+  CommandAnalysis& analysis_;
+  bool hardened_;
+  bool moved_ = false;
+  bool exact_ = false;
+  bool another_arguments_entry_ = false;
+};
+
+}  // namespace
+
+bool CommandAnalysis::satisfied() const {
+  return ok && !segments.empty() && std::all_of(segments.begin(), segments.end(), [](const Segment& s) {
+           return s.by != SatisfiedBy::kNothing;
+         });
+}
+
+bool CommandAnalysis::durable() const {
+  return ok && !segments.empty() && std::all_of(segments.begin(), segments.end(), [](const Segment& s) {
+           return s.by == SatisfiedBy::kEntry && s.durable;
+         });
+}
+
+CommandAnalysis analyse_command(const AnalysisInput& input) { return Splitter(input).run(); }
+
+void match_segments(const AnalysisInput& input, CommandAnalysis& analysis) {
+  if (analysis.ok) Matcher(input, analysis).run();
+}
+
+std::string misleading_character(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = [&](std::size_t k) {
+      return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0U;
+    };
+    const unsigned first = byte(0);
+    if ((first < 0x20 && first != '\t' && first != '\n' && first != '\r' && first != 0) || first == 0x7F) {
+      return "a control character";
+    }
+    if (first == 0xC2 && byte(1) >= 0x80 && byte(1) <= 0x9F) return "a control character";
+    if (first == 0xC2 && byte(1) == 0xAD) return "an invisible character";
+    if (first == 0xD8 && byte(1) == 0x9C) return "a character that changes the direction of text";
+    if (first == 0xE2 && byte(1) == 0x80) {
+      const unsigned third = byte(2);
+      if (third == 0x8B) return "an invisible character";
+      if (third == 0x8E || third == 0x8F || (third >= 0xAA && third <= 0xAE)) {
+        return "a character that changes the direction of text";
+      }
+      if (third == 0xA8 || third == 0xA9) return "a line separator that shells do not treat as one";
+    }
+    if (first == 0xE2 && byte(1) == 0x81) {
+      if (byte(2) >= 0xA6 && byte(2) <= 0xA9) return "a character that changes the direction of text";
+      if (byte(2) >= 0xA0 && byte(2) <= 0xA4) return "an invisible character";
+    }
+    if (first == 0xEF && byte(1) == 0xBB && byte(2) == 0xBF) return "an invisible character";
+  }
+  return {};
+}
+
+}  // namespace hostclaw::policy

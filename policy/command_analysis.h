@@ -1,0 +1,72 @@
+// One request as the commands that would run, each resolved to a file and judged against the lists. Exec
+// contract 4.2 step 5, 7, 8, 9. Pure; learns about files through FileProbe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/analysis/shell_text.h"
+#include "policy/analysis/wrappers.h"
+#include "policy/effective_policy.h"
+#include "policy/engine.h"
+#include "policy/executable_lookup.h"
+#include "policy/run_request.h"
+
+namespace hostclaw::policy {
+
+enum class SatisfiedBy { kNothing, kEntry, kSafeBin, kBuiltin, kSkill };
+
+// One simple command.
+struct Segment {
+  std::vector<std::string> source;  // as written
+  UnwrappedCommand unwrapped;       // `unwrapped.argv` is what runs
+  ExecutableLookup executable;      // of unwrapped.argv[0]
+  Builtin builtin = Builtin::kNone;
+  SatisfiedBy by = SatisfiedBy::kNothing;
+  std::optional<MatchedEntry> entry;    // by == kEntry
+  std::optional<ScriptOperand> script;  // a shell's script that the entry is about
+  bool durable = false;                 // the entry is an allow-always grant
+  bool official_builtin = false;        // `test` and `[`: upstream needs no entry, hardened does
+  bool never = false;                   // no entry can satisfy it; `reason` says why
+  std::string code;                     // of `reason`, see decision_codes.h
+  std::string reason;                   // one sentence when not satisfied
+
+  const std::vector<std::string>& argv() const { return unwrapped.argv; }
+};
+
+struct CommandAnalysis {
+  bool ok = false;
+  std::string code;         // when not ok
+  std::string reason;       // one sentence when not ok
+  bool shell_text = false;  // a text was analysed, not an argv
+  ShellProgram program;     // of shell_text; its commands and `segments` go together one to one
+  std::vector<Segment> segments;
+
+  bool satisfied() const;
+  // All of them matched allow-always grants.
+  bool durable() const;
+};
+
+// What the analysis needs to know about the request beside the lists.
+struct AnalysisInput {
+  const RunRequest& request;
+  const EffectivePolicy& policy;
+  const EngineContext& context;
+  std::string cwd;                 // absolute
+  const Environment& environment;  // complete, of the child
+  std::vector<TraceStep>& trace;
+};
+
+// Splits the request into segments and resolves them; nothing is matched yet.
+CommandAnalysis analyse_command(const AnalysisInput& input);
+
+// Looks for what satisfies each segment. Only meaningful under security=allowlist; under full it is used to
+// find durable grants.
+void match_segments(const AnalysisInput& input, CommandAnalysis& analysis);
+
+// A character by which a text shows something else than it is: bidirectional controls, zero-width characters,
+// line separators, control characters; empty when there is none.
+std::string misleading_character(std::string_view text);
+
+}  // namespace hostclaw::policy

@@ -1,0 +1,590 @@
+#include <algorithm>
+
+#include "base/sha256.h"
+#include "base/text.h"
+#include "policy/analysis/inline_eval.h"
+#include "policy/binding.h"
+#include "policy/command_analysis.h"
+#include "policy/command_text.h"
+#include "policy/decision_codes.h"
+#include "policy/effective_policy.h"
+#include "policy/engine.h"
+#include "policy/environment.h"
+#include "policy/grants.h"
+#include "policy/run_decision.h"
+
+namespace hostclaw::policy {
+namespace {
+
+constexpr std::string_view kDenied = "SYSTEM_RUN_DENIED: ";
+constexpr std::string_view kCmdHint =
+    " (Windows shell wrappers like cmd.exe /c require approval; approve once/always or run with --ask "
+    "on-miss|always)";
+
+std::string code_of_invalid(const std::string& message) {
+  if (message.find("rawCommand") != std::string::npos) return "RAW_COMMAND_MISMATCH";
+  if (message.find("systemRunPlan invalid") != std::string::npos) return "PLAN_INVALID";
+  if (message.find("override rejected") != std::string::npos ||
+      message.find("assignment rejected") != std::string::npos) {
+    return "ENVIRONMENT_REJECTED";
+  }
+  if (message.find("approval") != std::string::npos) return "APPROVAL_INVALID";
+  return "REQUEST_INVALID";
+}
+
+// Text that touches the switch by which audit findings are silenced needs a person, whatever the list says.
+bool mentions_audit_suppression(std::string_view text) {
+  const std::string lower = to_lower_ascii(text);
+  if (lower.find("security.audit.suppressions") != std::string::npos) return true;
+  std::size_t at = lower.find("security");
+  while (at != std::string::npos) {
+    const std::size_t audit = lower.find("audit", at);
+    if (audit == std::string::npos) return false;
+    if (audit - at <= 200) {
+      const std::size_t end = lower.find("suppressions", audit);
+      if (end != std::string::npos && end - audit <= 200) return true;
+    }
+    at = lower.find("security", at + 1);
+  }
+  return false;
+}
+
+bool is_config_read(const std::vector<std::string>& argv) {
+  if (argv.empty() || executable_token(argv.front()) != "openclaw") return false;
+  for (std::size_t i = 1; i + 1 < argv.size(); ++i) {
+    const std::string& verb = argv[i + 1];
+    if (argv[i] == "config") return verb == "get" || verb == "schema" || verb == "validate";
+  }
+  return false;
+}
+
+class RunDecider {
+ public:
+  RunDecider(const Json& params, const PolicyDocument& document, const EngineContext& context)
+      : params_(params), document_(document), context_(context) {}
+
+  RunDecision run() {
+    if (read()) {
+      resolve_effective_policy();
+      if (check_snapshot()) judge();
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void note(std::string stage, std::string text) {
+    out_.trace.push_back({std::move(stage), std::move(text)});
+  }
+
+  void judge() {
+    prepare_environment();
+    const AnalysisInput input{request_, policy_, context_, cwd_, environment_, out_.trace};
+    analysis_ = analyse_command(input);
+    if (security_ != Security::kDeny) match_segments(input, analysis_);
+    decide();
+  }
+
+  // ---- request ----
+
+  bool read() {
+    const Result<void> read = read_run_request(params_, context_, request_);
+    out_.argv = request_.argv;
+    out_.command_text = request_.command_text;
+    out_.agent_id = request_.agent_id;
+    out_.session_key = request_.session_key.empty() ? "node" : request_.session_key;
+    out_.run_id = request_.run_id;
+    out_.suppress_notify_on_exit = request_.suppress_notify_on_exit;
+    out_.needs_screen_recording = request_.needs_screen_recording;
+    out_.timeout_ms = request_.timeout_ms;
+    if (read) {
+      note("request", "command: " + request_.command_text);
+      return true;
+    }
+    Decision& decision = out_.decision;
+    decision.verdict = Verdict::kInvalid;
+    decision.code = code_of_invalid(read.error().message);
+    decision.layer = "request";
+    decision.wire_code = read.error().code;
+    decision.wire_message = read.error().message;
+    decision.explanation = read.error().message;
+    note("request", read.error().message);
+    return false;
+  }
+
+  // ---- policy ----
+
+  void resolve_effective_policy() {
+    policy_ = resolve_policy(document_, request_.agent_id, context_.settings, context_.platform);
+    security_ = policy_.security;
+    ask_ = policy_.ask;
+    if (request_.source == ApprovalSource::kAskFallback) {
+      security_ = std::min(security_, policy_.ask_fallback);
+      ask_ = Ask::kOff;
+      note("policy", "nobody answered in time: askFallback=" + std::string(to_string(policy_.ask_fallback)));
+    }
+    out_.security = security_;
+    out_.ask = ask_;
+    out_.ask_fallback = policy_.ask_fallback;
+    note("policy", "security=" + std::string(to_string(security_)) + " (" + policy_.security_source +
+                       "), ask=" + std::string(to_string(ask_)) + " (" + policy_.ask_source + ")");
+    if (document_.malformed) note("policy", "the stored policy is malformed: " + document_.malformed_reason);
+    if (request_.agent_id.empty() && context_.settings.strictness == Strictness::kHardened) {
+      note("policy", "no agentId was given: the strictest policy of all agents applies");
+    }
+  }
+
+  bool check_snapshot() {
+    if (!request_.delayed_approval() || !request_.plan || !request_.plan->policy_snapshot) return true;
+    if (is_snapshot_current(*request_.plan->policy_snapshot, policy_)) return true;
+    deny("POLICY_CHANGED", "approval-required", "exec approval policy changed; request approval again",
+         "The policy is not the one under which this approval was prepared.", "");
+    return false;
+  }
+
+  bool approved() const { return request_.approved || request_.source == ApprovalSource::kAutoReview; }
+  bool hardened() const { return context_.settings.strictness == Strictness::kHardened; }
+
+  void prepare_environment() {
+    cwd_ = request_.cwd.empty() ? context_.host_cwd
+                                : absolute_path(context_.host_cwd, request_.cwd, context_.platform);
+    environment_ = context_.child_environment != nullptr
+                       ? *context_.child_environment
+                       : sanitized_environment(context_.host_environment, context_.platform);
+    Environment overrides = request_.overrides;
+    if (hardened() && security_ == Security::kAllowlist && !approved()) {
+      PermittedOverrides permitted = permitted_overrides(overrides);
+      overrides = std::move(permitted.kept);
+      steering_ = std::move(permitted.steering);
+      if (!permitted.dropped.empty()) note("policy", "variables left out: " + join(permitted.dropped, ", "));
+    }
+    environment_ = with_overrides(std::move(environment_), overrides, context_.platform);
+    environment_ = with_overrides(std::move(environment_), {{"OPENCLAW_CLI", "1"}}, context_.platform);
+  }
+
+  // ---- decision ----
+
+  void decide() {
+    const bool windows_cmd = context_.platform == Platform::kWindows && security_ == Security::kAllowlist &&
+                             request_.shell && request_.shell->invocation.family == ShellFamily::kCmd &&
+                             request_.payload() != nullptr;
+    const bool satisfied = analysis_.satisfied() && !windows_cmd && steering_.empty();
+    const bool durable = exact_command_grant() || (analysis_.durable() && steering_.empty());
+    const bool listed = security_ == Security::kAllowlist && satisfied;
+    const bool needs_ask = ask_ == Ask::kAlways ||
+                           (!durable && ask_ == Ask::kOnMiss && security_ == Security::kAllowlist && !listed);
+    const bool missed = security_ == Security::kAllowlist && !listed && !durable;
+    const bool needs_person = touches_audit_suppression();
+
+    if (security_ != Security::kDeny && !check_inline_eval()) return;
+    if (security_ != Security::kDeny && !check_wrappers()) return;
+    if (security_ == Security::kDeny) return deny_by_policy();
+    if ((needs_ask || needs_person) && !approved()) return ask(needs_person);
+    if (missed && !approved()) return deny_miss(windows_cmd);
+    if (windows_cmd && !approved() && !durable) return ask(false);
+    if (!check_cwd() || !check_approved_executable() || !check_plan_operand(listed || durable)) return;
+    if (listed && !approved() && is_opaque_text()) {
+      return deny("EXECUTION_PLAN_MISS", "execution-plan-miss", "execution plan mismatch",
+                  "The text is in the language of a shell that this node does not run.", "");
+    }
+    if (request_.needs_screen_recording) {
+      return deny_raw("SCREEN_RECORDING", "permission:screenRecording", "PERMISSION_MISSING: screenRecording",
+                      "This node has no screen to record.", "");
+    }
+    allow(listed, durable);
+  }
+
+  bool exact_command_grant() {
+    const std::string key = command_key(request_.command_text);
+    for (const AgentList& list : policy_.lists) {
+      if (!list.index->has_exact_command(key)) continue;
+      exact_entry_ = MatchedEntry{list.agent, std::string(kExactCommandPrefix) + key, std::nullopt, ""};
+      note("match", "an allow-always grant covers exactly this command text");
+      return true;
+    }
+    return false;
+  }
+
+  bool touches_audit_suppression() const {
+    if (policy_.security == Security::kFull && policy_.ask == Ask::kOff) return false;
+    if (is_config_read(request_.argv)) return false;
+    return mentions_audit_suppression(request_.command_text);
+  }
+
+  bool check_inline_eval() {
+    if (!context_.settings.strict_inline_eval || approved()) return true;
+    std::optional<InlineEvalHit> hit;
+    for (const Segment& segment : analysis_.segments) {
+      if (!hit) hit = inline_eval_hit(segment.source);
+    }
+    if (!hit && analysis_.segments.empty()) hit = inline_eval_hit(request_.argv);
+    if (!hit) return true;
+    const std::string text =
+        "approval required (" + hit->message + " requires explicit approval in strictInlineEval mode)";
+    deny("INLINE_EVAL", "approval-required", text,
+         "Code on a command line needs a person's approval on this node.",
+         "approve the request at the gateway", Verdict::kAsk);
+    return false;
+  }
+
+  // Upstream binds every wrapper in front of a command to its file and reports a missing one first.
+  bool check_wrappers() {
+    if (!approved() && request_.source != ApprovalSource::kAskFallback && security_ != Security::kAllowlist)
+      return true;
+    if (request_.shell && !request_.shell->strictly_direct &&
+        !check_layers(unwrap_command(request_.argv), false)) {
+      return false;
+    }
+    return std::all_of(analysis_.segments.begin(), analysis_.segments.end(), [&](const Segment& segment) {
+      return check_layers(segment.unwrapped, analysis_.shell_text);
+    });
+  }
+
+  bool check_layers(const UnwrappedCommand& unwrapped, bool skip_carriers) {
+    for (const WrapperLayer& layer : unwrapped.layers) {
+      if (layer.kind == LayerKind::kCarrier && skip_carriers) continue;
+      if (layer.kind == LayerKind::kPackageManager) continue;
+      if (look_up_executable(layer.word, cwd_, environment_, context_).found) continue;
+      deny("EXECUTABLE_UNRESOLVED", "approval-required", "approval requires a resolved executable",
+           "`" + layer.word + "` in front of the command was not found.", "");
+      return false;
+    }
+    return true;
+  }
+
+  bool check_cwd() {
+    const bool bound = request_.delayed_approval();
+    if (!bound && security_ != Security::kAllowlist) return true;
+    if (request_.cwd.empty()) return true;
+    const CwdCheck check = check_canonical_cwd(cwd_, context_);
+    if (check.problem.empty()) return true;
+    deny("CWD_NOT_CANONICAL", "approval-required", check.problem,
+         "The working directory " + cwd_ + " cannot be bound to this decision.", "");
+    return false;
+  }
+
+  // An approval is for a file: the program of an approved argv has to be there.
+  bool check_approved_executable() {
+    if (!request_.delayed_approval() || request_.payload() != nullptr || !analysis_.ok ||
+        analysis_.shell_text)
+      return true;
+    const Segment& segment = analysis_.segments.front();
+    if (segment.executable.found || segment.unwrapped.unwrapped() || segment.unwrapped.blocked) return true;
+    deny("EXECUTABLE_UNRESOLVED", "approval-required", "approval requires a stable executable path",
+         "`" + segment.argv().front() + "` was not found.", "");
+    return false;
+  }
+
+  bool check_plan_operand(bool listed) {
+    if (!request_.plan) return true;
+    if (!request_.delayed_approval() && security_ != Security::kAllowlist) return true;
+    // A plan of this node for a command that its list allows needs no binding: the list allows any content.
+    const bool own_listed_plan = context_.remembered != nullptr && context_.remembered->listed && listed;
+    const RequestPlan& plan = *request_.plan;
+    if (plan.operand && !is_operand_unchanged(*plan.operand, request_.argv, cwd_, context_)) {
+      deny("OPERAND_CHANGED", "approval-required", "approval script operand changed before execution",
+           plan.operand->path + " is not what was approved.", "");
+      return false;
+    }
+    if (own_listed_plan && !plan.operand) return true;
+    if (own_chain_plan()) return true;
+    const OperandCheck check = check_operand(request_.argv, request_.payload(), cwd_, context_);
+    // Older gateways have no other way to have such a command approved; what can be bound still is.
+    if (!check.problem.empty() && context_.older_peer && context_.remembered != nullptr) return true;
+    if (!check.problem.empty()) {
+      const std::size_t line = check.problem.find('\n');
+      deny("OPERAND_UNBINDABLE", "approval-required", check.problem.substr(0, line),
+           line == std::string::npos ? "What would run cannot be bound to the plan."
+                                     : check.problem.substr(line + 1),
+           "");
+      return false;
+    }
+    if (check.operand && !plan.operand) {
+      deny("OPERAND_UNBOUND", "approval-required", "approval missing script operand binding",
+           check.operand->path + " would run, and the plan does not bind its content.", "");
+      return false;
+    }
+    return true;
+  }
+
+  // A chain that this node prepared runs as the analysed programs; each of them was checked when it was
+  // prepared.
+  bool own_chain_plan() const {
+    return context_.remembered != nullptr && !context_.remembered->command_words.empty() &&
+           request_.approved && analysis_.ok && analysis_.shell_text && is_gateway_carrier(request_.argv) &&
+           programs_can_run(analysis_);
+  }
+
+  // ---- refusals ----
+
+  // The first segment that nothing satisfies, or null.
+  const Segment* first_miss() const {
+    for (const Segment& segment : analysis_.segments) {
+      if (segment.by == SatisfiedBy::kNothing) return &segment;
+    }
+    return nullptr;
+  }
+
+  struct Why {
+    std::string code;
+    std::string text;
+    std::string next;
+  };
+
+  Why why_missed() const {
+    if (!analysis_.ok) {
+      return {analysis_.code.empty() ? "ALLOWLIST_MISS" : analysis_.code,
+              "Not judged: " + analysis_.reason + ".",
+              "run the programs one by one, or have the request approved"};
+    }
+    if (!steering_.empty()) {
+      return {
+          "STEERING_ENVIRONMENT",
+          "The request sets " + join(steering_, ", ") + ", which can change what the program reads or runs.",
+          "leave the variable out, or have the request approved"};
+    }
+    const Segment* segment = first_miss();
+    if (segment == nullptr) return {"ALLOWLIST_MISS", "The policy asks about this command.", ""};
+    std::string text = segment->reason + ".";
+    if (analysis_.segments.size() > 1) {
+      const auto index = static_cast<std::size_t>(segment - analysis_.segments.data());
+      text = "Command " + std::to_string(index + 1) + " of " + std::to_string(analysis_.segments.size()) +
+             ": " + text;
+    }
+    return {segment->code.empty() ? "ALLOWLIST_MISS" : segment->code, std::move(text), next_for(*segment)};
+  }
+
+  std::string next_for(const Segment& segment) const {
+    if (segment.never || !segment.executable.found) return {};
+    const std::string agent = request_.agent_id.empty() ? "main" : request_.agent_id;
+    return "hostclaw approvals allowlist add --agent " + command_text({agent}) + " " +
+           command_text({segment.executable.real_path});
+  }
+
+  void ask(bool audit) {
+    Why why = why_missed();
+    if (ask_ == Ask::kAlways && analysis_.satisfied())
+      why = {"ASK_ALWAYS", "The policy asks about every command.", ""};
+    if (security_ == Security::kFull && ask_ == Ask::kAlways)
+      why = {"ASK_ALWAYS", "The policy asks about every command.", ""};
+    if (audit) why.text = "The command concerns the suppression of audit findings.";
+    deny(why.code, "approval-required", "approval required", why.text, why.next, Verdict::kAsk);
+  }
+
+  void deny_miss(bool windows_cmd) {
+    const Why why = why_missed();
+    deny(windows_cmd ? "WINDOWS_CMD" : why.code, "allowlist-miss",
+         "allowlist miss" + (windows_cmd ? std::string(kCmdHint) : ""), why.text, why.next);
+  }
+
+  bool is_opaque_text() const {
+    return request_.shell && request_.shell->invocation.family == ShellFamily::kOpaque &&
+           request_.payload() != nullptr;
+  }
+
+  void deny_by_policy() {
+    const std::string text =
+        document_.malformed
+            ? "The stored policy is malformed, so everything is denied: " + document_.malformed_reason
+            : "The policy denies every command (" + policy_.security_source + ").";
+    deny_raw(document_.malformed ? "POLICY_MALFORMED" : "SECURITY_DENY", "security=deny",
+             "SYSTEM_RUN_DISABLED: security=deny", text,
+             document_.malformed ? "hostclaw approvals get" : "hostclaw exec-policy show");
+  }
+
+  void deny(std::string code, std::string reason, const std::string& message, std::string explanation,
+            std::string next, Verdict verdict = Verdict::kDeny) {
+    deny_raw(std::move(code), std::move(reason), std::string(kDenied) + message, std::move(explanation),
+             std::move(next), verdict);
+  }
+
+  void deny_raw(std::string code, std::string reason, std::string message, std::string explanation,
+                std::string next, Verdict verdict = Verdict::kDeny) {
+    Decision& decision = out_.decision;
+    decision.verdict = verdict;
+    decision.layer = layer_of(code);
+    decision.code = std::move(code);
+    decision.event_reason = std::move(reason);
+    decision.wire_code = "SYSTEM_RUN_DENIED";
+    decision.wire_message = std::move(message);
+    if (!explanation.empty()) decision.wire_message += "\n" + explanation;
+    if (!next.empty()) decision.wire_message += "\nNext: " + next;
+    decision.explanation = std::move(explanation);
+    decision.next = std::move(next);
+    note("decide", std::string(to_string(verdict)) + " " + decision.code + ": " + decision.explanation);
+  }
+
+  // ---- allowed ----
+
+  void allow(bool listed, bool durable) {
+    collect_matches(listed, durable);
+    const bool grants = request_.decision == ApprovalDecision::kAllowAlways;
+    const bool records_use = !out_.matched.empty() && security_ == Security::kAllowlist;
+    if (request_.agent_id.empty() && (records_use || grants)) {
+      return deny("AGENT_MISSING", "approval-state-write-failed", "approval state could not be persisted",
+                  "An entry matches, but without an agentId its use cannot be recorded.",
+                  "send agentId with the request");
+    }
+    if (request_.source == ApprovalSource::kAutoReview && policy_.ask == Ask::kAlways) {
+      return deny("ASK_ALWAYS", "approval-state-write-failed", "approval state could not be persisted",
+                  "ask=always needs a person, not an automatic review.", "");
+    }
+    const bool run_programs = (listed && !request_.approved) || (analysis_programs_may_run(listed, durable));
+    if (run_programs) {
+      plan_programs();
+    } else {
+      plan_original();
+    }
+    if (grants) collect_grants();
+    Decision& decision = out_.decision;
+    decision.verdict = Verdict::kAllow;
+    out_.approved_by_gateway = approved();
+    if (approved()) {
+      decision.code = "ALLOWED_BY_APPROVAL";
+    } else if (request_.source == ApprovalSource::kAskFallback) {
+      decision.code = "ALLOWED_BY_FALLBACK";
+    } else if (security_ == Security::kFull) {
+      decision.code = "ALLOWED_BY_POLICY";
+    } else {
+      decision.code = listed && !analysis_.durable() ? "ALLOWED_BY_LIST" : "ALLOWED_BY_GRANT";
+    }
+    decision.layer = layer_of(decision.code);
+    decision.explanation = allowed_because();
+    note("decide", "allow " + decision.code + ": " + decision.explanation);
+  }
+
+  std::string allowed_because() const {
+    if (out_.decision.code == "ALLOWED_BY_APPROVAL") return "This plan was approved.";
+    if (out_.decision.code == "ALLOWED_BY_POLICY") return "security=full.";
+    std::string out;
+    for (const Segment& segment : analysis_.segments) {
+      if (!out.empty()) out += "; ";
+      out += segment.argv().front() + ": ";
+      switch (segment.by) {
+        case SatisfiedBy::kEntry:
+          out += "entry " + segment.entry->pattern;
+          break;
+        case SatisfiedBy::kSafeBin:
+          out += "safe bin";
+          break;
+        case SatisfiedBy::kBuiltin:
+          out += "builtin";
+          break;
+        case SatisfiedBy::kSkill:
+          out += "skill";
+          break;
+        case SatisfiedBy::kNothing:
+          out += "exact command grant";
+          break;
+      }
+    }
+    return out.empty() ? "Exact command grant." : out;
+  }
+
+  // Approved text that was understood runs without its shell too.
+  bool analysis_programs_may_run(bool listed, bool durable) const {
+    if (!analysis_.ok || !analysis_.shell_text || !is_gateway_carrier(request_.argv)) return false;
+    if (approved()) return programs_can_run(analysis_);
+    return (listed || durable) && analysis_.satisfied();
+  }
+
+  void collect_matches(bool listed, bool durable) {
+    if (security_ != Security::kAllowlist) return;
+    if (!listed && durable && exact_entry_) out_.matched.push_back(*exact_entry_);
+    for (const Segment& segment : analysis_.segments) {
+      if (segment.by == SatisfiedBy::kEntry) out_.matched.push_back(*segment.entry);
+    }
+  }
+
+  PlannedCommand planned(const Segment& segment) const {
+    PlannedCommand command;
+    command.argv = segment.argv();
+    command.builtin = segment.builtin;
+    if (segment.builtin != Builtin::kNone) return command;
+    command.executable = segment.executable.real_path;
+    command.identity = segment.executable.facts.identity;
+    command.script = segment.script;
+    return command;
+  }
+
+  void plan_common() {
+    out_.plan.cwd = cwd_;
+    out_.plan.cwd_identity = context_.files->facts(cwd_).identity;
+    out_.plan.environment = environment_;
+  }
+
+  void plan_programs() {
+    plan_common();
+    if (!analysis_.shell_text || context_.platform == Platform::kWindows) {
+      out_.plan.pipelines.push_back(
+          {Connector::kFirst, false, {planned(analysis_.segments.front())}, {false}});
+      return;
+    }
+    std::size_t index = 0;
+    for (const ShellPipeline& pipeline : analysis_.program.pipelines) {
+      PlannedPipeline step;
+      step.connector = pipeline.connector;
+      step.negate = pipeline.negate;
+      step.stderr_to_pipe = pipeline.stderr_to_pipe;
+      for (std::size_t i = 0; i < pipeline.commands.size(); ++i) {
+        step.commands.push_back(planned(analysis_.segments[index++]));
+      }
+      out_.plan.pipelines.push_back(std::move(step));
+    }
+    note("bind", "the analysed programs run, without a shell");
+  }
+
+  void plan_original() {
+    plan_common();
+    PlannedCommand command;
+    command.argv = request_.argv;
+    const ExecutableLookup found = look_up_executable(request_.argv.front(), cwd_, environment_, context_);
+    command.executable = found.path_like || found.found ? found.real_path : "";
+    command.identity = found.facts.identity;
+    out_.plan.pipelines.push_back({Connector::kFirst, false, {std::move(command)}, {false}});
+    note("bind", "the command runs as received");
+  }
+
+  void collect_grants() {
+    const Coverage coverage =
+        allow_always_coverage(analysis_, request_.cwd.empty() ? cwd_ : request_.cwd, context_);
+    out_.grants = coverage.patterns;
+    if (coverage.complete) out_.grants.push_back(node_command_marker(request_.command_text));
+  }
+
+  const Json& params_;
+  const PolicyDocument& document_;
+  const EngineContext& context_;
+  RunDecision result_;
+  RunEvaluation& out_ = result_.evaluation;
+  RunRequest& request_ = result_.request;
+  EffectivePolicy& policy_ = result_.policy;
+  CommandAnalysis& analysis_ = result_.analysis;
+  std::string& cwd_ = result_.cwd;
+  Environment& environment_ = result_.environment;
+  Security security_ = Security::kDeny;
+  Ask ask_ = Ask::kAlways;
+  std::vector<std::string> steering_;
+  std::optional<MatchedEntry> exact_entry_;
+};
+
+}  // namespace
+
+bool programs_can_run(const CommandAnalysis& analysis) {
+  return analysis.ok && !analysis.segments.empty() &&
+         std::all_of(analysis.segments.begin(), analysis.segments.end(), [](const Segment& segment) {
+           if (segment.builtin != Builtin::kNone) return true;
+           const bool may_run =
+               !segment.never || segment.code == "CARRIED_CODE" || segment.code == "MISLEADING_TEXT";
+           return segment.executable.found && may_run && !segment.unwrapped.unwrapped();
+         });
+}
+
+RunDecision decide_run(const Json& params, const PolicyDocument& document, const EngineContext& context) {
+  return RunDecider(params, document, context).run();
+}
+
+RunEvaluation evaluate_run(const Json& params, const PolicyDocument& document, const EngineContext& context) {
+  return decide_run(params, document, context).evaluation;
+}
+
+}  // namespace hostclaw::policy

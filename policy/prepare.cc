@@ -1,0 +1,425 @@
+#include <algorithm>
+
+#include "base/sha256.h"
+#include "base/text.h"
+#include "policy/analysis/builtins.h"
+#include "policy/binding.h"
+#include "policy/command_text.h"
+#include "policy/engine.h"
+#include "policy/environment.h"
+#include "policy/grants.h"
+#include "policy/run_decision.h"
+
+namespace hostclaw::policy {
+namespace {
+
+constexpr std::string_view kDenied = "SYSTEM_RUN_DENIED: ";
+constexpr std::string_view kUnbindable = "approval cannot safely bind this interpreter/runtime command";
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+// The plan of one command or of a chain, in the form in which the gateway sends it back.
+struct PlanDraft {
+  std::vector<std::string> argv;
+  std::string cwd;
+  std::string preview;
+  std::optional<PlanOperand> operand;
+};
+
+class Preparer {
+ public:
+  Preparer(const Json& params, const PolicyDocument& document, const EngineContext& context)
+      : params_(params), document_(document), context_(context) {
+    context_.remembered = nullptr;
+  }
+
+  PrepareEvaluation run() {
+    if (!params_.is_object()) return std::move(fail("command required"));
+    if (Result<void> read = read_command(params_, context_, true, request_); !read) {
+      return std::move(fail(read.error().message));
+    }
+    policy_ = resolve_policy(document_, request_.agent_id, context_.settings, context_.platform);
+    if (policy_.security == Security::kAllowlist && prepare_understood()) return std::move(out_);
+    prepare_as_upstream();
+    return std::move(out_);
+  }
+
+ private:
+  PrepareEvaluation& fail(std::string message) {
+    out_.ok = false;
+    out_.wire_code = "INVALID_REQUEST";
+    out_.wire_message = std::move(message);
+    return out_;
+  }
+  PrepareEvaluation& refuse(const std::string& problem) { return fail(std::string(kDenied) + problem); }
+
+  // ---- commands that this node understands ----
+
+  // True when the answer is complete. A plan of our own makes a listed command run without a question, and
+  // lets a person be asked about a chain that upstream could not bind.
+  bool prepare_understood() {
+    const std::string requested = request_.cwd.empty()
+                                      ? context_.host_cwd
+                                      : absolute_path(context_.host_cwd, request_.cwd, context_.platform);
+    const CwdCheck cwd = check_canonical_cwd(requested, context_);
+    if (!cwd.problem.empty()) return false;
+    Json params = run_params(request_.argv, cwd.path);
+    if (!request_.raw_command.empty()) params["rawCommand"] = request_.raw_command;
+    const RunDecision decision = decide_run(params, document_, context_);
+    if (decision.evaluation.decision.verdict == Verdict::kInvalid || !decision.analysis.ok) return false;
+    if (decision.evaluation.decision.verdict == Verdict::kAllow) return prepare_listed(decision, cwd.path);
+    return prepare_question(decision, cwd.path);
+  }
+
+  Json run_params(const std::vector<std::string>& argv, const std::string& cwd) const {
+    Json params = {{"command", argv}, {"cwd", cwd}};
+    for (const char* name : {"env", "agentId", "sessionKey"}) {
+      if (const auto it = params_.find(name); it != params_.end()) params[name] = *it;
+    }
+    return params;
+  }
+
+  bool prepare_listed(const RunDecision& decision, const std::string& cwd) {
+    PlanDraft draft;
+    if (!draft_plan(decision.analysis, draft)) return false;
+    draft.cwd = cwd;
+    out_.remember.listed = true;
+    remember(decision);
+    // What the plan says is judged again, exactly as it will be when it comes back.
+    EngineContext context = context_;
+    context.remembered = &out_.remember;
+    RunDecision again = decide_run(run_params(draft.argv, cwd), document_, context);
+    if (again.evaluation.decision.verdict != Verdict::kAllow) {
+      out_.remember = {};
+      return false;
+    }
+    bind_script(again, draft);
+    Coverage coverage;
+    if (gateway_needs_markers(again, draft)) {
+      coverage = allow_always_coverage_of_every_program(again.analysis, cwd);
+      out_.visible_markers = coverage.patterns;
+      out_.visible_markers.push_back(node_command_marker(command_text(draft.argv)));
+    }
+    finish(draft, Security::kFull, Ask::kOff, coverage);
+    out_.run = std::move(again.evaluation);
+    return true;
+  }
+
+  // The marker covers a command whatever it is: it only tells the gateway what this node has already decided.
+  Coverage allow_always_coverage_of_every_program(const CommandAnalysis& analysis,
+                                                  const std::string& cwd) const {
+    Coverage out;
+    out.complete = true;
+    for (const Segment& segment : analysis.segments) {
+      if (segment.builtin != Builtin::kNone) continue;
+      const std::vector<std::string> arguments(segment.argv().begin() + 1, segment.argv().end());
+      out.patterns.push_back(
+          {segment.executable.real_path, cwd_argv_pattern(cwd, arguments, context_.platform)});
+    }
+    out.complete = !out.patterns.empty();
+    return out;
+  }
+
+  // The gateway compares literal path entries by itself; everything else it cannot see without help.
+  bool gateway_needs_markers(const RunDecision& decision, const PlanDraft& draft) const {
+    if (context_.platform == Platform::kWindows || decision.analysis.segments.size() != 1) return true;
+    const Segment& segment = decision.analysis.segments.front();
+    return !segment.entry || segment.entry->arg_pattern || trim(segment.entry->pattern) != draft.argv.front();
+  }
+
+  void bind_script(const RunDecision& decision, PlanDraft& draft) const {
+    if (decision.analysis.segments.size() != 1 || decision.analysis.shell_text) return;
+    const OperandCheck check = check_operand(draft.argv, nullptr, draft.cwd, context_);
+    // The program itself is judged and opened again when it runs; a script is only named.
+    if (check.operand && check.operand->argv_index > 0) draft.operand = check.operand;
+  }
+
+  bool prepare_question(const RunDecision& decision, const std::string& cwd) {
+    if (!decision.analysis.shell_text || !is_gateway_carrier(request_.argv) ||
+        !programs_can_run(decision.analysis)) {
+      return false;
+    }
+    PlanDraft draft;
+    if (!draft_plan(decision.analysis, draft)) return false;
+    draft.cwd = cwd;
+    const bool chain = is_gateway_carrier(draft.argv);
+    if (!(chain ? chain_is_bindable(decision.analysis, cwd) : bind_program(draft))) return true;
+    if (const OverrideCheck check = check_env(); check.rejected()) {
+      fail(override_rejection(check));
+      return true;
+    }
+    remember(decision);
+    finish(draft, policy_.security, policy_.ask, allow_always_coverage(decision.analysis, cwd, context_));
+    out_.run = decision.evaluation;
+    return true;
+  }
+
+  bool bind_program(PlanDraft& draft) {
+    OperandCheck check = check_operand(draft.argv, nullptr, draft.cwd, context_);
+    if (!check.problem.empty()) {
+      refuse(check.problem);
+      return false;
+    }
+    draft.operand = std::move(check.operand);
+    return true;
+  }
+
+  // A plan binds the content of one file at most, so a chain may not depend on files that can change.
+  bool chain_is_bindable(const CommandAnalysis& analysis, const std::string& cwd) {
+    for (const Segment& segment : analysis.segments) {
+      if (segment.builtin != Builtin::kNone) continue;
+      const OperandCheck check = check_operand(segment.source, nullptr, cwd, context_);
+      const bool system_program = check.operand && check.operand->argv_index == 0 &&
+                                  is_system_directory_file(segment.executable.real_path);
+      if (check.problem.empty() && (!check.operand || system_program)) continue;
+      refuse(std::string(kUnbindable) + "\nNo approval request was created: `" + segment.source.front() +
+             "` depends on a file that could change before it runs. Run it as a single command.");
+      return false;
+    }
+    return true;
+  }
+
+  // ---- plans of our own ----
+
+  // The path to run by: symlinks resolved, except where the link's own name tells the program what to be.
+  static std::string stable_word(const Segment& segment) {
+    const std::string& real = segment.executable.real_path;
+    return base_name(real) == segment.executable.name || segment.executable.path.empty()
+               ? real
+               : segment.executable.path;
+  }
+
+  bool draft_plan(const CommandAnalysis& analysis, PlanDraft& draft) const {
+    const Segment& first = analysis.segments.front();
+    const bool single = analysis.segments.size() == 1 && first.builtin == Builtin::kNone &&
+                        !(analysis.shell_text && analysis.program.pipelines.front().negate);
+    if (single) {
+      draft.argv = first.argv();
+      draft.argv.front() = stable_word(first);
+      return !draft.argv.front().empty();
+    }
+    if (!analysis.shell_text || context_.platform == Platform::kWindows) return false;
+    draft.preview = rewritten_text(analysis);
+    draft.argv = {"/bin/sh", "-c", draft.preview};
+    return true;
+  }
+
+  static std::string rewritten_text(const CommandAnalysis& analysis) {
+    std::string out;
+    std::size_t index = 0;
+    for (const ShellPipeline& pipeline : analysis.program.pipelines) {
+      switch (pipeline.connector) {
+        case Connector::kFirst:
+          break;
+        case Connector::kAnd:
+          out += " && ";
+          break;
+        case Connector::kOr:
+          out += " || ";
+          break;
+        case Connector::kSequence:
+          out += "; ";
+          break;
+      }
+      if (pipeline.negate) out += "! ";
+      for (std::size_t i = 0; i < pipeline.commands.size(); ++i) {
+        if (i > 0) out += pipeline.stderr_to_pipe[i - 1] ? " |& " : " | ";
+        const Segment& segment = analysis.segments[index++];
+        std::vector<std::string> words = segment.argv();
+        if (segment.builtin == Builtin::kNone) words.front() = stable_word(segment);
+        out += quote_shell_words(words);
+      }
+    }
+    return out;
+  }
+
+  void remember(const RunDecision& decision) {
+    out_.remember.policy_snapshot = policy_snapshot(policy_);
+    for (const Segment& segment : decision.analysis.segments) {
+      out_.remember.command_words.push_back(segment.argv().front());
+    }
+  }
+
+  // ---- as upstream ----
+
+  struct Caller {
+    Security security = Security::kFull;
+    Ask ask = Ask::kOff;
+    bool complete = false;  // both were sent
+    bool strict = false;
+  };
+
+  Caller caller() const {
+    Caller out;
+    const auto security = params_.find("security");
+    const auto ask = params_.find("ask");
+    const auto text = [&](auto it) {
+      return it != params_.end() && it->is_string() ? it->template get<std::string>() : std::string();
+    };
+    out.complete =
+        (security != params_.end() && !security->is_null() && ask != params_.end() && !ask->is_null()) ||
+        context_.older_peer;
+    out.security = security_from(trim(text(security))).value_or(Security::kFull);
+    out.ask = ask_from(trim(text(ask))).value_or(Ask::kOff);
+    const auto strict = params_.find("strictInlineEval");
+    out.strict = strict != params_.end() && strict->is_boolean() && strict->get<bool>();
+    return out;
+  }
+
+  bool binds() const {
+    const Caller from = caller();
+    return !from.complete || std::min(policy_.security, from.security) != Security::kFull ||
+           std::max(policy_.ask, from.ask) != Ask::kOff || from.strict ||
+           context_.settings.strict_inline_eval;
+  }
+
+  OverrideCheck check_env() const {
+    const auto env = params_.find("env");
+    return check_overrides(env == params_.end() ? Json() : *env, context_.platform);
+  }
+
+  void prepare_as_upstream() {
+    const bool bind = binds();
+    PlanDraft draft;
+    draft.argv = request_.argv;
+    const std::optional<ShellWrapper>& shell = request_.shell;
+    if (bind && shell && shell->invocation.payload && !shell->bindable) {
+      refuse(unbindable_text());
+      return;
+    }
+    if (!find_cwd(bind, draft) || (bind && !(pin(draft) && bind_operand(draft)))) return;
+    if (const OverrideCheck check = check_env(); check.rejected()) {
+      fail(override_rejection(check));
+      return;
+    }
+    const RunDecision decision =
+        decide_run(with_raw(run_params(request_.argv, draft.cwd)), document_, context_);
+    if (request_.payload() != nullptr && *request_.payload() != command_text(draft.argv) &&
+        shell->invocation.trailing == 0) {
+      draft.preview = *request_.payload();
+    }
+    Coverage coverage;
+    if (bind) {
+      coverage =
+          allow_always_coverage(decision.analysis, request_.cwd.empty() ? draft.cwd : request_.cwd, context_);
+    }
+    remember(decision);
+    out_.run = decision.evaluation;
+    finish(draft, policy_.security, policy_.ask, coverage);
+  }
+
+  Json with_raw(Json params) const {
+    if (!request_.raw_command.empty()) params["rawCommand"] = request_.raw_command;
+    return params;
+  }
+
+  static std::string unbindable_text() {
+    return std::string(kUnbindable) +
+           "\nNo approval request was created: how this shell is started hides what it will run. Use `sh -c` "
+           "without "
+           "login or interactive options, or run the program itself.";
+  }
+
+  bool find_cwd(bool bind, PlanDraft& draft) {
+    if (request_.cwd.empty()) {
+      draft.cwd = context_.host_cwd;
+      return true;
+    }
+    const std::string path = absolute_path(context_.host_cwd, request_.cwd, context_.platform);
+    if (!bind) {
+      const FileFacts facts = context_.files->facts(path);
+      draft.cwd = facts.real_path;
+      if (facts.kind != FileKind::kMissing && !draft.cwd.empty()) return true;
+      refuse("approval requires an existing canonical cwd");
+      return false;
+    }
+    const CwdCheck check = check_canonical_cwd(path, context_);
+    draft.cwd = check.path;
+    if (!check.problem.empty()) refuse(check.problem);
+    return check.problem.empty();
+  }
+
+  bool pin(PlanDraft& draft) {
+    const Environment environment =
+        with_overrides(context_.child_environment != nullptr
+                           ? *context_.child_environment
+                           : sanitized_environment(context_.host_environment, context_.platform),
+                       {}, context_.platform);
+    const UnwrappedCommand unwrapped = unwrap_command(draft.argv);
+    if (request_.payload() != nullptr) return true;
+    const std::string& word = draft.argv.front();
+    const ExecutableLookup found = look_up_executable(trim(word), draft.cwd, environment, context_);
+    if (!found.found) {
+      refuse("approval requires a stable executable path");
+      return false;
+    }
+    if (!unwrapped.unwrapped() && !unwrapped.blocked) draft.argv.front() = found.real_path;
+    return true;
+  }
+
+  bool bind_operand(PlanDraft& draft) {
+    OperandCheck check = check_operand(draft.argv, request_.payload(), draft.cwd, context_);
+    if (!check.problem.empty() && context_.older_peer) return true;
+    if (!check.problem.empty()) {
+      refuse(check.problem);
+      return false;
+    }
+    draft.operand = std::move(check.operand);
+    return true;
+  }
+
+  // ---- the answer ----
+
+  void finish(const PlanDraft& draft, Security security, Ask ask, const Coverage& coverage) {
+    Json plan = {{"argv", draft.argv},
+                 {"cwd", text_or_null(draft.cwd)},
+                 {"commandText", command_text(draft.argv)},
+                 {"commandPreview", text_or_null(draft.preview)},
+                 {"agentId", text_or_null(request_.agent_id)},
+                 {"sessionKey", text_or_null(request_.session_key)},
+                 {"policySnapshot", policy_snapshot(policy_)}};
+    if (draft.operand) {
+      plan["mutableFileOperand"] = {{"argvIndex", draft.operand->argv_index},
+                                    {"path", draft.operand->path},
+                                    {"sha256", draft.operand->sha256}};
+    }
+    out_.remember.policy_snapshot = plan["policySnapshot"];
+    Json patterns = Json::array();
+    for (const GrantToStore& grant : coverage.patterns) {
+      patterns.push_back({{"pattern", grant.pattern}, {"argPattern", grant.arg_pattern.value_or("")}});
+    }
+    out_.ok = true;
+    out_.payload = {
+        {"plan", std::move(plan)},
+        {"execPolicy", {{"security", to_string(security)}, {"ask", to_string(ask)}}},
+        {"allowAlwaysCoverage", {{"complete", coverage.complete}, {"patterns", std::move(patterns)}}}};
+  }
+
+  const Json& params_;
+  const PolicyDocument& document_;
+  EngineContext context_;
+  RunRequest request_;
+  EffectivePolicy policy_;
+  PrepareEvaluation out_;
+};
+
+}  // namespace
+
+PrepareEvaluation prepare_run(const Json& params, const PolicyDocument& document,
+                              const EngineContext& context) {
+  return Preparer(params, document, context).run();
+}
+
+std::string plan_key(const Json& plan) {
+  const std::optional<RequestPlan> read = read_plan(plan);
+  if (!read) return {};
+  std::string preimage;
+  const auto add = [&](const std::string& text) { preimage += std::to_string(text.size()) + ":" + text; };
+  add(std::to_string(read->argv.size()));
+  for (const std::string& word : read->argv) add(word);
+  for (const std::string* text : {&read->cwd, &read->agent_id, &read->session_key, &read->command_text})
+    add(*text);
+  return sha256_hex(preimage);
+}
+
+}  // namespace hostclaw::policy

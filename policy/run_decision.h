@@ -1,0 +1,28 @@
+// The decision about one request together with everything it was made from; shared by `system.run` and its
+// prepare.
+#pragma once
+
+#include <string>
+
+#include "policy/command_analysis.h"
+#include "policy/effective_policy.h"
+#include "policy/engine.h"
+#include "policy/run_request.h"
+
+namespace hostclaw::policy {
+
+struct RunDecision {
+  RunEvaluation evaluation;
+  RunRequest request;
+  EffectivePolicy policy;
+  CommandAnalysis analysis;
+  std::string cwd;          // absolute
+  Environment environment;  // of the child
+};
+
+RunDecision decide_run(const Json& params, const PolicyDocument& document, const EngineContext& context);
+
+// Every command of an understood text can be started by the host itself, without its shell.
+bool programs_can_run(const CommandAnalysis& analysis);
+
+}  // namespace hostclaw::policy

@@ -1,0 +1,232 @@
+#include "policy/run_request.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "base/text.h"
+#include "policy/command_text.h"
+#include "policy/effective_policy.h"
+#include "policy/environment.h"
+
+namespace hostclaw::policy {
+namespace {
+
+constexpr double kMaxTimeoutMs = 2'147'000'000;
+
+Error invalid(std::string message) { return make_error("INVALID_REQUEST", std::move(message)); }
+
+const Json* find(const Json& object, const char* name) {
+  if (!object.is_object()) return nullptr;
+  const auto it = object.find(name);
+  return it == object.end() ? nullptr : &*it;
+}
+
+// A non-blank string, trimmed; everything else is absent.
+std::string text_member(const Json& object, const char* name) {
+  const Json* value = find(object, name);
+  return value != nullptr && value->is_string() ? std::string(trim(value->get_ref<const std::string&>()))
+                                                : "";
+}
+
+bool is_true(const Json& object, const char* name) {
+  const Json* value = find(object, name);
+  return value != nullptr && value->is_boolean() && value->get<bool>();
+}
+
+// Number::toString of ECMA-262 for finite numbers.
+std::string number_text(double value) {
+  if (value == 0) return "0";
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  char buffer[64];
+  const auto end =
+      std::to_chars(buffer, buffer + sizeof buffer, std::fabs(value), std::chars_format::scientific).ptr;
+  const std::string text(buffer, end);
+  const std::size_t mark = text.find('e');
+  int exponent = 0;
+  const char* exponent_begin = text.data() + mark + (text[mark + 1] == '+' ? 2 : 1);
+  std::from_chars(exponent_begin, text.data() + text.size(), exponent);
+  std::string digits = text.substr(0, mark);
+  std::erase(digits, '.');
+  const int count = static_cast<int>(digits.size());
+  const int point = exponent + 1;
+  std::string out = value < 0 ? "-" : "";
+  if (count <= point && point <= 21)
+    return out + digits + std::string(static_cast<std::size_t>(point - count), '0');
+  if (0 < point && point <= 21) {
+    return out + digits.substr(0, static_cast<std::size_t>(point)) + "." +
+           digits.substr(static_cast<std::size_t>(point));
+  }
+  if (-6 < point && point <= 0)
+    return out + "0." + std::string(static_cast<std::size_t>(-point), '0') + digits;
+  out += digits.substr(0, 1);
+  if (count > 1) out += "." + digits.substr(1);
+  return out + "e" + (exponent < 0 ? "-" : "+") + std::to_string(std::abs(exponent));
+}
+
+Result<void> read_plan_member(const Json& params, RunRequest& out) {
+  const Json* value = find(params, "systemRunPlan");
+  if (value == nullptr) return {};
+  out.plan = read_plan(*value);
+  if (!out.plan) return invalid("systemRunPlan invalid");
+  return {};
+}
+
+Result<void> read_approval(const Json& params, RunRequest& out) {
+  const Json* source = find(params, "approvalSource");
+  if (source != nullptr && !source->is_null()) {
+    const std::string text = source->is_string() ? source->get<std::string>() : "";
+    if (text == "ask-fallback") out.source = ApprovalSource::kAskFallback;
+    if (text == "auto-review") out.source = ApprovalSource::kAutoReview;
+    if (out.source == ApprovalSource::kNone) return invalid("approvalSource invalid");
+    if (find(params, "approved") != nullptr || find(params, "approvalDecision") != nullptr) {
+      return invalid("approvalSource cannot be combined with explicit approval");
+    }
+  }
+  const Json* decision = find(params, "approvalDecision");
+  const std::string text = decision != nullptr && decision->is_string() ? decision->get<std::string>() : "";
+  if (text == "allow-once") out.decision = ApprovalDecision::kAllowOnce;
+  if (text == "allow-always") out.decision = ApprovalDecision::kAllowAlways;
+  out.approved = is_true(params, "approved") || out.decision != ApprovalDecision::kNone;
+  return {};
+}
+
+bool plan_equals(const RequestPlan& plan, const RunRequest& request) {
+  return plan.argv == request.argv && plan.command_text == request.command_text && plan.cwd == request.cwd &&
+         plan.agent_id == request.agent_id && plan.session_key == request.session_key;
+}
+
+Result<void> check_plan(const EngineContext& context, RunRequest& out) {
+  if (!out.delayed_approval()) return {};
+  if (!out.plan || !plan_equals(*out.plan, out)) {
+    return invalid(out.source != ApprovalSource::kNone ? "approvalSource requires matching systemRunPlan"
+                                                       : "explicit approval requires matching systemRunPlan");
+  }
+  // Older gateways drop members they do not know; what this node remembers of the plan stands in.
+  if (!out.plan->policy_snapshot && context.remembered != nullptr &&
+      !context.remembered->policy_snapshot.is_null()) {
+    out.plan->policy_snapshot = context.remembered->policy_snapshot;
+  }
+  if (out.source != ApprovalSource::kAskFallback && !out.plan->policy_snapshot) {
+    return invalid("delayed approval requires a prepared policy snapshot");
+  }
+  return {};
+}
+
+Result<void> read_environment(const Json& params, const EngineContext& context, RunRequest& out) {
+  const std::vector<std::string> assignments =
+      blocked_assignment_keys(env_assignment_keys(out.argv), context.platform);
+  if (!assignments.empty()) return invalid(assignment_rejection(assignments));
+  const Json* overrides = find(params, "env");
+  OverrideCheck check = check_overrides(overrides != nullptr ? *overrides : Json(), context.platform);
+  if (check.rejected()) return invalid(override_rejection(check));
+  out.overrides = out.shell ? shell_wrapper_overrides(check.accepted) : std::move(check.accepted);
+  return {};
+}
+
+void read_simple_members(const Json& params, RunRequest& out) {
+  out.run_id = text_member(params, "runId");
+  out.needs_screen_recording = is_true(params, "needsScreenRecording");
+  out.suppress_notify_on_exit = is_true(params, "suppressNotifyOnExit");
+  const Json* timeout = find(params, "timeoutMs");
+  if (timeout == nullptr || !timeout->is_number()) return;
+  const double value = timeout->get<double>();
+  if (!(value > 0)) return;
+  out.timeout_ms = static_cast<std::int64_t>(std::clamp(std::floor(value), 1.0, kMaxTimeoutMs));
+}
+
+}  // namespace
+
+std::string to_ecmascript_string(const Json& value) {
+  switch (value.type()) {
+    case Json::value_t::string:
+      return value.get<std::string>();
+    case Json::value_t::boolean:
+      return value.get<bool>() ? "true" : "false";
+    case Json::value_t::number_integer:
+    case Json::value_t::number_unsigned:
+    case Json::value_t::number_float:
+      return number_text(value.get<double>());
+    case Json::value_t::array: {
+      std::string out;
+      for (std::size_t i = 0; i < value.size(); ++i) {
+        if (i > 0) out.push_back(',');
+        if (!value[i].is_null()) out += to_ecmascript_string(value[i]);
+      }
+      return out;
+    }
+    case Json::value_t::object:
+      return "[object Object]";
+    default:
+      return "null";
+  }
+}
+
+std::optional<RequestPlan> read_plan(const Json& value) {
+  if (!value.is_object()) return std::nullopt;
+  RequestPlan out;
+  const Json* argv = find(value, "argv");
+  if (argv == nullptr || !argv->is_array() || argv->empty()) return std::nullopt;
+  for (const Json& item : *argv) {
+    if (!item.is_string()) return std::nullopt;
+    out.argv.push_back(item.get<std::string>());
+  }
+  out.command_text = text_member(value, "commandText");
+  if (out.command_text.empty()) out.command_text = text_member(value, "rawCommand");
+  if (out.command_text.empty()) return std::nullopt;
+  out.command_preview = text_member(value, "commandPreview");
+  out.cwd = text_member(value, "cwd");
+  out.agent_id = text_member(value, "agentId");
+  out.session_key = text_member(value, "sessionKey");
+  if (const Json* operand = find(value, "mutableFileOperand")) {
+    const Json* index = find(*operand, "argvIndex");
+    PlanOperand bound;
+    bound.path = text_member(*operand, "path");
+    bound.sha256 = text_member(*operand, "sha256");
+    if (index == nullptr || !index->is_number_integer() || index->get<std::int64_t>() < 0 ||
+        bound.path.empty() || bound.sha256.empty()) {
+      return std::nullopt;
+    }
+    bound.argv_index = index->get<std::size_t>();
+    out.operand = std::move(bound);
+  }
+  if (const Json* snapshot = find(value, "policySnapshot")) {
+    if (!is_policy_snapshot(*snapshot)) return std::nullopt;
+    out.policy_snapshot = *snapshot;
+  }
+  return out;
+}
+
+Result<void> read_command(const Json& params, const EngineContext& context, bool prepare, RunRequest& out) {
+  out.raw_command = text_member(params, "rawCommand");
+  const Json* command = find(params, "command");
+  if (command == nullptr || !command->is_array() || command->empty()) {
+    return invalid(prepare && !out.raw_command.empty() ? "rawCommand requires params.command"
+                                                       : "command required");
+  }
+  for (const Json& item : *command) out.argv.push_back(to_ecmascript_string(item));
+  out.command_text = command_text(out.argv);
+  out.cwd = text_member(params, "cwd");
+  out.agent_id = text_member(params, "agentId");
+  out.session_key = text_member(params, "sessionKey");
+  if (!out.raw_command.empty())
+    out.raw_form = classify_raw_command(out.argv, out.raw_command, out.command_text);
+  if (out.raw_form == RawCommandForm::kMismatch) {
+    return invalid("INVALID_REQUEST: rawCommand does not match command");
+  }
+  out.shell = find_shell_wrapper(out.argv, out.raw_form, context.platform);
+  return {};
+}
+
+Result<void> read_run_request(const Json& params, const EngineContext& context, RunRequest& out) {
+  if (!params.is_object()) return invalid("command required");
+  read_simple_members(params, out);
+  if (Result<void> read = read_command(params, context, false, out); !read) return read;
+  if (Result<void> read = read_plan_member(params, out); !read) return read;
+  if (Result<void> read = read_approval(params, out); !read) return read;
+  if (Result<void> read = check_plan(context, out); !read) return read;
+  return read_environment(params, context, out);
+}
+
+}  // namespace hostclaw::policy
