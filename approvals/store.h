@@ -170,7 +170,8 @@ class Store {
 
   // Runs and decisions. insert_run answers the row id.
   Result<std::int64_t> insert_run(const RunRow& row);
-  Result<void> update_run(const RunRow& row);                 // by row_id
+  Result<void> update_run(const RunRow& row);        // by row_id
+  Result<void> mark_delivered(std::int64_t row_id);  // the result reached the gateway; nothing else changes
   Result<std::vector<RunRow>> runs(const RunFilter& filter);  // newest first
   // The newest with that id, else with that row id in decimal, else with a unique prefix of the id.
   // RUN_AMBIGUOUS when several ids start with the prefix.

@@ -126,6 +126,10 @@ Result<void> Store::update_run(const RunRow& row) {
   });
 }
 
+Result<void> Store::mark_delivered(std::int64_t row_id) {
+  return database().statement("UPDATE runs SET delivered = 1 WHERE row_id = ?").bind(row_id).run();
+}
+
 Result<std::vector<RunRow>> Store::runs(const RunFilter& filter) {
   Statement query =
       database().statement("SELECT row_id, " HOSTCLAW_RUN_COLUMNS
