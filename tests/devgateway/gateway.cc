@@ -27,6 +27,10 @@ Gateway::~Gateway() = default;
 void Gateway::on_text(Connection& connection, std::string text) {
   Peer* peer = find_peer(connection.id());
   if (!peer || peer->closing) return;
+  if (peer->connected && text.size() > static_cast<std::size_t>(settings_.max_payload)) {
+    journal_.add("frame", {{"connection", connection.id()}, {"size", text.size()}, {"text", false}});
+    return close_peer(*peer, 1009, "");
+  }
   const Result<Json> parsed = parse_json(text, {static_cast<std::size_t>(settings_.max_payload), 128});
   Json record = {{"connection", connection.id()}, {"size", text.size()}, {"text", parsed.has_value()}};
   if (parsed && text.size() <= kMaxJournalledFrame) record["frame"] = *parsed;

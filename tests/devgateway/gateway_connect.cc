@@ -408,7 +408,6 @@ void Gateway::say_hello(Peer& peer, const std::string& id, const Credentials& cr
   peer.connected = true;
   peer.connected_at_ms = wall_clock_ms();
   scheduler_.cancel(peer.handshake_timer);
-  peer.connection->set_max_message(static_cast<std::size_t>(settings_.max_payload));
   if (peer.role == "node") take_over(peer);
   respond_to(peer, id, "connect", Reply::success(hello_payload(peer, credentials)));
   const NodeRecord* record = pairing_.find_node(peer.node_id);

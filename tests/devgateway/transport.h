@@ -42,7 +42,6 @@ class Connection {
   virtual void ping(std::string payload) = 0;
   virtual void close(std::uint16_t code, std::string reason) = 0;  // 1005: no status code
   virtual void drop() = 0;                                         // TCP only: the peer sees 1006
-  virtual void set_max_message(std::size_t bytes) = 0;
 };
 
 class TransportEvents {

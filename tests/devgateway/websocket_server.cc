@@ -28,7 +28,9 @@ namespace websocket = beast::websocket;
 using tcp = asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr std::size_t kMaxPreAuthMessage = 65'536;
+// Above the protocol's limits, which the gateway's logic enforces with a close frame of its own: a message
+// that Beast itself refuses is followed by a reset, and the peer may never see the code.
+constexpr std::size_t kMaxMessage = 64U * 1024 * 1024;
 
 class AsioScheduler : public Scheduler {
  public:
@@ -128,8 +130,6 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
     beast::get_lowest_layer(socket_).close();
   }
 
-  void set_max_message(std::size_t bytes) override { socket_.read_message_max(bytes); }
-
  private:
   void forget() { owner_->sessions.erase(this->shared_from_this()); }
 
@@ -177,7 +177,7 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
     beast::get_lowest_layer(socket_).expires_never();
     socket_.set_option(
         websocket::stream_base::timeout{std::chrono::seconds(15), websocket::stream_base::none(), false});
-    socket_.read_message_max(kMaxPreAuthMessage);
+    socket_.read_message_max(kMaxMessage);
     socket_.auto_fragment(false);
     socket_.control_callback([this](websocket::frame_type kind, beast::string_view payload) {
       if (kind != websocket::frame_type::pong || !owner_->events) return;
