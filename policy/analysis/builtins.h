@@ -33,8 +33,6 @@ struct BuiltinUse {
 //   true, false, :  any operands without `[`, `$` or backtick
 BuiltinUse classify_builtin(const std::vector<std::string>& argv);
 
-// The same for an argv request, where no shell is involved: always kNotBuiltin.
-
 // True when the command word is relative with a separator (`./x`, `a/b`): refused after any `cd` (17.1 item
 // 6).
 bool is_relative_command_word(std::string_view word);

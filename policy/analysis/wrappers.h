@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "policy/analysis/shell_text.h"
 #include "policy/file_probe.h"
 #include "policy/types.h"
 
@@ -51,6 +52,10 @@ struct ShellInvocation {
   bool startup_file = false;  // fish -C, nu --config..., --rcfile/--init-file
   bool reviewed_options =
       true;                  // only -c -e -u -l -o pipefail and clusters of them (17.1 item 3); cmd: /d /s /c
+  bool errexit = false;      // -e: the shell would stop at the first failure
+  bool pipefail = false;     // -o pipefail: changes the exit status of pipelines
+  bool encoded = false;      // PowerShell -EncodedCommand: the payload is not text
+  bool file = false;         // PowerShell -File: the payload is a path
   std::size_t trailing = 0;  // non-blank elements after the payload (they become $0 $1 ...)
   bool has_arguments = false;  // any element after argv[0]
 };
@@ -79,17 +84,26 @@ struct ShellWrapper {
   ShellInvocation invocation;
   Argv shell_argv;              // argv of the shell itself
   bool strictly_direct = true;  // no wrapper of any kind in front of the shell
+  // argv[0 .. prefix) are the wrappers in front of the shell; npos when the shell came out of `env -S` text.
+  std::size_t prefix = 0;
   bool modifying =
       false;  // a wrapper in front changes environment, cwd, files or identity: judge as a miss (17.1 item 4)
   // The text that may be judged as *the* command; nullopt: not bindable, judge as an argv (8.2). Always
-  // nullopt with a modifying wrapper in front or trailing operands that the text could refer to.
+  // nullopt with a modifying wrapper in front. Under hardened it may be used only if is_plain().
   std::optional<std::string> bindable;
   // Why it is not, one sentence; empty when bindable or without payload.
   std::string not_bindable_reason;
+
+  // Only reviewed options, nothing after the text: the analysed commands mean the same without the shell.
+  bool is_plain() const { return invocation.reviewed_options && invocation.trailing == 0; }
 };
 // nullopt when no shell is found. Windows shells are found on both platforms.
 std::optional<ShellWrapper> find_shell_wrapper(const Argv& argv, RawCommandForm raw_command,
                                                Platform platform);
+
+// `sh -ec TEXT`: gives the program the meaning it has under -e, where && can say it. False when it cannot:
+// then the text is a miss, for running more than the shell would have run is another command.
+bool apply_errexit(ShellProgram& program);
 
 // ---- wrappers
 // -----------------------------------------------------------------------------------------------------
@@ -107,6 +121,8 @@ struct WrapperLayer {
 };
 
 struct UnwrappedCommand {
+  static constexpr std::size_t kNotASuffix = static_cast<std::size_t>(-1);
+
   // The innermost program that is known. Equal to the argv given when there is no wrapper.
   Argv argv;
   // Where `argv` begins in the argv given; kNotASuffix when it was taken out of text (`env -S`, or joined).
@@ -116,9 +132,11 @@ struct UnwrappedCommand {
   bool blocked = false;
   std::string blocked_reason;  // one sentence
 
-  static constexpr std::size_t kNotASuffix = static_cast<std::size_t>(-1);
   bool unwrapped() const { return !layers.empty(); }
   bool has_layer(LayerKind kind) const;
+  // False when a layer changes environment, files or argv[0] although OpenClaw looks through it (flock FILE,
+  // `env -`, exec -a): hardened treats that as a miss.
+  bool transparent() const;
 };
 
 struct UnwrapOptions {

@@ -1,0 +1,106 @@
+#include "policy/analysis/builtins.h"
+
+#include <algorithm>
+
+namespace hostclaw::policy {
+namespace {
+
+BuiltinUse harmless(Builtin builtin) {
+  BuiltinUse use;
+  use.kind = BuiltinUse::Kind::kHarmless;
+  use.builtin = builtin;
+  return use;
+}
+
+BuiltinUse refused(std::string reason) {
+  BuiltinUse use;
+  use.kind = BuiltinUse::Kind::kRefused;
+  use.reason = std::move(reason);
+  return use;
+}
+
+// bash evaluates subscripts inside operands of its builtins (contract 17.1 item 2). The host does not, but
+// what it accepts must mean the same everywhere.
+bool is_plain_operand(std::string_view operand) {
+  return operand.find_first_of("[$`") == std::string_view::npos;
+}
+
+bool all_plain(const std::vector<std::string>& argv) {
+  return std::all_of(argv.begin() + 1, argv.end(),
+                     [](const std::string& word) { return is_plain_operand(word); });
+}
+
+BuiltinUse classify_cd(const std::vector<std::string>& argv) {
+  if (argv.size() != 2) return refused("`cd` needs exactly one directory.");
+  const std::string& directory = argv[1];
+  if (directory.empty() || directory.starts_with('-'))
+    return refused("`cd` needs a literal directory, not an option or `-`.");
+  if (!is_plain_operand(directory)) return refused("`cd` needs a literal directory.");
+  return harmless(Builtin::kCd);
+}
+
+BuiltinUse classify_test(const std::vector<std::string>& argv, bool bracket) {
+  if (bracket && argv.back() != "]") return refused("`[` is not closed.");
+  const std::size_t last = bracket ? argv.size() - 1 : argv.size();
+  for (std::size_t i = 1; i < last; ++i) {
+    if (argv[i] == "-v" || argv[i] == "-R" || argv[i] == "-o" || argv[i] == "-a" ||
+        !is_plain_operand(argv[i])) {
+      return refused("This test may evaluate its operands.");
+    }
+  }
+  BuiltinUse use;
+  use.kind = BuiltinUse::Kind::kOfficialOnly;
+  return use;
+}
+
+}  // namespace
+
+BuiltinUse classify_builtin(const std::vector<std::string>& argv) {
+  if (argv.empty()) return {};
+  const std::string& word = argv.front();
+  if (word == "cd") return classify_cd(argv);
+  if (word == "test" || word == "[") return classify_test(argv, word == "[");
+  if (word == "pwd") {
+    const bool plain = argv.size() == 1 || (argv.size() == 2 && (argv[1] == "-L" || argv[1] == "-P"));
+    return plain ? harmless(Builtin::kPwd) : refused("`pwd` takes -L or -P only.");
+  }
+  Builtin builtin = Builtin::kNone;
+  if (word == "true") builtin = Builtin::kTrue;
+  if (word == "false") builtin = Builtin::kFalse;
+  if (word == ":") builtin = Builtin::kColon;
+  if (builtin == Builtin::kNone) return {};
+  return all_plain(argv) ? harmless(builtin) : refused("The operands of this builtin are not plain.");
+}
+
+bool is_relative_command_word(std::string_view word) {
+  return !word.empty() && word.front() != '/' && word.find('/') != std::string_view::npos;
+}
+
+std::string quote_shell_word(std::string_view word) {
+  const auto is_bare = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+           std::string_view("_@%+=:,./-").find(c) != std::string_view::npos;
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), is_bare)) return std::string(word);
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted.push_back(c);
+    }
+  }
+  quoted.push_back('\'');
+  return quoted;
+}
+
+std::string quote_shell_words(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) {
+    if (!text.empty()) text.push_back(' ');
+    text += quote_shell_word(word);
+  }
+  return text;
+}
+
+}  // namespace hostclaw::policy
