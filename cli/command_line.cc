@@ -1,0 +1,100 @@
+#include "cli/command_line.h"
+
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "base/utf8.h"
+
+namespace hostclaw::cli {
+
+Result<std::string> state_directory() { return approvals::default_state_directory(); }
+
+Result<std::unique_ptr<approvals::Store>> open_store(approvals::OpenMode mode) {
+  auto directory = state_directory();
+  if (!directory) return directory.error();
+  return approvals::Store::open(*directory, mode);
+}
+
+int fail(const Error& error) {
+  std::string text = "error: " + error.code + ": " + for_terminal(error.message) + "\n";
+  if (!error.next.empty()) text += "next: " + for_terminal(error.next) + "\n";
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  return kFailed;
+}
+
+int fail(const Error& error, bool json) {
+  if (!json) return fail(error);
+  Json body{{"code", error.code}, {"message", error.message}};
+  if (!error.next.empty()) body["next"] = error.next;
+  print_json(Json{{"ok", false}, {"error", std::move(body)}});
+  return kFailed;
+}
+
+void print_line(const std::string& text) { std::cout << text << '\n'; }
+void print_json(const Json& value) { std::cout << dump_json(value) << '\n'; }
+void print_json(const OrderedJson& value) { std::cout << dump_json(value) << '\n'; }
+void note(const std::string& text) { std::cerr << text << '\n'; }
+
+std::string for_terminal(std::string_view text) {
+  const std::string valid = to_valid_utf8(text);
+  std::string out;
+  for (std::size_t at = 0; at < valid.size();) {
+    const auto first = static_cast<unsigned char>(valid[at]);
+    const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    std::uint32_t code = length == 1 ? first : first & (0xFFU >> (length + 1));
+    for (std::size_t i = 1; i < length; ++i) code = code << 6 | (static_cast<unsigned char>(valid[at + i]) & 0x3FU);
+    const bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
+    // Formatting characters that hide or reorder what follows, and fillers that look like nothing.
+    const bool hidden = code == 0xAD || code == 0x61C || (code >= 0x115F && code <= 0x1160) || code == 0x180E ||
+                        (code >= 0x200B && code <= 0x200F) || (code >= 0x2028 && code <= 0x202E) ||
+                        (code >= 0x2060 && code <= 0x206F) || code == 0x3164 || code == 0xFEFF || code == 0xFFA0 ||
+                        (code >= 0xFFF9 && code <= 0xFFFB) || (code >= 0xE0000 && code <= 0xE007F);
+    if (control || hidden) {
+      char escaped[16];
+      std::snprintf(escaped, sizeof escaped, "\\u{%x}", code);
+      out += escaped;
+    } else {
+      out.append(valid, at, length);
+    }
+    at += length;
+  }
+  return out;
+}
+
+std::string format_time(std::int64_t ms) {
+  if (ms <= 0) return "-";
+  const std::time_t seconds = static_cast<std::time_t>(ms / 1000);
+  char text[32];
+  std::tm parts = *std::localtime(&seconds);
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
+  return text;
+}
+
+Result<std::string> read_input(const std::string& path, std::size_t max_bytes) {
+  std::string text;
+  const auto read_all = [&](std::istream& in) {
+    char block[65'536];
+    while (in.read(block, sizeof block) || in.gcount() > 0) {
+      text.append(block, static_cast<std::size_t>(in.gcount()));
+      if (text.size() > max_bytes) return false;
+    }
+    return true;
+  };
+  bool fits = true;
+  if (path == "-") {
+    fits = read_all(std::cin);
+  } else {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return make_error("FILE_UNREADABLE", "cannot read " + path);
+    fits = read_all(file);
+    if (file.bad()) return make_error("FILE_UNREADABLE", "cannot read " + path);
+  }
+  if (!fits) return make_error("FILE_TOO_LARGE", path + " is larger than " + std::to_string(max_bytes) + " bytes");
+  return text;
+}
+
+}  // namespace hostclaw::cli

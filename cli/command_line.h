@@ -1,0 +1,58 @@
+// What the verbs share: where the state is, how to print, how to fail.
+// Data goes to stdout, everything else to stderr. A verb answers the exit status of the process.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "approvals/store.h"
+#include "base/json.h"
+#include "base/result.h"
+
+namespace hostclaw::cli {
+
+// Exit statuses beside those of `node run`: 0 done, 1 refused or failed, 2 wrong usage.
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kUsage = 2;
+
+// Runs after parsing; set by the verb that was named.
+using Action = std::function<int()>;
+
+// Each adds one verb (with its children) to `parent` and sets `action` when it is chosen.
+void add_node(CLI::App& parent, Action& action);
+void add_connect(CLI::App& parent, Action& action);
+void add_status(CLI::App& parent, Action& action);
+void add_runs(CLI::App& parent, Action& action);
+void add_approvals(CLI::App& parent, Action& action);
+void add_exec_policy(CLI::App& parent, Action& action);
+void add_policy(CLI::App& parent, Action& action);
+void add_import(CLI::App& parent, Action& action);
+
+std::string version();
+
+// The state directory, or a message and an empty string.
+Result<std::string> state_directory();
+// Opens the store there. Read-only answers STORE_MISSING with the command to type when nothing was ever stored.
+Result<std::unique_ptr<approvals::Store>> open_store(approvals::OpenMode mode);
+
+// Prints "error: ..." and, when there is one, "next: ..." to stderr; answers kFailed.
+int fail(const Error& error);
+// The same as one JSON object on stdout when `json` is set: {"ok":false,"error":{"code","message","next"}}.
+int fail(const Error& error, bool json);
+void print_line(const std::string& text);
+void print_json(const Json& value);
+void print_json(const OrderedJson& value);
+void note(const std::string& text);  // stderr
+
+// A text of a peer or a command, safe for a terminal: control characters, bidirectional and zero-width characters
+// are shown as \u{...}.
+std::string for_terminal(std::string_view text);
+std::string format_time(std::int64_t ms);  // local time, or "-" for 0
+
+// The whole of a file, or of standard input for "-". At most `max_bytes`.
+Result<std::string> read_input(const std::string& path, std::size_t max_bytes = 8'000'000);
+
+}  // namespace hostclaw::cli

@@ -1,0 +1,91 @@
+#include "cli/node_flags.h"
+
+#include "base/text.h"
+#include "cli/command_line.h"
+#include "node-host/log.h"
+
+namespace hostclaw::cli {
+namespace {
+
+struct MeaninglessFlag {
+  const char* name;
+  const char* why;
+};
+
+constexpr MeaninglessFlag kMeaningless[] = {
+    {"--session-host", "this host runs commands only; it hosts no worker sessions"},
+    {"--share-installed-apps", "sharing installed applications exists on macOS only"},
+    {"--no-share-installed-apps", "sharing installed applications exists on macOS only"},
+    {"--ephemeral", "the state directory decides what is kept; use a temporary HOSTCLAW_STATE_DIR"},
+    {"--desktop-sharing", "this host has no desktop sharing"},
+    {"--no-desktop-sharing", "this host has no desktop sharing"},
+    {"--auth-from-env", "the environment is always read"},
+    {"--parent-stdin", "there is no parent launcher"},
+};
+
+}  // namespace
+
+void add_node_flags(CLI::App& verb, NodeFlags& flags, bool pairing) {
+  verb.add_option("--host", flags.host, "Gateway host (default: the saved one, else 127.0.0.1)");
+  verb.add_option("--port", flags.port, "Gateway port (default: the saved one, else 18789)")->check(CLI::Range(1, 65535));
+  verb.add_option("--context-path", flags.context_path, "Path of the gateway behind a reverse proxy, e.g. /claw");
+  auto* tls = verb.add_flag("--tls", flags.tls, "Use TLS");
+  auto* no_tls = verb.add_flag("--no-tls", flags.no_tls, "Do not use TLS");
+  tls->excludes(no_tls);
+  verb.add_option("--tls-fingerprint", flags.tls_fingerprint,
+                  "SHA-256 of the gateway's certificate; checked before anything is sent");
+  verb.add_option("--node-id", flags.node_id, "Instance id (a UUID) that the gateway shows; saved");
+  verb.add_option("--display-name", flags.display_name, "Name that the gateway shows; saved");
+  auto* commands = verb.add_option("--commands", flags.commands,
+                                   "Serve exactly these commands (comma-separated, repeatable); saved");
+  auto* all = verb.add_flag("--all-commands", flags.all_commands, "Serve every command; forgets a saved list");
+  commands->excludes(all);
+  if (pairing) {
+    auto* pair = verb.add_option("--pair", flags.pair, "Pair with this setup code, oc-pair:// URL or join URL");
+    auto* if_needed =
+        verb.add_option("--pair-if-needed", flags.pair_if_needed, "As --pair, unless this node is paired already");
+    auto* file = verb.add_option("--pair-file", flags.pair_file, "Read the setup code from a file, or from - (keeps it out of ps)");
+    pair->excludes(if_needed);
+    file->excludes(pair)->excludes(if_needed);
+  }
+  verb.add_flag("-v,--verbose", flags.verbose, "Log every step");
+  for (const MeaninglessFlag& flag : kMeaningless) {
+    verb.add_flag_callback(flag.name, [&flags, flag] { flags.without_meaning.push_back(std::string(flag.name) + ": " + flag.why); },
+                           "Accepted for compatibility; no meaning here")
+        ->group("");
+  }
+}
+
+Result<node_host::NodeOptions> node_options(const NodeFlags& flags) {
+  auto directory = state_directory();
+  if (!directory) return directory.error();
+  for (const std::string& flag : flags.without_meaning) note("note: " + flag);
+  if (flags.verbose) node_host::set_log_level(node_host::LogLevel::kDebug);
+
+  node_host::NodeOptions options;
+  options.state_directory = *directory;
+  options.version = version();
+  options.host = flags.host;
+  if (flags.port) options.port = static_cast<std::uint16_t>(*flags.port);
+  if (flags.tls) options.tls = true;
+  if (flags.no_tls) options.tls = false;
+  options.context_path = flags.context_path;
+  options.tls_fingerprint = flags.tls_fingerprint;
+  options.node_id = flags.node_id;
+  options.display_name = flags.display_name;
+  options.commands = flags.commands;
+  options.all_commands = flags.all_commands;
+  options.setup_code = !flags.pair.empty() ? flags.pair : flags.pair_if_needed;
+  options.only_if_unpaired = !flags.pair_if_needed.empty();
+  if (!flags.pair_file.empty()) {
+    auto text = read_input(flags.pair_file, 65'536);
+    if (!text) return text.error();
+    options.setup_code = std::string(trim(*text));
+  }
+  for (const std::optional<std::string>& text : {options.display_name, options.node_id}) {
+    if (text && trim(*text).empty()) return make_error("CONFIG_INVALID", "--display-name and --node-id may not be blank");
+  }
+  return options;
+}
+
+}  // namespace hostclaw::cli

@@ -1,0 +1,139 @@
+// hostclaw approvals get | set | allowlist add | remove: the document, with the official spellings.
+#include "approvals/policy_cache.h"
+#include "base/text.h"
+#include "cli/command_line.h"
+#include "node-host/exec_approvals.h"
+
+namespace hostclaw::cli {
+namespace {
+
+struct ApprovalsFlags {
+  bool json = false;
+  std::string file;
+  bool from_stdin = false;
+  std::string agent = "*";
+  std::string pattern;
+  std::optional<std::string> arg_pattern;
+};
+
+const approvals::Actor kActor{"cli", ""};
+
+std::string scalar(const OrderedJson& object, const char* name) {
+  const auto it = object.find(name);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string("-");
+}
+
+void print_snapshot(const OrderedJson& snapshot, bool json) {
+  if (json) {
+    print_json(snapshot);
+    return;
+  }
+  const OrderedJson& file = snapshot["file"];
+  print_line("document   " + snapshot["path"].get<std::string>());
+  print_line("hash       " + snapshot["hash"].get<std::string>());
+  if (const auto resolved = snapshot.find("resolvedDefaults"); resolved != snapshot.end()) {
+    print_line("effective  security=" + scalar(*resolved, "security") + " ask=" + scalar(*resolved, "ask") +
+               " askFallback=" + scalar(*resolved, "askFallback"));
+  }
+  const auto agents = file.find("agents");
+  std::size_t entries = 0;
+  if (agents != file.end() && agents->is_object()) {
+    for (const auto& [id, agent] : agents->items()) {
+      const auto list = agent.find("allowlist");
+      if (list == agent.end() || !list->is_array()) continue;
+      for (const OrderedJson& entry : *list) {
+        ++entries;
+        std::string line = "allow      " + for_terminal(id) + "  " + for_terminal(scalar(entry, "pattern"));
+        if (entry.contains("argPattern")) line += "  args " + for_terminal(scalar(entry, "argPattern"));
+        if (entry.contains("source")) line += "  (" + scalar(entry, "source") + ")";
+        print_line(line);
+      }
+    }
+  }
+  if (entries == 0) note("nothing is listed; next: hostclaw approvals allowlist add /usr/bin/uname");
+}
+
+// Opens the store and hands it with a cache to `use`, which answers a snapshot.
+template <class Use>
+int with_document(const ApprovalsFlags& flags, Use use) {
+  auto store = open_store(approvals::OpenMode::kReadWrite);
+  if (!store) return fail(store.error(), flags.json);
+  approvals::PolicyCache cache;
+  Result<OrderedJson> snapshot = use(**store, cache);
+  if (!snapshot) return fail(snapshot.error(), flags.json);
+  print_snapshot(*snapshot, flags.json);
+  return kDone;
+}
+
+int get(const ApprovalsFlags& flags) {
+  return with_document(flags, [](approvals::Store& store, approvals::PolicyCache& cache) {
+    return node_host::approvals_snapshot(store, cache);
+  });
+}
+
+int set(const ApprovalsFlags& flags) {
+  if (flags.from_stdin == !flags.file.empty()) {
+    fail(make_error("CONFIG_INVALID", "give either --file FILE or --stdin"));
+    return kUsage;
+  }
+  auto text = read_input(flags.from_stdin ? "-" : flags.file);
+  if (!text) return fail(text.error(), flags.json);
+  auto file = parse_ordered_json(*text);
+  if (!file) return fail(file.error(), flags.json);
+  return with_document(flags, [&](approvals::Store& store, approvals::PolicyCache& cache) -> Result<OrderedJson> {
+    auto current = node_host::approvals_snapshot(store, cache);
+    if (!current) return current.error();
+    node_host::ReplaceRequest request;
+    request.params = {{"file", *file}, {"baseHash", (*current)["hash"]}};
+    request.actor = kActor;
+    return node_host::replace_approvals(store, cache, std::move(request));
+  });
+}
+
+}  // namespace
+
+void add_approvals(CLI::App& parent, Action& action) {
+  const auto flags = std::make_shared<ApprovalsFlags>();
+  CLI::App* verb = parent.add_subcommand("approvals", "The approvals document of this node: defaults and allowlists");
+  verb->alias("exec-approvals");
+  verb->require_subcommand(1);
+
+  CLI::App* get_verb = verb->add_subcommand("get", "Show the document and the effective policy");
+  get_verb->add_flag("--json", flags->json, "Print OpenClaw's snapshot as JSON");
+  get_verb->callback([&action, flags] { action = [flags] { return get(*flags); }; });
+
+  CLI::App* set_verb = verb->add_subcommand("set", "Replace the document");
+  set_verb->add_option("--file", flags->file, "JSON file in OpenClaw's shape");
+  set_verb->add_flag("--stdin", flags->from_stdin, "Read it from standard input");
+  set_verb->add_flag("--json", flags->json, "Print JSON");
+  set_verb->callback([&action, flags] { action = [flags] { return set(*flags); }; });
+
+  CLI::App* allowlist = verb->add_subcommand("allowlist", "Add or remove one entry");
+  allowlist->require_subcommand(1);
+  const auto add_entry_flags = [flags](CLI::App& app) {
+    app.add_option("pattern", flags->pattern, "Absolute path, glob or program name")->required();
+    app.add_option("--agent", flags->agent, "Agent id, or * for every agent")->capture_default_str();
+    app.add_option("--arg-pattern", flags->arg_pattern, "Regular expression (RE2) that the arguments must match");
+    app.add_flag("--json", flags->json, "Print JSON");
+  };
+  CLI::App* add_verb = allowlist->add_subcommand("add", "Allow a program");
+  add_entry_flags(*add_verb);
+  add_verb->callback([&action, flags] {
+    action = [flags] {
+      return with_document(*flags, [&](approvals::Store& store, approvals::PolicyCache& cache) {
+        return node_host::add_to_allowlist(store, cache, flags->agent, flags->pattern, flags->arg_pattern, kActor);
+      });
+    };
+  });
+  CLI::App* remove_verb = allowlist->add_subcommand("remove", "Take an entry away; effective for the next command");
+  add_entry_flags(*remove_verb);
+  remove_verb->callback([&action, flags] {
+    action = [flags] {
+      return with_document(*flags, [&](approvals::Store& store, approvals::PolicyCache& cache) {
+        return node_host::remove_from_allowlist(store, cache, flags->agent, flags->pattern, flags->arg_pattern, kActor);
+      });
+    };
+  });
+}
+
+}  // namespace hostclaw::cli

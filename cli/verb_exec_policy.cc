@@ -1,0 +1,159 @@
+// hostclaw exec-policy show | set | preset: the policy in one step.
+#include "approvals/policy_cache.h"
+#include "approvals/settings.h"
+#include "cli/command_line.h"
+#include "node-host/exec_approvals.h"
+
+namespace hostclaw::cli {
+namespace {
+
+using policy::Ask;
+using policy::Security;
+
+struct Preset {
+  const char* name;
+  node_host::DefaultsEdit edit;
+};
+
+// The official names. `cautious` is what a fresh install has.
+const Preset kPresets[] = {
+    {"yolo", {Security::kFull, Ask::kOff, Security::kFull}},
+    {"cautious", {Security::kAllowlist, Ask::kOnMiss, Security::kDeny}},
+    {"deny-all", {Security::kDeny, Ask::kOff, Security::kDeny}},
+};
+
+struct PolicyFlags {
+  bool json = false;
+  std::string preset;
+  std::string security;
+  std::string ask;
+  std::string ask_fallback;
+  std::string strictness;
+  std::string host;
+};
+
+int show(approvals::Store& store, bool json) {
+  approvals::PolicyCache cache;
+  auto snapshot = node_host::approvals_snapshot(store, cache);
+  if (!snapshot) return fail(snapshot.error(), json);
+  const approvals::ExecSettingsReading reading = approvals::read_exec_settings(store);
+  const policy::EngineSettings& engine = reading.settings.engine;
+  const auto document = cache.current(store);
+  const OrderedJson& resolved = (*snapshot)["resolvedDefaults"];
+  if (json) {
+    Json body{{"effective", Json::parse(dump_json(resolved))},
+              {"strictness", policy::to_string(engine.strictness)},
+              {"owner",
+               {{"securityLimit", policy::to_string(engine.security_limit)},
+                {"askFloor", policy::to_string(engine.ask_floor)},
+                {"remoteEdits", to_string(reading.settings.remote_edits)}}},
+              {"document",
+               {{"hash", (*snapshot)["hash"].get<std::string>()}, {"malformed", document->malformed}}}};
+    const auto defaults = (*snapshot)["file"].find("defaults");
+    if (defaults != (*snapshot)["file"].end()) body["document"]["defaults"] = Json::parse(dump_json(*defaults));
+    Json problems = Json::array();
+    for (const Error& problem : reading.problems) problems.push_back({{"code", problem.code}, {"message", problem.message}});
+    body["problems"] = problems;
+    print_json(body);
+    return kDone;
+  }
+  print_line("effective    security=" + resolved.value("security", "?") + " ask=" + resolved.value("ask", "?") +
+             " askFallback=" + resolved.value("askFallback", "?"));
+  print_line("strictness   " + std::string(policy::to_string(engine.strictness)));
+  print_line("owner        at most security=" + std::string(policy::to_string(engine.security_limit)) +
+             ", at least ask=" + std::string(policy::to_string(engine.ask_floor)) +
+             ", remote edits: " + std::string(to_string(reading.settings.remote_edits)));
+  if (document->malformed) {
+    print_line("document     MALFORMED, everything is denied: " + for_terminal(document->malformed_reason));
+    note("next: hostclaw approvals set --file FILE");
+  }
+  for (const Error& problem : reading.problems) note("warning: " + problem.message);
+  for (const auto& [agent, agent_policy] : document->agents) {
+    std::string line = "agent " + for_terminal(agent) + ": " + std::to_string(agent_policy.allowlist.size()) + " entries";
+    if (agent_policy.scalars.security) line += " security=" + std::string(policy::to_string(*agent_policy.scalars.security));
+    if (agent_policy.scalars.ask) line += " ask=" + std::string(policy::to_string(*agent_policy.scalars.ask));
+    print_line(line);
+  }
+  if (resolved.value("security", "") == "full") {
+    note("note: security=full runs whatever the gateway sends; next: hostclaw exec-policy preset cautious");
+  }
+  return kDone;
+}
+
+int with_store(const PolicyFlags& flags, const std::function<Result<void>(approvals::Store&)>& change) {
+  auto store = open_store(approvals::OpenMode::kReadWrite);
+  if (!store) return fail(store.error(), flags.json);
+  if (change) {
+    if (auto done = change(**store); !done) return fail(done.error(), flags.json);
+  }
+  return show(**store, flags.json);
+}
+
+Result<void> apply(approvals::Store& store, const node_host::DefaultsEdit& edit) {
+  approvals::PolicyCache cache;
+  auto written = node_host::edit_defaults(store, cache, edit, {"cli", ""});
+  if (!written) return written.error();
+  return {};
+}
+
+Result<void> set(approvals::Store& store, const PolicyFlags& flags) {
+  node_host::DefaultsEdit edit;
+  edit.security = policy::security_from(flags.security);
+  edit.ask = policy::ask_from(flags.ask);
+  edit.ask_fallback = policy::security_from(flags.ask_fallback);
+  if (!flags.strictness.empty()) {
+    if (auto stored = approvals::put_exec_setting(store, "exec.strictness", flags.strictness); !stored) return stored;
+  }
+  if (!edit.security && !edit.ask && !edit.ask_fallback) return {};
+  return apply(store, edit);
+}
+
+}  // namespace
+
+void add_exec_policy(CLI::App& parent, Action& action) {
+  const auto flags = std::make_shared<PolicyFlags>();
+  CLI::App* verb = parent.add_subcommand("exec-policy", "What holds when nothing more specific is said");
+  verb->require_subcommand(1);
+
+  CLI::App* show_verb = verb->add_subcommand("show", "The effective policy and where it comes from");
+  show_verb->add_flag("--json", flags->json, "Print JSON");
+  show_verb->callback([&action, flags] { action = [flags] { return with_store(*flags, nullptr); }; });
+
+  CLI::App* set_verb = verb->add_subcommand("set", "Change some of it");
+  set_verb->add_option("--security", flags->security, "What may run")->check(CLI::IsMember({"deny", "allowlist", "full"}));
+  set_verb->add_option("--ask", flags->ask, "When a human is asked")->check(CLI::IsMember({"off", "on-miss", "always"}));
+  set_verb->add_option("--ask-fallback", flags->ask_fallback, "What holds when nobody answers")
+      ->check(CLI::IsMember({"deny", "allowlist", "full"}));
+  set_verb->add_option("--strictness", flags->strictness, "hardened also asks for what is listed but carries other code")
+      ->check(CLI::IsMember({"hardened", "official"}));
+  set_verb->add_option("--host", flags->host, "Accepted for compatibility")->group("");
+  set_verb->add_flag("--json", flags->json, "Print JSON");
+  set_verb->callback([&action, flags] {
+    action = [flags] {
+      if (!flags->host.empty()) note("note: --host has no meaning here: this is the node's own policy");
+      if (flags->security.empty() && flags->ask.empty() && flags->ask_fallback.empty() && flags->strictness.empty()) {
+        fail(make_error("CONFIG_INVALID", "nothing to set", "hostclaw exec-policy set --help"));
+        return kUsage;
+      }
+      return with_store(*flags, [flags](approvals::Store& store) { return set(store, *flags); });
+    };
+  });
+
+  CLI::App* preset_verb = verb->add_subcommand("preset", "yolo: run everything; cautious: list, ask for the rest; deny-all");
+  preset_verb->add_option("name", flags->preset, "yolo, cautious or deny-all")
+      ->required()
+      ->check(CLI::IsMember({"yolo", "cautious", "deny-all"}));
+  preset_verb->add_flag("--json", flags->json, "Print JSON");
+  preset_verb->callback([&action, flags] {
+    action = [flags] {
+      return with_store(*flags, [flags](approvals::Store& store) -> Result<void> {
+        for (const Preset& preset : kPresets) {
+          if (flags->preset == preset.name) return apply(store, preset.edit);
+        }
+        return make_error("NOT_FOUND", "no such preset");
+      });
+    };
+  });
+}
+
+}  // namespace hostclaw::cli

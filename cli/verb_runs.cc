@@ -1,0 +1,142 @@
+// hostclaw runs [list] | show ID: what ran here, and what did not.
+#include "base/text.h"
+#include "cli/command_line.h"
+
+namespace hostclaw::cli {
+namespace {
+
+struct RunsFlags {
+  int limit = 20;
+  std::string verdict;
+  std::string agent;
+  std::string id;
+  bool json = false;
+};
+
+Json to_json(const approvals::RunRow& run) {
+  Json json{{"runId", run.run_id},
+            {"agentId", run.agent_id},
+            {"sessionKey", run.session_key},
+            {"command", run.command_text},
+            {"cwd", run.cwd},
+            {"resolvedPath", run.resolved_path},
+            {"verdict", run.verdict},
+            {"code", run.code},
+            {"reason", run.reason},
+            {"state", run.state},
+            {"delivered", run.delivered},
+            {"stdoutBytes", run.stdout_bytes},
+            {"stderrBytes", run.stderr_bytes},
+            {"droppedBytes", run.dropped_bytes},
+            {"startedAtMs", run.started_at_ms},
+            {"endedAtMs", run.ended_at_ms}};
+  if (run.exit_code) json["exitCode"] = *run.exit_code;
+  if (run.signal) json["signal"] = *run.signal;
+  return json;
+}
+
+std::string outcome(const approvals::RunRow& run) {
+  if (run.verdict != "allow") return run.verdict;
+  if (run.state == "finished" && run.signal) return "signal " + std::to_string(*run.signal);
+  if (run.state == "finished" && run.exit_code) return "exit " + std::to_string(*run.exit_code);
+  return run.state;
+}
+
+std::string column(std::string text, std::size_t width) {
+  if (text.size() < width) text.append(width - text.size(), ' ');
+  return text;
+}
+
+int list(const RunsFlags& flags) {
+  auto store = open_store(approvals::OpenMode::kReadOnly);
+  if (!store) return fail(store.error(), flags.json);
+  auto rows = (*store)->runs({static_cast<std::size_t>(flags.limit), flags.verdict, flags.agent});
+  if (!rows) return fail(rows.error(), flags.json);
+  if (flags.json) {
+    Json all = Json::array();
+    for (const approvals::RunRow& run : *rows) all.push_back(to_json(run));
+    print_json(Json{{"runs", std::move(all)}});
+    return kDone;
+  }
+  if (rows->empty()) {
+    note("nothing was asked of this node yet");
+    return kDone;
+  }
+  print_line(column("TIME", 21) + column("RUN", 10) + column("AGENT", 10) + column("OUTCOME", 14) + "COMMAND");
+  for (const approvals::RunRow& run : *rows) {
+    const std::string undelivered = run.verdict == "allow" && run.ended_at_ms > 0 && !run.delivered &&
+                                            run.state != "cancelled"
+                                        ? "  (not delivered)"
+                                        : "";
+    print_line(column(format_time(run.started_at_ms), 21) + column(for_terminal(run.run_id.substr(0, 8)), 10) +
+               column(run.agent_id.empty() ? "-" : for_terminal(run.agent_id), 10) + column(outcome(run), 14) +
+               for_terminal(run.command_text) + undelivered);
+  }
+  return kDone;
+}
+
+int show(const RunsFlags& flags) {
+  auto store = open_store(approvals::OpenMode::kReadOnly);
+  if (!store) return fail(store.error(), flags.json);
+  auto run = (*store)->run(flags.id);
+  if (!run) return fail(run.error(), flags.json);
+  if (!*run) return fail(make_error("NOT_FOUND", "no run `" + flags.id + "`", "hostclaw runs"), flags.json);
+  const approvals::RunRow& row = **run;
+  if (flags.json) {
+    Json json = to_json(row);
+    json["argv"] = Json::parse(row.argv_json, nullptr, false);
+    json["outputTail"] = row.output_tail;
+    print_json(json);
+    return kDone;
+  }
+  const auto field = [](const char* name, const std::string& value) {
+    if (!value.empty()) print_line(column(name, 12) + for_terminal(value));
+  };
+  field("run", row.run_id);
+  field("command", row.command_text);
+  field("agent", row.agent_id);
+  field("directory", row.cwd);
+  field("program", row.resolved_path);
+  field("decision", row.verdict + " (" + row.code + ")");
+  field("because", row.reason);
+  field("outcome", outcome(row));
+  field("started", format_time(row.started_at_ms));
+  field("ended", format_time(row.ended_at_ms));
+  if (row.verdict == "allow") {
+    field("output", std::to_string(row.stdout_bytes) + " + " + std::to_string(row.stderr_bytes) + " bytes, " +
+                        std::to_string(row.dropped_bytes) + " dropped");
+    field("delivered", row.delivered ? "yes" : "no");
+    if (!row.output_tail.empty()) {
+      print_line("");
+      for (const std::string& text : split(row.output_tail, '\n')) print_line(for_terminal(text));
+    }
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_runs(CLI::App& parent, Action& action) {
+  const auto flags = std::make_shared<RunsFlags>();
+  CLI::App* verb = parent.add_subcommand("runs", "What was run here, and what was refused");
+  const auto add_filters = [flags](CLI::App& app) {
+    app.add_option("--limit", flags->limit, "How many, newest first")->check(CLI::Range(1, 100'000))->capture_default_str();
+    app.add_option("--verdict", flags->verdict, "Only these: allow, ask, deny or invalid")
+        ->check(CLI::IsMember({"allow", "ask", "deny", "invalid"}));
+    app.add_option("--agent", flags->agent, "Only of this agent");
+    app.add_flag("--json", flags->json, "Print JSON");
+  };
+  add_filters(*verb);
+  verb->require_subcommand(0, 1);
+  CLI::App* list_verb = verb->add_subcommand("list", "The newest runs and refusals (default)");
+  add_filters(*list_verb);
+  CLI::App* show_verb = verb->add_subcommand("show", "One run with its reason and the end of its output");
+  show_verb->add_option("id", flags->id, "Run id, or its beginning")->required();
+  show_verb->add_flag("--json", flags->json, "Print JSON");
+  verb->callback([&action, flags, show_verb] {
+    const bool one = show_verb->parsed();
+    action = [flags, one] { return one ? show(*flags) : list(*flags); };
+  });
+}
+
+}  // namespace hostclaw::cli

@@ -1,0 +1,191 @@
+#include "node-host/exec_approvals.h"
+
+#include <algorithm>
+
+#include "approvals/settings.h"
+#include "base/text.h"
+#include "node-host/uuid.h"
+#include "policy/document.h"
+
+namespace hostclaw::node_host {
+namespace {
+
+Error invalid(const std::string& message) {
+  return make_error("INVALID_REQUEST", "Error: INVALID_REQUEST: " + message);
+}
+
+Result<OrderedJson> snapshot_of(approvals::Store& store, approvals::PolicyCache& cache) {
+  const auto document = cache.current(store);
+  auto stored = store.document();
+  if (!stored) return stored.error();
+  OrderedJson file = policy::redacted_document(*document);
+  return OrderedJson{{"path", store.path() + "#policy_document"},
+                     {"exists", stored->exists},
+                     {"hash", stored->hash},
+                     {"file", std::move(file)}};
+}
+
+// The socket belongs to OpenClaw's companion apps: kept as it is when the sender does not name one.
+void keep_socket(OrderedJson& file, const OrderedJson& current) {
+  const auto mine = current.find("socket");
+  if (mine == current.end() || !mine->is_object()) return;
+  OrderedJson& theirs = file["socket"];
+  if (!theirs.is_object()) theirs = OrderedJson::object();
+  for (const auto& [key, value] : mine->items()) {
+    if (!theirs.contains(key)) theirs[key] = value;
+  }
+}
+
+bool is_shown_only(const OrderedJson& entry, const std::vector<policy::GrantToStore>& shown) {
+  if (!entry.is_object()) return false;
+  const auto text = [&](const char* name) {
+    const auto it = entry.find(name);
+    return it != entry.end() && it->is_string() ? it->get<std::string>() : std::string();
+  };
+  if (text("source") != "allow-always") return false;
+  return std::any_of(shown.begin(), shown.end(), [&](const policy::GrantToStore& marker) {
+    return marker.pattern == text("pattern") && marker.arg_pattern.value_or("") == text("argPattern");
+  });
+}
+
+void drop_shown_only(OrderedJson& file, const std::vector<policy::GrantToStore>& shown) {
+  const auto agents = file.find("agents");
+  if (shown.empty() || agents == file.end() || !agents->is_object()) return;
+  for (auto& [id, agent] : agents->items()) {
+    if (!agent.is_object() || !agent.contains("allowlist") || !agent["allowlist"].is_array()) continue;
+    OrderedJson kept = OrderedJson::array();
+    for (OrderedJson& entry : agent["allowlist"]) {
+      if (!is_shown_only(entry, shown)) kept.push_back(std::move(entry));
+    }
+    agent["allowlist"] = std::move(kept);
+  }
+}
+
+// Reads, edits and writes under compare-and-swap, so that an edit made meanwhile is never lost.
+template <class Edit>
+Result<OrderedJson> edit_document(approvals::Store& store, approvals::PolicyCache& cache,
+                                  const approvals::Actor& actor, Edit edit) {
+  constexpr int kTries = 8;
+  for (int attempt = 1;; ++attempt) {
+    const auto document = cache.current(store);
+    if (document->malformed) {
+      return make_error("DOCUMENT_MALFORMED",
+                        "the stored approvals document is malformed: " + document->malformed_reason,
+                        "hostclaw approvals set FILE");
+    }
+    auto stored = store.document();
+    if (!stored) return stored.error();
+    OrderedJson json = document->json;
+    if (Result<void> edited = edit(json); !edited) return edited.error();
+    auto read = policy::read_document(json, new_uuid);
+    if (!read) return read.error();
+    auto written = store.put_document(policy::serialize_document(*read), stored->hash, actor);
+    if (written) return snapshot_of(store, cache);
+    if (written.error().code != "STORE_CONFLICT" || attempt == kTries) return written.error();
+  }
+}
+
+bool same_entry(const OrderedJson& entry, const std::string& pattern,
+                const std::optional<std::string>& arg_pattern, bool any_arguments) {
+  if (entry.is_string()) return entry.get<std::string>() == pattern && (any_arguments || !arg_pattern);
+  if (!entry.is_object()) return false;
+  const auto its = entry.find("pattern");
+  if (its == entry.end() || !its->is_string() || trim(its->get_ref<const std::string&>()) != pattern)
+    return false;
+  if (any_arguments) return true;
+  const auto arguments = entry.find("argPattern");
+  const std::string value =
+      arguments != entry.end() && arguments->is_string() ? arguments->get<std::string>() : std::string();
+  return value == arg_pattern.value_or("");
+}
+
+}  // namespace
+
+Result<OrderedJson> approvals_snapshot(approvals::Store& store, approvals::PolicyCache& cache) {
+  auto snapshot = snapshot_of(store, cache);
+  if (!snapshot) return snapshot.error();
+  const auto document = cache.current(store);
+  const Json resolved = policy::resolved_defaults(*document, approvals::engine_settings(store));
+  (*snapshot)["resolvedDefaults"] = OrderedJson::parse(dump_json(resolved));
+  return snapshot;
+}
+
+Result<OrderedJson> replace_approvals(approvals::Store& store, approvals::PolicyCache& cache,
+                                      ReplaceRequest request) {
+  if (!request.params.is_object()) return invalid("exec approvals file required");
+  const auto file_at = request.params.find("file");
+  if (file_at == request.params.end() || !file_at->is_object())
+    return invalid("exec approvals file required");
+  OrderedJson file = *file_at;
+  std::string base_hash;
+  if (const auto it = request.params.find("baseHash"); it != request.params.end() && it->is_string()) {
+    base_hash = std::string(trim(it->get_ref<const std::string&>()));
+  }
+  const auto document = cache.current(store);  // creates the fresh document when there is none
+  auto stored = store.document();
+  if (!stored) return stored.error();
+  if (stored->exists && base_hash.empty())
+    return invalid("exec approvals base hash required; reload and retry");
+  if (!base_hash.empty() && base_hash != stored->hash)
+    return invalid("exec approvals changed; reload and retry");
+
+  drop_shown_only(file, request.shown_only);
+  keep_socket(file, document->json);
+  auto read = policy::read_document(file, new_uuid);
+  if (!read) return read.error();
+  auto written = store.put_document(policy::serialize_document(*read), stored->hash, request.actor);
+  if (!written) {
+    return written.error().code == "STORE_CONFLICT" ? invalid("exec approvals changed; reload and retry")
+                                                    : written.error();
+  }
+  return snapshot_of(store, cache);
+}
+
+Result<OrderedJson> add_to_allowlist(approvals::Store& store, approvals::PolicyCache& cache,
+                                     const std::string& agent, const std::string& pattern,
+                                     const std::optional<std::string>& arg_pattern,
+                                     const approvals::Actor& actor) {
+  return edit_document(store, cache, actor, [&](OrderedJson& json) -> Result<void> {
+    if (trim(pattern).empty()) return make_error("INVALID_REQUEST", "an allowlist pattern may not be blank");
+    OrderedJson& list = json["agents"][agent]["allowlist"];
+    if (!list.is_array()) list = OrderedJson::array();
+    for (const OrderedJson& entry : list) {
+      if (same_entry(entry, pattern, arg_pattern, false)) return Result<void>();
+    }
+    OrderedJson entry{{"pattern", pattern}};
+    if (arg_pattern) entry["argPattern"] = *arg_pattern;
+    list.push_back(std::move(entry));
+    return Result<void>();
+  });
+}
+
+Result<OrderedJson> remove_from_allowlist(approvals::Store& store, approvals::PolicyCache& cache,
+                                          const std::string& agent, const std::string& pattern,
+                                          const std::optional<std::string>& arg_pattern,
+                                          const approvals::Actor& actor) {
+  return edit_document(store, cache, actor, [&](OrderedJson& json) -> Result<void> {
+    if (!json.contains("agents") || !json["agents"].contains(agent)) return Result<void>();
+    OrderedJson& its = json["agents"][agent];
+    if (!its.contains("allowlist")) return Result<void>();
+    OrderedJson kept = OrderedJson::array();
+    for (OrderedJson& entry : its["allowlist"]) {
+      if (!same_entry(entry, pattern, arg_pattern, !arg_pattern)) kept.push_back(std::move(entry));
+    }
+    its["allowlist"] = std::move(kept);
+    return Result<void>();
+  });
+}
+
+Result<OrderedJson> edit_defaults(approvals::Store& store, approvals::PolicyCache& cache,
+                                  const DefaultsEdit& edit, const approvals::Actor& actor) {
+  return edit_document(store, cache, actor, [&](OrderedJson& json) -> Result<void> {
+    OrderedJson& defaults = json["defaults"];
+    if (!defaults.is_object()) defaults = OrderedJson::object();
+    if (edit.security) defaults["security"] = policy::to_string(*edit.security);
+    if (edit.ask) defaults["ask"] = policy::to_string(*edit.ask);
+    if (edit.ask_fallback) defaults["askFallback"] = policy::to_string(*edit.ask_fallback);
+    return Result<void>();
+  });
+}
+
+}  // namespace hostclaw::node_host

@@ -1,0 +1,392 @@
+#include "node-host/exec_pipeline.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "approvals/policy_cache.h"
+#include "approvals/settings.h"
+#include "base/text.h"
+#include "base/utf8.h"
+#include "node-host/exec_approvals.h"
+#include "node-host/log.h"
+#include "node-host/uuid.h"
+
+namespace hostclaw::node_host {
+namespace {
+
+namespace asio = boost::asio;
+using gateway_proto::InvokeResult;
+using policy::Verdict;
+
+// OpenClaw's bound for `output` in exec.finished, in UTF-16 units.
+constexpr std::size_t kEventOutputUnits = 20'000;
+constexpr std::size_t kRecordedTailBytes = 16'384;
+// A prepared plan is good for as long as OpenClaw keeps an approval.
+constexpr std::chrono::minutes kPlanLifetime{30};
+// Markers are shown for the one `get` that follows a `prepare`.
+constexpr std::chrono::seconds kMarkerLifetime{60};
+constexpr std::size_t kMaxPreparedPlans = 1024;
+
+std::int64_t now_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+Error invalid(std::string message) {
+  return make_error("INVALID_REQUEST", "Error: INVALID_REQUEST: " + message);
+}
+
+InvokeResult failure_of(const Error& error) {
+  const bool request = error.code == "INVALID_REQUEST";
+  return InvokeResult::failure(request ? "INVALID_REQUEST" : "UNAVAILABLE", error.message);
+}
+
+std::string event_output(const RunOutcome& outcome) {
+  std::string text;
+  for (const std::string* part :
+       {&outcome.standard_output.text, &outcome.standard_error.text, &outcome.launch_error}) {
+    if (part->empty()) continue;
+    if (!text.empty()) text += '\n';
+    text += *part;
+  }
+  const std::string_view trimmed = trim(text);
+  if (utf16_length(trimmed) <= kEventOutputUnits) return std::string(trimmed);
+  return "... (truncated) " + std::string(utf16_suffix(trimmed, kEventOutputUnits));
+}
+
+std::string state_of(const RunOutcome& outcome) {
+  if (outcome.cancelled) return "cancelled";
+  if (!outcome.launch_error.empty()) return "launch-failed";
+  return outcome.timed_out ? "timed-out" : "finished";
+}
+
+Json stream_counts(const StreamOutput& stream) {
+  return Json{{"totalBytes", stream.total_bytes},
+              {"keptBytes", stream.kept_bytes},
+              {"droppedBytes", stream.dropped_bytes},
+              {"replacedSequences", stream.replaced}};
+}
+
+std::string text_at(const Json& object, const char* name) {
+  if (!object.is_object()) return {};
+  const auto it = object.find(name);
+  return it != object.end() && it->is_string() ? std::string(trim(it->get_ref<const std::string&>()))
+                                               : std::string();
+}
+
+}  // namespace
+
+// Plans this node has answered, by what binds them. A plan that comes back is judged again; what is remembered only
+// stands in for what a gateway drops on the way (2026.4.20 drops the policy snapshot). Store thread only.
+struct ExecPipeline::PreparedPlans {
+  struct Plan {
+    policy::RememberedPlan remembered;
+    std::chrono::steady_clock::time_point expires;
+  };
+  struct Marker {
+    std::string agent;
+    policy::GrantToStore entry;
+    std::chrono::steady_clock::time_point expires;
+  };
+
+  void remember(const policy::PrepareEvaluation& prepared) {
+    forget_expired();
+    const auto plan = prepared.payload.find("plan");
+    if (plan == prepared.payload.end() || plans.size() >= kMaxPreparedPlans) return;
+    plans[policy::plan_key(*plan)] = Plan{prepared.remember, std::chrono::steady_clock::now() + kPlanLifetime};
+  }
+
+  const policy::RememberedPlan* find(const Json& params) {
+    if (!params.is_object()) return nullptr;
+    const auto plan = params.find("systemRunPlan");
+    if (plan == params.end()) return nullptr;
+    forget_expired();
+    const auto it = plans.find(policy::plan_key(*plan));
+    return it != plans.end() ? &it->second.remembered : nullptr;
+  }
+
+  void show(const std::string& agent, const std::vector<policy::GrantToStore>& entries) {
+    forget_expired();
+    for (const policy::GrantToStore& entry : entries) {
+      markers.push_back(Marker{agent, entry, std::chrono::steady_clock::now() + kMarkerLifetime});
+    }
+  }
+
+  void forget_expired() {
+    const auto now = std::chrono::steady_clock::now();
+    std::erase_if(plans, [&](const auto& item) { return item.second.expires < now; });
+    std::erase_if(markers, [&](const Marker& marker) { return marker.expires < now; });
+  }
+
+  std::unordered_map<std::string, Plan> plans;
+  std::vector<Marker> markers;
+};
+
+// What the store's thread hands back to the io_context thread.
+struct ExecPipeline::Decided {
+  policy::RunEvaluation evaluation;
+  std::shared_ptr<OpenedFiles> files;
+  std::shared_ptr<approvals::RunRow> row = std::make_shared<approvals::RunRow>();
+  std::optional<Error> store_failure;
+};
+
+ExecPipeline::ExecPipeline(StoreThread& store, RunExecutor& executor, Settings settings)
+    : store_(store),
+      executor_(executor),
+      settings_(std::move(settings)),
+      cache_(std::make_unique<approvals::PolicyCache>()),
+      prepared_(std::make_unique<PreparedPlans>()) {}
+
+ExecPipeline::~ExecPipeline() = default;
+
+policy::EngineContext ExecPipeline::context(const approvals::ExecSettings& exec, OpenedFiles& files) const {
+  policy::EngineContext context;
+  context.platform = policy::Platform::kPosix;
+  context.settings = exec.engine;
+  context.host_cwd = settings_.host_cwd;
+  context.home = settings_.home;
+  context.running_as_root = settings_.running_as_root;
+  context.files = &files;
+  context.host_environment = settings_.host_environment;
+  if (exec.path_override) {
+    std::erase_if(context.host_environment, [](const auto& variable) { return variable.first == "PATH"; });
+    context.host_environment.emplace_back("PATH", *exec.path_override);
+  }
+  return context;
+}
+
+ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRequest& request) {
+  Decided decided;
+  decided.files = std::make_shared<OpenedFiles>();
+  const approvals::ExecSettings exec = approvals::read_exec_settings(store).settings;
+  const auto document = cache_->current(store);
+  policy::EngineContext engine_context = context(exec, *decided.files);
+  engine_context.remembered = prepared_->find(request.params);
+  decided.evaluation = policy::evaluate_run(request.params, *document, engine_context);
+
+  policy::RunEvaluation& evaluation = decided.evaluation;
+  if (evaluation.run_id.empty()) evaluation.run_id = new_uuid();
+  approvals::RunRow& row = *decided.row;
+  row.run_id = evaluation.run_id;
+  row.invoke_id = request.invoke_id;
+  row.agent_id = evaluation.agent_id;
+  row.session_key = evaluation.session_key;
+  row.command_text = evaluation.command_text;
+  row.argv_json = dump_json(Json(evaluation.argv));
+  row.verdict = std::string(policy::to_string(evaluation.decision.verdict));
+  row.code = evaluation.decision.code;
+  row.reason = evaluation.decision.explanation;
+  row.started_at_ms = now_ms();
+  const bool allowed = evaluation.decision.verdict == Verdict::kAllow;
+  row.state = allowed ? "running" : "decided";
+  if (allowed) {
+    row.cwd = evaluation.plan.cwd;
+    if (!evaluation.plan.empty() && !evaluation.plan.pipelines.front().commands.empty()) {
+      row.resolved_path = evaluation.plan.pipelines.front().commands.front().executable;
+    }
+  } else {
+    row.ended_at_ms = row.started_at_ms;
+    row.cwd = text_at(request.params, "cwd");
+  }
+
+  // A grant that a human gave must be stored before the run it allows: if that fails, nothing runs.
+  if (allowed && !evaluation.grants.empty()) {
+    if (auto stored = approvals::store_grants(store, evaluation.agent_id, evaluation.grants); !stored) {
+      decided.store_failure = stored.error();
+    }
+  }
+  if (!decided.store_failure) {
+    auto inserted = store.insert_run(row);
+    if (inserted) {
+      row.row_id = *inserted;
+    } else {
+      decided.store_failure = inserted.error();
+    }
+  }
+  if (!decided.store_failure && allowed && !evaluation.matched.empty()) {
+    // Usage is bookkeeping: losing it loses no decision.
+    (void)approvals::record_usage(store, evaluation.matched, evaluation.command_text, row.started_at_ms);
+  }
+  return decided;
+}
+
+asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellation cancellation) {
+  Decided decided =
+      co_await store_.on_store([this, &request](approvals::Store& store) { return decide(store, request); });
+  policy::RunEvaluation& evaluation = decided.evaluation;
+  if (decided.store_failure && evaluation.decision.verdict == Verdict::kAllow) {
+    // No spawn precedes its row.
+    policy::Decision& decision = evaluation.decision;
+    decision.verdict = Verdict::kDeny;
+    decision.code = "RECORD_FAILED";
+    decision.layer = "record";
+    decision.event_reason = "approval-state-write-failed";
+    decision.wire_code = "SYSTEM_RUN_DENIED";
+    decision.wire_message = "SYSTEM_RUN_DENIED: approval state could not be persisted\n" +
+                            decided.store_failure->code + ": " + decided.store_failure->message +
+                            ". Next, on the node: hostclaw status";
+    log_error("refused a run because its record could not be written: " + decided.store_failure->code + ": " +
+              decided.store_failure->message);
+  }
+  if (evaluation.decision.verdict != Verdict::kAllow) co_return reply_to_refusal(decided);
+
+  RunOptions options;
+  if (evaluation.timeout_ms) options.timeout = std::chrono::milliseconds(*evaluation.timeout_ms);
+  options.limits = settings_.output;
+  options.cancellation = cancellation;
+  const RunOutcome outcome =
+      co_await executor_.run(std::move(evaluation.plan), decided.files, std::move(options));
+
+  approvals::RunRow& row = *decided.row;
+  row.state = state_of(outcome);
+  row.exit_code = outcome.exit_code;
+  row.signal = outcome.signal;
+  row.stdout_bytes = static_cast<std::int64_t>(outcome.standard_output.total_bytes);
+  row.stderr_bytes = static_cast<std::int64_t>(outcome.standard_error.total_bytes);
+  row.dropped_bytes =
+      static_cast<std::int64_t>(outcome.standard_output.dropped_bytes + outcome.standard_error.dropped_bytes);
+  row.ended_at_ms = now_ms();
+  std::string tail = event_output(outcome);
+  if (tail.size() > kRecordedTailBytes) tail = tail.substr(tail.size() - kRecordedTailBytes);
+  row.output_tail = to_valid_utf8(tail);
+  const auto updated =
+      co_await store_.on_store([&row](approvals::Store& store) { return store.update_run(row); });
+  if (!updated)
+    log_error("the end of run " + row.run_id + " could not be recorded: " + updated.error().message);
+  co_return reply_to_outcome(decided, outcome);
+}
+
+ExecReply ExecPipeline::reply_to_refusal(const Decided& decided) const {
+  const policy::RunEvaluation& evaluation = decided.evaluation;
+  const policy::Decision& decision = evaluation.decision;
+  ExecReply reply;
+  reply.row = decided.row;
+  reply.result = InvokeResult::failure(decision.wire_code, decision.wire_message);
+  if (!decision.event_reason.empty()) {
+    reply.event = "exec.denied";
+    reply.event_payload = {{"sessionKey", evaluation.session_key},
+                           {"runId", evaluation.run_id},
+                           {"host", "node"},
+                           {"command", evaluation.command_text},
+                           {"reason", decision.event_reason},
+                           {"suppressNotifyOnExit", evaluation.suppress_notify_on_exit}};
+  }
+  log_info(std::string(policy::to_string(decision.verdict)) + " " + decision.code + ": " +
+           evaluation.command_text);
+  return reply;
+}
+
+ExecReply ExecPipeline::reply_to_outcome(const Decided& decided, const RunOutcome& outcome) const {
+  const policy::RunEvaluation& evaluation = decided.evaluation;
+  ExecReply reply;
+  reply.row = decided.row;
+  reply.cancelled = outcome.cancelled;
+  if (outcome.cancelled) return reply;
+
+  Json payload{{"timedOut", outcome.timed_out},
+               {"success", outcome.success()},
+               {"stdout", outcome.standard_output.text},
+               {"stderr", outcome.standard_error.text},
+               {"error", outcome.launch_error.empty() ? Json() : Json(outcome.launch_error)}};
+  if (outcome.exit_code) payload["exitCode"] = *outcome.exit_code;
+  // Members of ours; OpenClaw ignores what it does not know.
+  if (outcome.signal) payload["signal"] = *outcome.signal;
+  payload["output"] = {{"truncated", outcome.truncated},
+                       {"stdout", stream_counts(outcome.standard_output)},
+                       {"stderr", stream_counts(outcome.standard_error)}};
+  reply.result = InvokeResult::success(payload);
+
+  reply.event = "exec.finished";
+  reply.event_payload = {{"sessionKey", evaluation.session_key},
+                         {"runId", evaluation.run_id},
+                         {"host", "node"},
+                         {"command", evaluation.command_text},
+                         {"timedOut", outcome.timed_out},
+                         {"success", outcome.success()},
+                         {"output", event_output(outcome)},
+                         {"suppressNotifyOnExit", evaluation.suppress_notify_on_exit}};
+  if (outcome.exit_code) reply.event_payload["exitCode"] = *outcome.exit_code;
+  return reply;
+}
+
+asio::awaitable<void> ExecPipeline::mark_delivered(std::shared_ptr<approvals::RunRow> row) {
+  if (row == nullptr || row->row_id == 0) co_return;
+  row->delivered = true;
+  (void)co_await store_.on_store([&row](approvals::Store& store) { return store.update_run(*row); });
+}
+
+asio::awaitable<std::string> ExecPipeline::describe_policy() {
+  co_return co_await store_.on_store([this](approvals::Store& store) {
+    const auto document = cache_->current(store);
+    if (document->malformed) {
+      return "policy: deny everything, because the stored approvals document is malformed: " +
+             document->malformed_reason + " -- next: hostclaw approvals set --file FILE";
+    }
+    const Json effective = policy::resolved_defaults(*document, approvals::engine_settings(store));
+    std::size_t entries = 0;
+    for (const auto& [agent, agent_policy] : document->agents) entries += agent_policy.allowlist.size();
+    return "policy: security=" + effective.value("security", "deny") + " ask=" + effective.value("ask", "always") +
+           " askFallback=" + effective.value("askFallback", "deny") + ", " + std::to_string(entries) +
+           " allowlist entries";
+  });
+}
+
+asio::awaitable<InvokeResult> ExecPipeline::prepare(Json params) {
+  co_return co_await store_.on_store([this, &params](approvals::Store& store) {
+    OpenedFiles files;
+    const auto document = cache_->current(store);
+    const policy::PrepareEvaluation prepared =
+        policy::prepare_run(params, *document, context(approvals::read_exec_settings(store).settings, files));
+    if (!prepared.ok) return InvokeResult::failure(prepared.wire_code, prepared.wire_message);
+    prepared_->remember(prepared);
+    prepared_->show(prepared.run.agent_id, prepared.visible_markers);
+    return InvokeResult::success(prepared.payload);
+  });
+}
+
+asio::awaitable<InvokeResult> ExecPipeline::which(Json params) {
+  co_return co_await store_.on_store([this, &params](approvals::Store& store) {
+    OpenedFiles files;
+    const auto found = policy::which(params, context(approvals::read_exec_settings(store).settings, files));
+    return found ? InvokeResult::success(*found) : failure_of(found.error());
+  });
+}
+
+asio::awaitable<InvokeResult> ExecPipeline::get_approvals(Json params) {
+  co_return co_await store_.on_store([this, &params](approvals::Store& store) {
+    if (params.is_object()) {
+      const auto it = params.find("includeResolvedDefaults");
+      if (it != params.end() && !it->is_boolean()) {
+        return failure_of(invalid("includeResolvedDefaults must be boolean"));
+      }
+    }
+    auto snapshot = approvals_snapshot(store, *cache_);
+    if (!snapshot) return InvokeResult::failure("UNAVAILABLE", snapshot.error().message);
+    prepared_->forget_expired();
+    for (const PreparedPlans::Marker& marker : prepared_->markers) {
+      // Shown, never stored: the hash below is that of the document without them.
+      OrderedJson entry{{"id", new_uuid()}, {"pattern", marker.entry.pattern}, {"source", "allow-always"}};
+      if (marker.entry.arg_pattern) entry["argPattern"] = *marker.entry.arg_pattern;
+      (*snapshot)["file"]["agents"][marker.agent]["allowlist"].push_back(std::move(entry));
+    }
+    InvokeResult result;
+    result.ok = true;
+    result.payload_json = dump_json(*snapshot);
+    return result;
+  });
+}
+
+asio::awaitable<InvokeResult> ExecPipeline::set_approvals(OrderedJson params, std::string actor) {
+  co_return co_await store_.on_store([this, &params, &actor](approvals::Store& store) {
+    ReplaceRequest request{std::move(params), {"gateway", actor}, {}};
+    for (const PreparedPlans::Marker& marker : prepared_->markers) request.shown_only.push_back(marker.entry);
+    auto snapshot = replace_approvals(store, *cache_, std::move(request));
+    if (!snapshot) return failure_of(snapshot.error());
+    InvokeResult result;
+    result.ok = true;
+    result.payload_json = dump_json(*snapshot);
+    return result;
+  });
+}
+
+}  // namespace hostclaw::node_host

@@ -1,0 +1,91 @@
+// The corridor: the one path from a request to a spawn, whatever door it came in by.
+//
+//   params -> decision (policy, on opened files) -> durable row -> spawn of what was judged -> row -> reply
+//
+// Decision and row happen in one step on the store's thread, with the policy as it is at that moment; nothing
+// is cached across a change. A run whose caller has gone is finished and recorded all the same. Thread rule:
+// the io_context thread.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "base/json.h"
+#include "gateway-proto/messages.h"
+#include "node-host/run_executor.h"
+#include "node-host/store_thread.h"
+#include "policy/engine.h"
+
+namespace hostclaw::approvals {
+class PolicyCache;
+struct ExecSettings;
+}
+
+namespace hostclaw::node_host {
+
+struct ExecRequest {
+  std::string door;       // gateway | local
+  std::string invoke_id;  // of the door, for the record
+  Json params;            // of system.run
+};
+
+struct ExecReply {
+  gateway_proto::InvokeResult result;
+  std::string event;  // exec.finished | exec.denied, empty: none is sent
+  Json event_payload;
+  bool cancelled = false;   // neither event nor result is sent
+  std::shared_ptr<approvals::RunRow> row;  // of the record, for mark_delivered; never null after run()
+};
+
+class ExecPipeline {
+ public:
+  struct Settings {
+    policy::Environment host_environment;
+    std::string host_cwd;
+    std::string home;
+    bool running_as_root = false;
+    OutputLimits output;
+  };
+
+  ExecPipeline(StoreThread& store, RunExecutor& executor, Settings settings);
+  ~ExecPipeline();
+
+  // system.run. Never throws; every outcome is a reply and a row.
+  boost::asio::awaitable<ExecReply> run(ExecRequest request, RunCancellation cancellation);
+  // The result of the run reached the caller.
+  boost::asio::awaitable<void> mark_delivered(std::shared_ptr<approvals::RunRow> row);
+
+  // One line for the log: the effective policy and how much is listed.
+  boost::asio::awaitable<std::string> describe_policy();
+
+  // system.run.prepare, system.which: no side effects but the memory of prepared plans.
+  boost::asio::awaitable<gateway_proto::InvokeResult> prepare(Json params);
+  boost::asio::awaitable<gateway_proto::InvokeResult> which(Json params);
+
+  // system.execApprovals.get / .set. Exec contract 5.6.
+  boost::asio::awaitable<gateway_proto::InvokeResult> get_approvals(Json params);
+  boost::asio::awaitable<gateway_proto::InvokeResult> set_approvals(OrderedJson params, std::string actor);
+
+ private:
+  struct Decided;
+  struct PreparedPlans;
+
+  policy::EngineContext context(const approvals::ExecSettings& exec, OpenedFiles& files) const;
+  Decided decide(approvals::Store& store, const ExecRequest& request);
+  ExecReply reply_to_refusal(const Decided& decided) const;
+  ExecReply reply_to_outcome(const Decided& decided, const RunOutcome& outcome) const;
+
+  StoreThread& store_;
+  RunExecutor& executor_;
+  Settings settings_;
+  // Touched on the store's thread only.
+  std::unique_ptr<approvals::PolicyCache> cache_;
+  std::unique_ptr<PreparedPlans> prepared_;
+};
+
+}  // namespace hostclaw::node_host

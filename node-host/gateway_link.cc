@@ -1,0 +1,404 @@
+#include "node-host/gateway_link.h"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <random>
+
+#include "node-host/log.h"
+
+namespace hostclaw::node_host {
+namespace {
+
+namespace asio = boost::asio;
+using gateway_proto::ConnectAdvice;
+using gateway_proto::ConnectRefusal;
+using gateway_proto::Credentials;
+using gateway_proto::GatewayEndpoint;
+using gateway_proto::HostClass;
+using gateway_proto::PeerError;
+
+constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::seconds kStatsInterval{60};
+constexpr std::chrono::seconds kSurfacePoll{20};
+constexpr std::chrono::seconds kCredentialPoll{3};
+// A reverse proxy that strips attribution refuses every upgrade; trying for ever would hide it.
+constexpr int kMaxProxyRefusals = 3;
+constexpr int kExitCredentials = 1;
+constexpr int kExitConfiguration = 78;
+
+bool trusted(const GatewayEndpoint& endpoint) {
+  return gateway_proto::classify_host(endpoint.host) == HostClass::kLoopback ||
+         (endpoint.tls && !endpoint.tls_fingerprint.empty());
+}
+
+// The first UUID in a text of the gateway; some refusals name the request only in their sentence.
+std::string first_uuid(std::string_view text) {
+  constexpr std::size_t kLength = 36;
+  for (std::size_t at = 0; at + kLength <= text.size(); ++at) {
+    bool matches = true;
+    for (std::size_t i = 0; i < kLength && matches; ++i) {
+      const char c = text[at + i];
+      const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+      const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+      matches = dash ? c == '-' : hex;
+    }
+    if (matches) return std::string(text.substr(at, kLength));
+  }
+  return {};
+}
+
+std::string request_id_of(const PeerError& error) {
+  if (error.details.is_object()) {
+    if (const auto it = error.details.find("requestId"); it != error.details.end() && it->is_string()) {
+      return it->get<std::string>();
+    }
+  }
+  return first_uuid(error.message);
+}
+
+Json empty_inventory() { return Json{{"protocolFeatures", Json::array()}}; }
+
+std::string sentence(const LinkStatus& status) {
+  switch (status.state) {
+    case LinkState::kStarting:
+      return "starting";
+    case LinkState::kConnecting:
+      return "connecting to " + status.url;
+    case LinkState::kWaitingForDevicePairing:
+      return "waiting for device pairing (step 1 of 2): " + status.detail;
+    case LinkState::kWaitingForCredentials:
+      return "waiting for credentials: " + status.detail;
+    case LinkState::kWaitingForSurfaceApproval:
+      return "connected, waiting for approval of the node's commands (step 2 of 2): " + status.detail;
+    case LinkState::kConnected:
+      return "node host gateway connected: " + status.url + " (gateway " + status.server_version +
+             ", protocol " + std::to_string(status.protocol) + ")";
+    case LinkState::kReconnecting:
+      return status.detail;
+    case LinkState::kStopped:
+      return "stopped";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view to_string(LinkState state) {
+  switch (state) {
+    case LinkState::kStarting:
+      return "starting";
+    case LinkState::kConnecting:
+      return "connecting";
+    case LinkState::kWaitingForDevicePairing:
+      return "waiting-for-device-pairing";
+    case LinkState::kWaitingForCredentials:
+      return "waiting-for-credentials";
+    case LinkState::kWaitingForSurfaceApproval:
+      return "waiting-for-surface-approval";
+    case LinkState::kConnected:
+      return "connected";
+    case LinkState::kReconnecting:
+      return "reconnecting";
+    case LinkState::kStopped:
+      return "stopped";
+  }
+  return "unknown";
+}
+
+GatewayLink::GatewayLink(asio::any_io_executor executor, const gateway_proto::DeviceIdentity& identity,
+                         LinkSettings settings, LinkMemory& memory, Handlers handlers)
+    : executor_(executor),
+      identity_(identity),
+      settings_(std::move(settings)),
+      memory_(memory),
+      handlers_(std::move(handlers)),
+      pause_(executor) {}
+
+double GatewayLink::jitter() {
+  static thread_local std::mt19937 engine{std::random_device{}()};
+  return std::uniform_real_distribution<double>(0.0, 1.0)(engine);
+}
+
+asio::awaitable<void> GatewayLink::set_status(LinkStatus status) {
+  const bool changed = status.state != status_.state || status.detail != status_.detail ||
+                       status.request_id != status_.request_id || status.next != status_.next ||
+                       status.url != status_.url;
+  status_ = std::move(status);
+  if (!changed) co_return;
+  // `connecting` comes before every attempt; only its outcome is news.
+  if (status_.state != LinkState::kConnecting) {
+    const bool fine = status_.state == LinkState::kConnected || status_.state == LinkState::kStopped;
+    std::string line = sentence(status_);
+    if (!status_.next.empty()) line += " -- next: " + status_.next;
+    log(fine ? LogLevel::kInfo : LogLevel::kWarn, line);
+  }
+  co_await memory_.publish(status_);
+  if (status_.state == LinkState::kConnected && settings_.stop_after_hello) stop();
+}
+
+asio::awaitable<void> GatewayLink::wait(std::chrono::milliseconds pause) {
+  if (stopping_) co_return;
+  pause_.expires_after(pause);
+  co_await pause_.async_wait(kTuple);
+}
+
+void GatewayLink::stop() {
+  stopping_ = true;
+  pause_.cancel();
+  if (session_) {
+    asio::co_spawn(
+        executor_,
+        [session = session_]() -> asio::awaitable<void> {
+          // The official host closes without a status code.
+          co_await session->close(0, "");
+        },
+        asio::detached);
+  }
+}
+
+asio::awaitable<Credentials> GatewayLink::choose_credentials() {
+  Credentials credentials;
+  if (settings_.bootstrap_only && !settings_.bootstrap_token.empty()) {
+    credentials.bootstrap_token = settings_.bootstrap_token;
+    co_return credentials;
+  }
+  const std::string stored = co_await memory_.device_token();
+  used_device_token_ = stored;
+  credentials.token = settings_.shared_token;
+  credentials.password = settings_.shared_password;
+  const bool shared = !credentials.token.empty() || !credentials.password.empty();
+  if (device_token_retry_ && !stored.empty()) {
+    credentials.device_token = stored;
+  } else if (!shared) {
+    if (!stored.empty() && settings_.stored_token_usable) {
+      credentials.device_token = stored;
+    } else {
+      credentials.bootstrap_token = settings_.bootstrap_token;
+    }
+  }
+  device_token_retry_ = false;
+  co_return credentials;
+}
+
+asio::awaitable<LinkEnd> GatewayLink::run() {
+  while (!stopping_) {
+    const GatewayEndpoint endpoint = settings_.candidates[candidate_];
+    next_pause_ = std::chrono::milliseconds(0);
+    if (auto end = co_await attempt(endpoint)) {
+      co_await set_status(
+          LinkStatus{.state = LinkState::kStopped, .url = endpoint.url(), .detail = end->error.message});
+      co_return *end;
+    }
+    co_await wait(next_pause_);
+  }
+  co_await set_status(LinkStatus{.state = LinkState::kStopped, .url = status_.url});
+  co_return LinkEnd{};
+}
+
+asio::awaitable<std::optional<LinkEnd>> GatewayLink::attempt(GatewayEndpoint endpoint) {
+  Credentials credentials = co_await choose_credentials();
+  if (status_.state == LinkState::kWaitingForCredentials && credentials.empty()) {
+    next_pause_ = kCredentialPoll;
+    co_return std::nullopt;
+  }
+  // While an operator is awaited, each retry only keeps the pending request fresh: that is no change of
+  // state.
+  if (status_.state == LinkState::kStarting) {
+    co_await set_status(LinkStatus{.state = LinkState::kConnecting, .url = endpoint.url()});
+  }
+  auto socket = co_await WebSocket::connect(endpoint, {.extra_ca_file = settings_.extra_ca_file});
+  if (!socket) co_return co_await after_failure(socket.error(), false);
+  consecutive_proxy_refusals_ = 0;
+
+  session_ = std::make_shared<GatewaySession>(executor_, std::move(*socket), settings_.timeouts);
+  HandshakeOutcome outcome = co_await session_->handshake(settings_.client, credentials, identity_);
+  if (outcome.hello) {
+    co_await serve(endpoint, session_, std::move(credentials));
+    session_.reset();
+    co_return std::nullopt;
+  }
+  session_.reset();
+  if (outcome.refusal) co_return co_await after_refusal(endpoint, *outcome.refusal, credentials);
+  co_return co_await after_failure(*outcome.failure, outcome.connect_was_sent);
+}
+
+asio::awaitable<std::optional<LinkEnd>> GatewayLink::after_failure(const Error& error,
+                                                                   bool connect_was_sent) {
+  const std::string url = settings_.candidates[candidate_].url();
+  if (error.code == "CONFIG_INVALID" || error.code == "PROTOCOL_UNSUPPORTED") {
+    co_return LinkEnd{kExitConfiguration, error};
+  }
+  const bool proxy = error.code == "UPGRADE_REJECTED" &&
+                     error.message.find("proxy_attribution_required") != std::string::npos;
+  consecutive_proxy_refusals_ = proxy ? consecutive_proxy_refusals_ + 1 : 0;
+  if (consecutive_proxy_refusals_ >= kMaxProxyRefusals) co_return LinkEnd{kExitCredentials, error};
+
+  // Another address of the same setup code is tried only if this one never saw our connect request.
+  if (!connect_was_sent && settings_.candidates.size() > 1)
+    candidate_ = (candidate_ + 1) % settings_.candidates.size();
+  LinkStatus status{.state = LinkState::kReconnecting,
+                    .url = url,
+                    .detail = "node host gateway connect failed: " + error.message};
+  status.next = error.next;
+  co_await set_status(std::move(status));
+  next_pause_ = schedule_.after_loss(jitter());
+  co_return std::nullopt;
+}
+
+asio::awaitable<std::optional<LinkEnd>> GatewayLink::after_refusal(const GatewayEndpoint& endpoint,
+                                                                   const PeerError& error,
+                                                                   const Credentials& used) {
+  const gateway_proto::CredentialState state{
+      .used_device_token = !used.device_token.empty(),
+      .used_shared = !used.token.empty() || !used.password.empty(),
+      .used_bootstrap = !used.bootstrap_token.empty(),
+      .have_device_token = !used_device_token_.empty(),
+      .endpoint_trusted = trusted(endpoint),
+      .retry_already_used = device_token_retry_used_,
+  };
+  const ConnectRefusal refusal = classify_connect_error(error, state);
+  LinkStatus status{.state = LinkState::kReconnecting, .url = endpoint.url()};
+  status.detail = "node host gateway connect failed: " + refusal.message + " (" + refusal.detail_code + ")";
+  status.request_id = refusal.request_id;
+  status.next = refusal.next;
+
+  switch (refusal.advice) {
+    case ConnectAdvice::kRetry:
+      co_await set_status(std::move(status));
+      next_pause_ = schedule_.after_loss(jitter(), refusal.retry_after_ms);
+      break;
+    case ConnectAdvice::kRetrySoon:
+      status.detail = "the gateway is starting";
+      co_await set_status(std::move(status));
+      next_pause_ = std::chrono::milliseconds(refusal.retry_after_ms);
+      break;
+    case ConnectAdvice::kRetrySlowly:
+      if (refusal.detail_code == "PAIRING_REQUIRED") {
+        status.state = LinkState::kWaitingForDevicePairing;
+        status.detail = refusal.message + (refusal.reason.empty() ? "" : " (" + refusal.reason + ")");
+      }
+      co_await set_status(std::move(status));
+      next_pause_ = schedule_.while_waiting_for_operator(jitter(), refusal.retry_after_ms);
+      break;
+    case ConnectAdvice::kRetryWithDeviceToken:
+      device_token_retry_ = true;
+      device_token_retry_used_ = true;
+      next_pause_ = gateway_proto::ReconnectSchedule::immediate();
+      break;
+    case ConnectAdvice::kDropDeviceToken:
+      co_await memory_.drop_device_token();
+      if (state.used_shared || !settings_.bootstrap_token.empty()) {
+        status.detail = "the stored device token is no longer valid and was dropped";
+        co_await set_status(std::move(status));
+        next_pause_ = schedule_.after_loss(jitter(), refusal.retry_after_ms);
+      } else {
+        status.state = LinkState::kWaitingForCredentials;
+        status.detail =
+            "the stored device token is no longer valid and was dropped; nothing else is left to log in with";
+        co_await set_status(std::move(status));
+        next_pause_ = kCredentialPoll;
+      }
+      break;
+    case ConnectAdvice::kFatal: {
+      Error fatal("AUTH_REFUSED",
+                  "the gateway refused this node: " + refusal.message + " (" + refusal.detail_code + ")",
+                  refusal.next);
+      const bool version = refusal.detail_code == "PROTOCOL_MISMATCH";
+      co_return LinkEnd{version ? kExitConfiguration : kExitCredentials, std::move(fatal)};
+    }
+  }
+  co_return std::nullopt;
+}
+
+asio::awaitable<void> GatewayLink::serve(GatewayEndpoint endpoint, std::shared_ptr<GatewaySession> session,
+                                         Credentials used) {
+  const gateway_proto::HelloOk& hello = session->hello();
+  schedule_.connected();
+  device_token_retry_used_ = false;
+  if (!hello.device_token.empty() && hello.device_token != used_device_token_) {
+    co_await memory_.keep_device_token(hello.device_token, used_device_token_);
+  }
+  co_await memory_.keep_endpoint(endpoint);
+  settings_.stored_token_usable = true;
+  if (!used.bootstrap_token.empty()) {
+    // Single use: from now on the device token speaks for us.
+    settings_.bootstrap_token.clear();
+    settings_.bootstrap_only = false;
+    settings_.candidates = {endpoint};
+    candidate_ = 0;
+  }
+  used = {};
+
+  asio::co_spawn(
+      executor_, [this, session]() { return follow_surface(session); }, asio::detached);
+  if (handlers_.on_connected) handlers_.on_connected(session);
+
+  GatewaySession::Handlers on;
+  on.on_invoke = [this, session = std::weak_ptr(session)](gateway_proto::InvokeRequest request) {
+    if (const auto alive = session.lock()) handlers_.on_invoke(alive, std::move(request));
+  };
+  on.on_cancel = [this](std::string invoke_id) { handlers_.on_cancel(std::move(invoke_id)); };
+  on.on_pair_resolved = [this](gateway_proto::PairResolved resolved) {
+    if (resolved.node_id != identity_.device_id()) return;
+    log_info("the gateway says the node's pairing request was " + resolved.decision);
+    pause_.cancel();  // follow_surface looks again at once
+  };
+  on.on_shutdown = [](std::string reason) { log_info("the gateway is shutting down: " + reason); };
+  const CloseInfo end = co_await session->serve(std::move(on));
+  pause_.cancel();
+  if (handlers_.on_closed) handlers_.on_closed(end);
+  if (stopping_) co_return;
+
+  LinkStatus status{.state = LinkState::kReconnecting, .url = endpoint.url()};
+  status.detail = "node host gateway closed (" + std::to_string(end.code) + "): " + end.reason;
+  co_await set_status(std::move(status));
+  next_pause_ = schedule_.after_loss(jitter());
+}
+
+asio::awaitable<bool> GatewayLink::publish_stats(std::shared_ptr<GatewaySession> session) {
+  const Json stats = handlers_.host_stats ? handlers_.host_stats() : Json::object();
+  const CallOutcome outcome = co_await session->call_with_retries(
+      "node.event", gateway_proto::node_event_params("node.host.stats", stats));
+  // Any answer but a pairing complaint means that the gateway listens to this node.
+  co_return outcome.ok || !outcome.error.retryable || outcome.error.code == "INVALID_REQUEST";
+}
+
+// Connected is not usable: gateways of protocol 4 dispatch nothing until the surface is approved, and say so
+// only to those who try. Runs as long as the session.
+asio::awaitable<void> GatewayLink::follow_surface(std::shared_ptr<GatewaySession> session) {
+  const gateway_proto::HelloOk hello = session->hello();
+  LinkStatus connected{.state = LinkState::kConnected, .url = status_.url};
+  connected.url = settings_.candidates[candidate_].url();
+  connected.server_version = hello.server_version;
+  connected.protocol = hello.protocol;
+  if (hello.protocol < 4) {
+    co_await set_status(connected);
+    co_return;
+  }
+  while (session->open() && !stopping_) {
+    const bool accepted = co_await publish_stats(session);
+    if (!session->open()) co_return;
+    if (accepted) {
+      co_await set_status(connected);
+      co_await wait(kStatsInterval);
+      continue;
+    }
+    const CallOutcome inventory =
+        co_await session->call("node.runnerInventory.update", empty_inventory());
+    if (!session->open()) co_return;
+    LinkStatus pending = connected;
+    pending.state = LinkState::kWaitingForSurfaceApproval;
+    pending.detail = "the gateway dispatches nothing to this node yet";
+    if (!inventory.ok) pending.request_id = request_id_of(inventory.error);
+    pending.next = pending.request_id.empty()
+                       ? "on the gateway: openclaw nodes pending"
+                       : "on the gateway: openclaw nodes approve " + pending.request_id;
+    co_await set_status(std::move(pending));
+    co_await wait(kSurfacePoll);
+  }
+}
+
+}  // namespace hostclaw::node_host

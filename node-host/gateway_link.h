@@ -1,0 +1,129 @@
+// Keeps one node connected to its gateway for ever: chooses credentials, connects, follows both pairing
+// stages, waits and tries again. Says one log line per state change, with the command the operator must type
+// next. Thread rule: the io_context thread. Source: transport contract sections 1.9, 3 and 7.4.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "gateway-proto/connect.h"
+#include "gateway-proto/endpoint.h"
+#include "gateway-proto/reconnect.h"
+#include "node-host/gateway_session.h"
+
+namespace hostclaw::node_host {
+
+enum class LinkState {
+  kStarting,
+  kConnecting,
+  kWaitingForDevicePairing,    // connect is refused until an operator approves the device
+  kWaitingForCredentials,      // nothing left to log in with; `hostclaw connect CODE` heals it
+  kWaitingForSurfaceApproval,  // connected, but no command is dispatched until the surface is approved
+  kConnected,
+  kReconnecting,
+  kStopped,
+};
+std::string_view to_string(LinkState state);
+
+struct LinkStatus {
+  LinkState state = LinkState::kStarting;
+  std::string url;
+  std::string detail;      // why, in the gateway's words
+  std::string request_id;  // of the pairing stage that is pending
+  std::string next;        // the command the operator must type next
+  std::string server_version;
+  int protocol = 0;
+};
+
+// What the link remembers between connections. Implemented over the store; calls come from the io_context
+// thread and may take a few milliseconds.
+class LinkMemory {
+ public:
+  virtual ~LinkMemory() = default;
+  virtual boost::asio::awaitable<std::string> device_token() = 0;  // empty: none
+  virtual boost::asio::awaitable<void> keep_device_token(std::string token, std::string expected) = 0;
+  virtual boost::asio::awaitable<void> drop_device_token() = 0;
+  virtual boost::asio::awaitable<void> keep_endpoint(gateway_proto::GatewayEndpoint endpoint) = 0;
+  virtual boost::asio::awaitable<void> publish(LinkStatus status) = 0;  // for `hostclaw status`
+};
+
+struct LinkSettings {
+  std::vector<gateway_proto::GatewayEndpoint> candidates;  // at least one; tried in order
+  std::string shared_token;
+  std::string shared_password;
+  std::string bootstrap_token;       // from --pair or --pair-if-needed
+  bool bootstrap_only = false;       // --pair: nothing stored is used until it succeeded
+  bool stored_token_usable = false;  // the stored device token belongs to this endpoint
+  gateway_proto::ClientDescription client;
+  GatewaySession::Timeouts timeouts;
+  std::string extra_ca_file;
+  bool stop_after_hello = false;  // `connect --verify`: end with success once connected and approved
+};
+
+// Why run() returned.
+struct LinkEnd {
+  int exit_status = 0;  // 0 stopped; 1 credentials must change; 78 configuration must change
+  Error error;
+};
+
+class GatewayLink {
+ public:
+  struct Handlers {
+    std::function<void(std::shared_ptr<GatewaySession>)> on_connected;
+    std::function<void(std::shared_ptr<GatewaySession>, gateway_proto::InvokeRequest)> on_invoke;
+    std::function<void(std::string invoke_id)> on_cancel;
+    std::function<void(CloseInfo)> on_closed;
+    std::function<Json()> host_stats;
+  };
+
+  GatewayLink(boost::asio::any_io_executor executor, const gateway_proto::DeviceIdentity& identity,
+              LinkSettings settings, LinkMemory& memory, Handlers handlers);
+
+  // Until stop() or a terminal error.
+  boost::asio::awaitable<LinkEnd> run();
+  // Closes the connection gracefully; run() returns soon after.
+  void stop();
+
+  const LinkStatus& status() const { return status_; }
+
+ private:
+  boost::asio::awaitable<gateway_proto::Credentials> choose_credentials();
+  boost::asio::awaitable<std::optional<LinkEnd>> attempt(gateway_proto::GatewayEndpoint endpoint);
+  boost::asio::awaitable<std::optional<LinkEnd>> after_refusal(const gateway_proto::GatewayEndpoint& endpoint,
+                                                               const gateway_proto::PeerError& error,
+                                                               const gateway_proto::Credentials& used);
+  boost::asio::awaitable<std::optional<LinkEnd>> after_failure(const Error& error, bool connect_was_sent);
+  boost::asio::awaitable<void> serve(gateway_proto::GatewayEndpoint endpoint,
+                                     std::shared_ptr<GatewaySession> session,
+                                     gateway_proto::Credentials used);
+  boost::asio::awaitable<void> follow_surface(std::shared_ptr<GatewaySession> session);
+  boost::asio::awaitable<bool> publish_stats(std::shared_ptr<GatewaySession> session);
+  boost::asio::awaitable<void> set_status(LinkStatus status);
+  boost::asio::awaitable<void> wait(std::chrono::milliseconds pause);
+  double jitter();
+
+  boost::asio::any_io_executor executor_;
+  const gateway_proto::DeviceIdentity& identity_;
+  LinkSettings settings_;
+  LinkMemory& memory_;
+  Handlers handlers_;
+  gateway_proto::ReconnectSchedule schedule_;
+  boost::asio::steady_timer pause_;
+  std::shared_ptr<GatewaySession> session_;
+  LinkStatus status_;
+  std::string used_device_token_;
+  std::size_t candidate_ = 0;
+  int consecutive_proxy_refusals_ = 0;
+  bool stopping_ = false;
+  bool device_token_retry_ = false;       // the next attempt is the one-shot retry
+  bool device_token_retry_used_ = false;  // in this outage
+  std::chrono::milliseconds next_pause_{0};
+};
+
+}  // namespace hostclaw::node_host

@@ -1,0 +1,428 @@
+#include "node-host/node_host.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <csignal>
+#include <set>
+
+#include "approvals/settings.h"
+#include "base/text.h"
+#include "gateway-proto/setup_code.h"
+#include "node-host/dispatcher.h"
+#include "node-host/exec_pipeline.h"
+#include "node-host/gateway_link.h"
+#include "node-host/log.h"
+#include "node-host/node_config.h"
+#include "node-host/store_thread.h"
+#include "node-host/system/host_facts.h"
+#include "node-host/system/instance_lock.h"
+
+namespace hostclaw::node_host {
+namespace {
+
+namespace asio = boost::asio;
+using gateway_proto::GatewayEndpoint;
+using gateway_proto::SetupCode;
+
+std::int64_t now_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+std::string lookup(const policy::Environment& environment, std::string_view name) {
+  for (const auto& [key, value] : environment) {
+    if (key == name) return std::string(trim(value));
+  }
+  return {};
+}
+
+std::chrono::milliseconds milliseconds_from(const policy::Environment& environment, std::string_view name,
+                                            std::chrono::milliseconds fallback) {
+  const std::string text = lookup(environment, name);
+  if (text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != std::string::npos) return fallback;
+  const long value = std::stol(text);
+  return value > 0 ? std::chrono::milliseconds(value) : fallback;
+}
+
+void log_error_with_next(const Error& error) {
+  log_error(error.code + ": " + error.message + (error.next.empty() ? "" : " -- next: " + error.next));
+}
+
+// Everything that is settled before the loop starts.
+struct Setup {
+  NodeConfig config;
+  LinkSettings link;
+  bool endpoint_changed = false;
+};
+
+Json host_stats_json(const std::string& home) {
+  const HostStats stats = read_host_stats(home);
+  Json json{{"cpuCount", stats.cpu_count},
+            {"memoryTotalBytes", stats.memory_total_bytes},
+            {"memoryFreeBytes", stats.memory_free_bytes}};
+  if (stats.load_average) json["loadAverage"] = *stats.load_average;
+  if (stats.disk_total_bytes && stats.disk_available_bytes) {
+    json["diskTotalBytes"] = *stats.disk_total_bytes;
+    json["diskAvailableBytes"] = *stats.disk_available_bytes;
+  }
+  return json;
+}
+
+Result<GatewayEndpoint> explicit_endpoint(const NodeOptions& options, GatewayEndpoint endpoint) {
+  if (options.host) {
+    auto host = gateway_proto::normalize_host(*options.host);
+    if (!host) return host.error();
+    endpoint.host = *host;
+  }
+  if (options.port) endpoint.port = *options.port;
+  if (options.tls) endpoint.tls = *options.tls;
+  if (options.context_path) {
+    auto path = gateway_proto::normalize_context_path(*options.context_path);
+    if (!path) return path.error();
+    endpoint.context_path = *path;
+  }
+  if (options.tls_fingerprint) {
+    auto pin = gateway_proto::normalize_fingerprint(*options.tls_fingerprint);
+    if (!pin) return pin.error();
+    endpoint.tls_fingerprint = *pin;
+    if (!options.tls) endpoint.tls = true;  // a pin says that TLS is meant
+  }
+  return endpoint;
+}
+
+Result<std::vector<std::string>> choose_commands(const NodeOptions& options, NodeConfig& config) {
+  if (options.all_commands) config.commands.reset();
+  if (!options.commands.empty()) {
+    std::set<std::string> wanted;
+    for (const std::string& list : options.commands) {
+      for (const std::string& item : split(list, ',')) {
+        if (const std::string_view name = trim(item); !name.empty()) wanted.emplace(name);
+      }
+    }
+    config.commands = std::vector<std::string>(wanted.begin(), wanted.end());
+  }
+  if (!config.commands) return supported_commands();
+  std::vector<std::string> served;
+  for (const std::string& command : supported_commands()) {
+    if (std::find(config.commands->begin(), config.commands->end(), command) != config.commands->end()) {
+      served.push_back(command);
+    }
+  }
+  if (served.empty()) {
+    return make_error("CONFIG_INVALID", "none of the requested commands is served by this host: " +
+                                            join(*config.commands, ", "),
+                      "hostclaw node run --all-commands");
+  }
+  return served;
+}
+
+// LinkMemory over the store.
+class StoredMemory final : public LinkMemory {
+ public:
+  StoredMemory(StoreThread& store, std::string device_id, NodeConfig config)
+      : store_(store), device_id_(std::move(device_id)), config_(std::move(config)) {}
+
+  asio::awaitable<std::string> device_token() override {
+    const auto token =
+        co_await store_.on_store([this](approvals::Store& store) { return store.device_token(device_id_, "node"); });
+    co_return token && *token ? (*token)->token : std::string();
+  }
+
+  asio::awaitable<void> keep_device_token(std::string token, std::string expected) override {
+    const auto kept = co_await store_.on_store([&](approvals::Store& store) {
+      const std::optional<std::string> from = expected.empty() ? std::nullopt : std::optional(expected);
+      return store.put_device_token(device_id_, "node", token, from);
+    });
+    if (!kept) log_warn("the device token could not be stored: " + kept.error().code + ": " + kept.error().message);
+  }
+
+  asio::awaitable<void> drop_device_token() override {
+    (void)co_await store_.on_store(
+        [this](approvals::Store& store) { return store.remove_device_token(device_id_, "node"); });
+  }
+
+  asio::awaitable<void> keep_endpoint(GatewayEndpoint endpoint) override {
+    if (config_.gateway && config_.gateway->same_address(endpoint) &&
+        config_.gateway->tls_fingerprint == endpoint.tls_fingerprint && saved_) {
+      co_return;
+    }
+    config_.gateway = std::move(endpoint);
+    const auto saved =
+        co_await store_.on_store([this](approvals::Store& store) { return save_node_config(store, config_); });
+    saved_ = saved.has_value();
+    if (!saved) log_warn("the gateway's address could not be stored: " + saved.error().message);
+  }
+
+  asio::awaitable<void> publish(LinkStatus status) override {
+    const Json json{{"state", to_string(status.state)},
+                    {"url", status.url},
+                    {"detail", status.detail},
+                    {"requestId", status.request_id},
+                    {"next", status.next},
+                    {"serverVersion", status.server_version},
+                    {"protocol", status.protocol},
+                    {"pid", process_id()},
+                    {"sinceMs", now_ms()}};
+    (void)co_await store_.on_store(
+        [&](approvals::Store& store) { return store.put_setting(kLinkStatusKey, json); });
+  }
+
+ private:
+  StoreThread& store_;
+  std::string device_id_;
+  NodeConfig config_;
+  bool saved_ = false;
+};
+
+class Node {
+ public:
+  Node(const NodeOptions& options, std::unique_ptr<approvals::Store> store, gateway_proto::DeviceIdentity identity,
+       NodeConfig config, std::size_t max_concurrent)
+      : options_(options),
+        identity_(std::move(identity)),
+        config_(std::move(config)),
+        environment_(current_environment()),
+        home_(home_directory()),
+        store_(std::move(store)),
+        executor_(io_.get_executor(), RunExecutor::Settings{.max_concurrent = max_concurrent}),
+        pipeline_(store_, executor_, pipeline_settings()),
+        signals_(io_, SIGINT, SIGTERM),
+        max_concurrent_(max_concurrent) {}
+
+  int run() {
+    signals_.async_wait([this](boost::system::error_code failed, int signal) {
+      if (failed) return;
+      log_info(signal == SIGINT ? "stopping (SIGINT)" : "stopping (SIGTERM)");
+      exit_status_ = 128 + signal;
+      stop();
+    });
+    asio::co_spawn(
+        io_, [this]() { return main(); },
+        [this](std::exception_ptr failed) {
+          if (!failed) return;
+          // Only a broken invariant of ours gets here: say so and let the service manager restart us.
+          try {
+            std::rethrow_exception(failed);
+          } catch (const std::exception& error) {
+            log_error(std::string("internal error: ") + error.what());
+          }
+          std::abort();
+        });
+    io_.run();
+    store_.join();
+    return exit_status_;
+  }
+
+ private:
+  ExecPipeline::Settings pipeline_settings() const {
+    ExecPipeline::Settings settings;
+    settings.host_environment = environment_;
+    settings.host_cwd = current_directory();
+    settings.home = home_;
+    settings.running_as_root = running_as_root();
+    return settings;
+  }
+
+  asio::awaitable<Result<SetupCode>> redeem(std::string target) {
+    if (!gateway_proto::looks_like_join_url(target)) co_return gateway_proto::parse_setup_code(target, now_ms());
+    auto join = gateway_proto::parse_join_url(target);
+    if (!join) co_return join.error();
+    WebSocketOptions web;
+    web.extra_ca_file = lookup(environment_, "NODE_EXTRA_CA_CERTS");
+    auto body = co_await http_get(join->endpoint, join->target, gateway_proto::kMaxSetupCodeBytes, web);
+    if (!body) {
+      if (body.error().code == "HTTP_STATUS") {
+        co_return make_error("SETUP_CODE_INVALID", "the join URL is unknown or was used already: " + body.error().message,
+                             "on the gateway: openclaw devices join-code");
+      }
+      co_return body.error();
+    }
+    co_return gateway_proto::parse_setup_object(*body, now_ms());
+  }
+
+  // Settles endpoint and credentials. Flags win over the setup code, the setup code over what is stored.
+  asio::awaitable<Result<LinkSettings>> link_settings() {
+    LinkSettings link;
+    const std::optional<GatewayEndpoint> saved = config_.gateway;
+    GatewayEndpoint base = saved.value_or(GatewayEndpoint{});
+    if (options_.host || options_.port) {
+      // Another address: what was pinned or configured for the old one does not carry over.
+      base = GatewayEndpoint{};
+      if (saved && !options_.host) base.host = saved->host;
+      if (saved && !options_.port) base.port = saved->port;
+    }
+    if (options_.tls == false) base.tls_fingerprint.clear();
+
+    const bool has_token = co_await stored_token_exists();
+    if (!options_.setup_code.empty() && !(options_.only_if_unpaired && has_token)) {
+      auto code = co_await redeem(options_.setup_code);
+      if (!code) co_return code.error();
+      for (const GatewayEndpoint& candidate : code->candidates) {
+        auto endpoint = explicit_endpoint(options_, candidate);
+        if (!endpoint) co_return endpoint.error();
+        link.candidates.push_back(*endpoint);
+      }
+      link.bootstrap_token = code->bootstrap_token;
+      link.bootstrap_only = true;
+    } else {
+      auto endpoint = explicit_endpoint(options_, base);
+      if (!endpoint) co_return endpoint.error();
+      link.candidates.push_back(*endpoint);
+    }
+    const bool insecure_names = lookup(environment_, "OPENCLAW_ALLOW_INSECURE_PRIVATE_WS") == "1";
+    for (const GatewayEndpoint& candidate : link.candidates) {
+      if (auto secure = gateway_proto::check_transport_security(candidate, insecure_names); !secure) {
+        co_return secure.error();
+      }
+    }
+    link.stored_token_usable = saved && saved->same_address(link.candidates.front());
+    link.shared_token = lookup(environment_, "OPENCLAW_GATEWAY_TOKEN");
+    link.shared_password = lookup(environment_, "OPENCLAW_GATEWAY_PASSWORD");
+    link.extra_ca_file = lookup(environment_, "NODE_EXTRA_CA_CERTS");
+    link.timeouts.challenge =
+        milliseconds_from(environment_, "OPENCLAW_CONNECT_CHALLENGE_TIMEOUT_MS", link.timeouts.challenge);
+    link.timeouts.hello = milliseconds_from(environment_, "OPENCLAW_HANDSHAKE_TIMEOUT_MS", link.timeouts.hello);
+
+    auto commands = choose_commands(options_, config_);
+    if (!commands) co_return commands.error();
+    link.client.display_name = config_.display_name.empty() ? default_display_name() : config_.display_name;
+    link.client.version = options_.version;
+    link.client.platform = host_platform();
+    link.client.instance_id = config_.node_id;
+    link.client.caps = {"system"};
+    link.client.commands = *commands;
+    link.stop_after_hello = options_.stop_when_connected;
+    link.client.path_env = lookup(environment_, "PATH");
+    co_return link;
+  }
+
+  asio::awaitable<bool> stored_token_exists() {
+    const auto token = co_await store_.on_store(
+        [this](approvals::Store& store) { return store.device_token(identity_.device_id(), "node"); });
+    co_return token && *token;
+  }
+
+  asio::awaitable<void> main() {
+    if (options_.display_name) config_.display_name = *options_.display_name;
+    if (options_.node_id) config_.node_id = *options_.node_id;
+    auto settings = co_await link_settings();
+    if (!settings) {
+      log_error_with_next(settings.error());
+      exit_status_ = settings.error().code == "CONFIG_INVALID" ? kExitConfiguration : 1;
+      signals_.cancel();
+      co_return;
+    }
+    if (const auto saved = co_await store_.on_store([this](approvals::Store& s) { return save_node_config(s, config_); });
+        !saved) {
+      log_error_with_next(saved.error());
+      exit_status_ = 1;
+      signals_.cancel();
+      co_return;
+    }
+    co_await start_up(*settings);
+
+    StoredMemory memory(store_, identity_.device_id(), config_);
+    Dispatcher::Settings dispatch;
+    dispatch.device_id = identity_.device_id();
+    dispatch.commands.insert(settings->client.commands.begin(), settings->client.commands.end());
+    dispatch.max_concurrent = max_concurrent_;
+    Dispatcher dispatcher(io_.get_executor(), pipeline_, std::move(dispatch));
+
+    GatewayLink::Handlers handlers;
+    handlers.on_invoke = [&](std::shared_ptr<GatewaySession> session, gateway_proto::InvokeRequest request) {
+      dispatcher.invoke(std::move(session), std::move(request));
+    };
+    handlers.on_cancel = [&](const std::string& invoke_id) { dispatcher.cancel(invoke_id); };
+    handlers.on_closed = [&](const CloseInfo&) {
+      if (dispatcher.in_flight() > 0) {
+        log_warn(std::to_string(dispatcher.in_flight()) +
+                 " commands outlive the connection; they are finished and recorded (hostclaw runs)");
+      }
+    };
+    handlers.host_stats = [this] { return host_stats_json(home_); };
+    GatewayLink link(io_.get_executor(), identity_, std::move(*settings), memory, std::move(handlers));
+    link_ = &link;
+    if (stopping_) link.stop();
+
+    const LinkEnd end = co_await link.run();
+    link_ = nullptr;
+    co_await dispatcher.finish();
+    co_await executor_.shutdown();
+    if (end.exit_status != 0) {
+      log_error_with_next(end.error);
+      exit_status_ = end.exit_status;
+    }
+    signals_.cancel();
+  }
+
+  asio::awaitable<void> start_up(const LinkSettings& link) {
+    const auto interrupted =
+        co_await store_.on_store([](approvals::Store& store) { return store.mark_interrupted_runs(now_ms()); });
+    if (interrupted && *interrupted > 0) {
+      log_warn(std::to_string(*interrupted) + " runs were interrupted by the last stop (hostclaw runs)");
+    }
+    log_info("hostclaw " + options_.version + ", device " + identity_.device_id() + ", state " + options_.state_directory);
+    log_info("serving " + join(link.client.commands, " "));
+    log_info(co_await pipeline_.describe_policy());
+  }
+
+  void stop() {
+    stopping_ = true;
+    if (link_ != nullptr) link_->stop();
+  }
+
+  const NodeOptions options_;
+  const gateway_proto::DeviceIdentity identity_;
+  NodeConfig config_;
+  const policy::Environment environment_;
+  const std::string home_;
+  asio::io_context io_{1};
+  StoreThread store_;
+  RunExecutor executor_;
+  ExecPipeline pipeline_;
+  asio::signal_set signals_;
+  const std::size_t max_concurrent_;
+  GatewayLink* link_ = nullptr;
+  bool stopping_ = false;
+  int exit_status_ = 0;
+};
+
+}  // namespace
+
+const std::vector<std::string>& supported_commands() {
+  static const std::vector<std::string> commands{"system.execApprovals.get", "system.execApprovals.set", "system.run",
+                                                 "system.run.prepare", "system.which"};
+  return commands;
+}
+
+int run_node(const NodeOptions& options) {
+  auto store = approvals::Store::open(options.state_directory, approvals::OpenMode::kReadWrite);
+  if (!store) {
+    log_error_with_next(store.error());
+    return kExitConfiguration;
+  }
+  auto lock = InstanceLock::acquire(options.state_directory);
+  if (!lock) {
+    log_error_with_next(lock.error());
+    return kExitConfiguration;
+  }
+  auto identity = load_identity(**store, true);
+  if (!identity) {
+    log_error_with_next(identity.error());
+    return kExitConfiguration;
+  }
+  auto config = load_node_config(**store);
+  if (!config) {
+    log_error_with_next(config.error());
+    return kExitConfiguration;
+  }
+  const std::size_t max_concurrent = approvals::max_concurrent_runs(**store);
+  Node node(options, std::move(*store), std::move(*identity), std::move(*config), max_concurrent);
+  return node.run();
+}
+
+}  // namespace hostclaw::node_host
