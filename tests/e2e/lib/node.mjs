@@ -1,0 +1,132 @@
+// Runs the node host under test: hostclaw, or the official host of one of the gateway packages.
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { temporaryDirectory } from './gateway.mjs';
+import { gatewayPackage } from './packages.mjs';
+import { Child, eventually, run } from './process.mjs';
+
+let counter = 0;
+
+// host: a path of a hostclaw executable, or 'official' / 'official:<release>'.
+export class NodeHost {
+  constructor({ host, gateway, name, stateDirectory, env = {} }) {
+    this.host = host;
+    this.official = host.startsWith('official');
+    this.gateway = gateway;
+    this.name = name ?? `node-${process.pid}-${++counter}`;
+    this.directory = stateDirectory ?? temporaryDirectory('node');
+    this.extraEnvironment = env;
+    if (this.official) this.package = gatewayPackage(host.split(':')[1] ?? '2026.9.6');
+  }
+
+  get environment() {
+    return {
+      PATH: '/usr/local/bin:/usr/bin:/bin',
+      HOME: this.directory,
+      LANG: 'C.UTF-8',
+      OPENCLAW_NO_AUTO_UPDATE: '1',
+      ...(this.official ? { OPENCLAW_STATE_DIR: this.directory } : { HOSTCLAW_STATE_DIR: this.directory }),
+      ...this.extraEnvironment,
+    };
+  }
+
+  #command(args) {
+    return this.official ? [this.package.runtime, [this.package.entry, ...args]] : [this.host, args];
+  }
+
+  // Options: port and address of the gateway or of a tap; auth false leaves the shared token out.
+  start({ port = this.gateway.port, auth = true, args = [], env = {}, verb = ['node', 'run'], target = true } = {}) {
+    const [command, words] = this.#command([
+      ...verb,
+      ...(target ? ['--host', '127.0.0.1', '--port', String(port)] : []),
+      ...(this.gateway.tls && target ? ['--tls'] : []),
+      '--display-name', this.name, ...args,
+    ]);
+    this.child = new Child(command, words, {
+      env: { ...this.environment, ...(auth && { OPENCLAW_GATEWAY_TOKEN: this.gateway.token }), ...env },
+      cwd: this.directory, name: this.name,
+    });
+    return this;
+  }
+
+  // A short-lived command of the same program on the same state.
+  verb(args, options = {}) {
+    const [command, words] = this.#command(args);
+    return run(command, words, { ...options, env: { ...this.environment, ...options.env }, cwd: this.directory, name: `${this.name}: ${args.join(' ')}` });
+  }
+
+  async entry() {
+    const { nodes } = await this.gateway.request('node.list', {});
+    return nodes.find((node) => (this.id ? node.nodeId === this.id : node.displayName === this.name));
+  }
+
+  // The gateway's entry of this node once it is connected.
+  async connected(options = {}) {
+    const entry = await eventually(async () => {
+      if (this.child.exited) throw new Error(`${this.name} ended: ${JSON.stringify(this.child.status)}\n${this.child.tail()}`);
+      const found = await this.entry();
+      return found?.connected ? found : undefined;
+    }, { timeoutMs: 30_000, what: `${this.name} to be connected\n${this.child.tail()}`, ...options }).catch((error) => {
+      throw new Error(`${error.message}\n${this.child.tail()}`);
+    });
+    this.id = entry.nodeId;
+    return entry;
+  }
+
+  // Approves the pending command surface; resolves when the gateway shows the commands as usable.
+  async approveSurface() {
+    const request = await eventually(async () => {
+      const { pending } = await this.gateway.request('node.pair.list', {});
+      return pending.find((item) => item.nodeId === this.id);
+    }, { what: `a pending surface of ${this.name}` });
+    await this.gateway.request('node.pair.approve', { requestId: request.requestId });
+    await eventually(async () => (await this.entry())?.commands?.includes('system.run'), { what: `an approved surface of ${this.name}` });
+    return request;
+  }
+
+  invoke(command, params, { timeoutMs = 20_000 } = {}) {
+    return this.gateway.request('node.invoke', {
+      nodeId: this.id, command, params, timeoutMs, idempotencyKey: `${this.name}-${++counter}`,
+    }, { timeoutMs: timeoutMs + 10_000 });
+  }
+
+  approvals() {
+    return this.gateway.request('exec.approvals.node.get', { nodeId: this.id });
+  }
+
+  // Replaces the approvals document of the node through the gateway.
+  async setApprovals(file) {
+    const { hash } = await this.approvals();
+    return this.gateway.request('exec.approvals.node.set', { nodeId: this.id, file: { version: 1, ...file }, baseHash: hash });
+  }
+
+  // allowlist/on-miss with these patterns for every agent.
+  allow(...entries) {
+    return this.setApprovals({
+      defaults: { security: 'allowlist', ask: 'on-miss', askFallback: 'deny' },
+      agents: { '*': { allowlist: entries.map((entry) => (typeof entry === 'string' ? { pattern: entry } : entry)) } },
+    });
+  }
+
+  async stop(options) {
+    return this.child?.stop(options);
+  }
+
+  async dispose() {
+    await this.stop();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+// Starts a node on the gateway and takes it through both stages of pairing.
+export async function pairedNode(options, start = {}) {
+  const node = new NodeHost(options).start(start);
+  await node.connected();
+  await node.approveSurface();
+  return node;
+}
+
+// The envelope of node.invoke holds the node's answer under payload.
+export const payloadOf = (answer) => answer?.payload ?? answer;
+
+export const logFile = (node) => join(node.directory, 'node.log');

@@ -1,0 +1,51 @@
+// Runs the end-to-end suites against real gateways:
+//   node tests/e2e/run.mjs --hostclaw PATH | --official [--gateway RELEASE]... [--only TEXT] [--list]
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { ensurePackages, gatewayReleases, runtimeBinary } from './lib/packages.mjs';
+
+const { values } = parseArgs({
+  options: {
+    hostclaw: { type: 'string' },
+    official: { type: 'boolean' },
+    gateway: { type: 'string', multiple: true },
+    only: { type: 'string' },
+  },
+});
+if (!values.hostclaw === !values.official) {
+  console.error('usage: node tests/e2e/run.mjs --hostclaw PATH | --official [--gateway RELEASE]... [--only TEXT]');
+  process.exit(2);
+}
+if (values.hostclaw && !existsSync(values.hostclaw)) {
+  console.error(`there is no executable at ${values.hostclaw}`);
+  process.exit(2);
+}
+const versions = values.gateway ?? Object.keys(gatewayReleases);
+ensurePackages({ versions: [...new Set([...versions, '2026.9.6'])], log: (line) => console.error(line) });
+
+// The suites need a recent runtime; the one that a distribution ships may be older.
+if (Number(process.versions.node.split('.')[0]) < 24) {
+  const again = spawnSync(runtimeBinary('24'), [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  process.exit(again.status ?? 1);
+}
+
+const { after, before, describe } = await import('node:test');
+const { Context } = await import('./lib/context.mjs');
+const suites = ['pairing', 'tokens', 'setup-codes', 'tls', 'invoke', 'turns', 'resilience', 'import'];
+
+for (const version of versions) {
+  const context = new Context({ version, host: values.hostclaw ? resolve(values.hostclaw) : 'official', only: values.only });
+  const loaded = [];
+  for (const name of suites) {
+    const file = new URL(`./suites/${name}.mjs`, import.meta.url);
+    loaded.push([name, (await import(file.href)).default]);
+  }
+  describe(`gateway ${version}`, () => {
+    before(() => context.start(), { timeout: 600_000 });
+    after(() => context.stop(), { timeout: 60_000 });
+    for (const [name, define] of loaded) context.suite(name, (scenario) => define(context, scenario));
+  });
+}
