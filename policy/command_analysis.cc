@@ -50,21 +50,24 @@ bool speaks_common_grammar(std::string_view shell) {
   return shell == "sh" || shell == "dash" || shell == "ash" || shell == "bash";
 }
 
-// Options in front of the payload that change what a failing command means.
-struct FailureOptions {
-  bool errexit = false;
-  bool pipefail = false;
-};
-FailureOptions failure_options(const ShellWrapper& shell) {
-  FailureOptions out;
+// Upstream looks at the text whatever the options of the shell are. These change nothing that matters here;
+// others do
+// (`-n` would not even run it).
+bool has_tolerable_options(const ShellWrapper& shell) {
+  constexpr std::array<std::string_view, 6> kLong = {"--norc",  "--noprofile", "--posix",
+                                                     "--login", "--",          "--command"};
+  constexpr std::array<std::string_view, 7> kNames = {"pipefail", "errexit", "nounset", "xtrace",
+                                                      "verbose",  "noglob",  "posix"};
+  const auto any_of = [](const auto& list, std::string_view word) {
+    return std::find(list.begin(), list.end(), word) != list.end();
+  };
   for (std::size_t i = 1; i < shell.shell_argv.size() && i < shell.invocation.payload_index; ++i) {
     const std::string& word = shell.shell_argv[i];
-    if (word == "errexit") out.errexit = true;
-    if (word == "pipefail") out.pipefail = true;
-    if (word.size() > 1 && word[0] == '-' && word[1] != '-' && word.find('e') != std::string::npos)
-      out.errexit = true;
+    const bool letters =
+        word.size() > 1 && word[0] == '-' && word.find_first_not_of("cxvfeulo", 1) == std::string::npos;
+    if (!letters && !any_of(kLong, word) && !any_of(kNames, word)) return false;
   }
-  return out;
+  return true;
 }
 
 class Splitter {
@@ -109,7 +112,7 @@ class Splitter {
     out_.shell_text = true;
     if (!shell_is_acceptable(shell)) return;
     if (input_.context.platform == Platform::kWindows) return from_windows_text(text);
-    if (input_.context.settings.strictness == Strictness::kHardened) {
+    if (hardened()) {
       if (std::string what = misleading_operator(text); !what.empty())
         return fail("MISLEADING_TEXT", std::move(what));
     }
@@ -163,8 +166,26 @@ class Splitter {
       fail("SHELL_UNTRUSTED", shown(word) + " does not exist");
       return false;
     }
-    if (!shell.invocation.reviewed_options) {
-      fail("NOT_BINDABLE", "the options of " + shown(word) + " change what its text does");
+    const bool windows = input_.context.platform == Platform::kWindows;
+    const bool plain = hardened() || windows ? shell.is_plain() : has_tolerable_options(shell);
+    if (!plain) {
+      fail("NOT_BINDABLE", "the options or operands of " + shown(word) + " change what its text does");
+      return false;
+    }
+    return !hardened() || wrappers_can_go(shell);
+  }
+
+  bool hardened() const { return input_.context.settings.strictness == Strictness::kHardened; }
+
+  // The analysed programs run without what stands in front of the shell, so that has to be nothing that
+  // matters.
+  bool wrappers_can_go(const ShellWrapper& shell) {
+    if (shell.strictly_direct) return true;
+    for (const WrapperLayer& layer : unwrap_command(input_.request.argv).layers) {
+      if (layer.name == "env" || layer.kind == LayerKind::kMultiplexer || layer.kind == LayerKind::kCarrier)
+        continue;
+      fail("NOT_BINDABLE",
+           shown(layer.word) + " in front of a shell would be lost; put it in front of the program");
       return false;
     }
     return true;
@@ -172,7 +193,6 @@ class Splitter {
 
   bool accept_program(const ShellWrapper& shell, ShellProgram program) {
     const std::string& name = shell.invocation.name;
-    const FailureOptions options = failure_options(shell);
     bool long_pipeline = false;
     for (const ShellPipeline& pipeline : program.pipelines) {
       long_pipeline = long_pipeline || pipeline.commands.size() > 1;
@@ -186,7 +206,8 @@ class Splitter {
         }
       }
     }
-    if ((options.errexit && program.pipelines.size() > 1) || (options.pipefail && long_pipeline)) {
+    if ((shell.invocation.errexit && !apply_errexit(program)) ||
+        (shell.invocation.pipefail && long_pipeline)) {
       fail("NOT_BINDABLE", "options of the shell stop it where the text goes on");
       return false;
     }
@@ -219,19 +240,17 @@ class Splitter {
       return word.find_first_of("/\\") != std::string_view::npos;
     };
     if (!inner || !inner->strictly_direct || !inner->bindable || is_path(argv.front())) return;
-    if (!inner->invocation.reviewed_options || !speaks_common_grammar(inner->invocation.name)) return;
-    const FailureOptions options = failure_options(*inner);
+    if (!speaks_common_grammar(inner->invocation.name)) return;
+    if (!inner->is_plain() || inner->invocation.errexit || inner->invocation.pipefail) return;
     const ExecutableLookup shell =
         look_up_executable(argv.front(), input_.cwd, input_.environment, input_.context);
-    if (!shell.found || !is_system_directory_file(shell.real_path) || options.errexit || options.pipefail)
-      return;
+    if (!shell.found || !is_system_directory_file(shell.real_path)) return;
     ShellTextResult parsed = parse_shell_text(*inner->bindable);
     if (!parsed || exec_is_not_last(*parsed.program)) return;
     for (const ShellPipeline& pipeline : parsed.program->pipelines) {
       for (const ShellCommand& command : pipeline.commands) {
         const std::string& word = command.words.front().value;
         if (is_path(word) || word.ends_with("-wrapper")) return;
-        // Only one level: a shell in there has to match by itself.
       }
     }
     note(input_.trace, "analyse", "the text only starts " + shown(argv.front()) + ", so its text is judged");
@@ -321,6 +340,34 @@ class Splitter {
              : shown(word) + " was not found" + (found.path.empty() ? " in PATH" : " at " + found.path));
     check_word(segment);
     check_alias(segment);
+    if (hardened() && !segment.never) keep_wrapper(segment);
+  }
+
+  // `timeout 30 git fetch`: the limit is part of what was asked for. The wrapper is started with the resolved
+  // path of the program, which only is the judged file as long as nobody can replace it: both have to be the
+  // system's.
+  void keep_wrapper(Segment& segment) {
+    const std::vector<WrapperLayer>& layers = segment.unwrapped.layers;
+    const auto first = std::find_if(layers.begin(), layers.end(), [](const WrapperLayer& layer) {
+      return layer.kind == LayerKind::kDispatch && layer.name != "env";
+    });
+    if (first == layers.end()) return;
+    const ExecutableLookup wrapper =
+        look_up_executable(first->word, input_.cwd, input_.environment, input_.context);
+    if (segment.unwrapped.index == UnwrappedCommand::kNotASuffix || !wrapper.found ||
+        !is_system_directory_file(wrapper.real_path) ||
+        !is_system_directory_file(segment.executable.real_path)) {
+      return refuse(segment, "WRAPPER_BLOCKED",
+                    shown(first->word) +
+                        " would start the program itself, and one of them is outside the system's "
+                        "directories");
+    }
+    segment.wrapper = wrapper;
+    segment.wrapped_argv.assign(
+        segment.source.begin() + static_cast<std::ptrdiff_t>(first->index),
+        segment.source.begin() + static_cast<std::ptrdiff_t>(segment.unwrapped.index));
+    segment.wrapped_argv.push_back(segment.executable.real_path);
+    segment.wrapped_argv.insert(segment.wrapped_argv.end(), segment.argv().begin() + 1, segment.argv().end());
   }
 
   void check_word(Segment& segment) {
@@ -337,7 +384,7 @@ class Splitter {
       if (std::string what = suspicious_windows_word(word); !what.empty())
         refuse(segment, "PATH_SUSPICIOUS", std::move(what));
     }
-    if (input_.context.settings.strictness != Strictness::kHardened) return;
+    if (!hardened()) return;
     for (const std::string& item : segment.source) {
       if (std::string what = misleading_character(item); !what.empty())
         refuse(segment, "MISLEADING_TEXT", std::move(what));

@@ -22,6 +22,10 @@ struct Segment {
   std::vector<std::string> source;  // as written
   UnwrappedCommand unwrapped;       // `unwrapped.argv` is what runs
   ExecutableLookup executable;      // of unwrapped.argv[0]
+  // Hardened keeps a wrapper such as `timeout 30`: what is started then, with the program's resolved path in
+  // it.
+  std::optional<ExecutableLookup> wrapper;
+  std::vector<std::string> wrapped_argv;
   Builtin builtin = Builtin::kNone;
   SatisfiedBy by = SatisfiedBy::kNothing;
   std::optional<MatchedEntry> entry;    // by == kEntry

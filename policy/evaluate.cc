@@ -240,6 +240,7 @@ class RunDecider {
   }
 
   bool check_layers(const UnwrappedCommand& unwrapped, bool skip_carriers) {
+    if (unwrapped.blocked) return true;
     for (const WrapperLayer& layer : unwrapped.layers) {
       if (layer.kind == LayerKind::kCarrier && skip_carriers) continue;
       if (layer.kind == LayerKind::kPackageManager) continue;
@@ -500,8 +501,10 @@ class RunDecider {
     command.argv = segment.argv();
     command.builtin = segment.builtin;
     if (segment.builtin != Builtin::kNone) return command;
-    command.executable = segment.executable.real_path;
-    command.identity = segment.executable.facts.identity;
+    const ExecutableLookup& program = segment.wrapper ? *segment.wrapper : segment.executable;
+    if (segment.wrapper) command.argv = segment.wrapped_argv;
+    command.executable = program.real_path;
+    command.identity = program.facts.identity;
     command.script = segment.script;
     return command;
   }

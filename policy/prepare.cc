@@ -189,13 +189,23 @@ class Preparer {
                : segment.executable.path;
   }
 
+  static std::vector<std::string> plan_words(const Segment& segment) {
+    std::vector<std::string> words = segment.argv();
+    words.front() = stable_word(segment);
+    if (!segment.wrapper) return words;
+    const std::size_t front = segment.wrapped_argv.size() - words.size();
+    words.insert(words.begin(), segment.wrapped_argv.begin(),
+                 segment.wrapped_argv.begin() + static_cast<std::ptrdiff_t>(front));
+    words.front() = segment.wrapper->real_path;
+    return words;
+  }
+
   bool draft_plan(const CommandAnalysis& analysis, PlanDraft& draft) const {
     const Segment& first = analysis.segments.front();
     const bool single = analysis.segments.size() == 1 && first.builtin == Builtin::kNone &&
                         !(analysis.shell_text && analysis.program.pipelines.front().negate);
     if (single) {
-      draft.argv = first.argv();
-      draft.argv.front() = stable_word(first);
+      draft.argv = plan_words(first);
       return !draft.argv.front().empty();
     }
     if (!analysis.shell_text || context_.platform == Platform::kWindows) return false;
@@ -225,9 +235,7 @@ class Preparer {
       for (std::size_t i = 0; i < pipeline.commands.size(); ++i) {
         if (i > 0) out += pipeline.stderr_to_pipe[i - 1] ? " |& " : " | ";
         const Segment& segment = analysis.segments[index++];
-        std::vector<std::string> words = segment.argv();
-        if (segment.builtin == Builtin::kNone) words.front() = stable_word(segment);
-        out += quote_shell_words(words);
+        out += quote_shell_words(segment.builtin == Builtin::kNone ? plan_words(segment) : segment.source);
       }
     }
     return out;
@@ -283,8 +291,10 @@ class Preparer {
     PlanDraft draft;
     draft.argv = request_.argv;
     const std::optional<ShellWrapper>& shell = request_.shell;
-    if (bind && shell && shell->invocation.payload && !shell->bindable) {
-      refuse(unbindable_text());
+    if (bind && shell && hides_its_text(*shell)) {
+      const OperandCheck check = check_operand(draft.argv, nullptr, context_.host_cwd, context_);
+      const bool startup = check.problem.find("startup") != std::string::npos;
+      refuse(startup ? check.problem : unbindable_text());
       return;
     }
     if (!find_cwd(bind, draft) || (bind && !(pin(draft) && bind_operand(draft)))) return;
@@ -294,9 +304,8 @@ class Preparer {
     }
     const RunDecision decision =
         decide_run(with_raw(run_params(request_.argv, draft.cwd)), document_, context_);
-    if (request_.payload() != nullptr && *request_.payload() != command_text(draft.argv) &&
-        shell->invocation.trailing == 0) {
-      draft.preview = *request_.payload();
+    if (text() != nullptr && *text() != command_text(draft.argv) && shell->invocation.trailing == 0) {
+      draft.preview = *text();
     }
     Coverage coverage;
     if (bind) {
@@ -306,6 +315,20 @@ class Preparer {
     remember(decision);
     out_.run = decision.evaluation;
     finish(draft, policy_.security, policy_.ask, coverage);
+  }
+
+  // A shell whose text is not what upstream would judge: login, interactive, start-up files of its own.
+  static bool hides_its_text(const ShellWrapper& shell) {
+    const ShellInvocation& invocation = shell.invocation;
+    if (!invocation.payload || shell.bindable) return false;
+    return invocation.family == ShellFamily::kPosix || invocation.login || invocation.interactive ||
+           invocation.startup_file || !shell.strictly_direct;
+  }
+
+  // The inline text, whether this node would judge it or not.
+  const std::string* text() const {
+    return request_.shell && request_.shell->invocation.payload ? &*request_.shell->invocation.payload
+                                                                : nullptr;
   }
 
   Json with_raw(Json params) const {
@@ -346,7 +369,7 @@ class Preparer {
                            : sanitized_environment(context_.host_environment, context_.platform),
                        {}, context_.platform);
     const UnwrappedCommand unwrapped = unwrap_command(draft.argv);
-    if (request_.payload() != nullptr) return true;
+    if (text() != nullptr) return true;
     const std::string& word = draft.argv.front();
     const ExecutableLookup found = look_up_executable(trim(word), draft.cwd, environment, context_);
     if (!found.found) {
@@ -358,7 +381,7 @@ class Preparer {
   }
 
   bool bind_operand(PlanDraft& draft) {
-    OperandCheck check = check_operand(draft.argv, request_.payload(), draft.cwd, context_);
+    OperandCheck check = check_operand(draft.argv, text(), draft.cwd, context_);
     if (!check.problem.empty() && context_.older_peer) return true;
     if (!check.problem.empty()) {
       refuse(check.problem);

@@ -1,0 +1,38 @@
+// Replays recorded cases and says where this program differs. Fails on anything looser than the recording.
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string_view>
+
+#include "tests/conformance/replay.h"
+
+namespace {
+
+std::string cases_directory() {
+  if (const char* given = std::getenv("HOSTCLAW_CASES")) return given;
+  return std::string(HOSTCLAW_SOURCE_DIR) + "/../shared/contract/cases";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace hostclaw;
+  conformance::Options options;
+  options.cases = cases_directory();
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--list") options.list = true;
+    if (word == "--strictness" && i + 1 < argc) {
+      options.strictness = policy::strictness_from(argv[++i]).value_or(policy::Strictness::kHardened);
+    } else if (word == "--only" && i + 1 < argc) {
+      options.only = argv[++i];
+    }
+  }
+  if (!std::filesystem::exists(options.cases + "/decisions-observed.jsonl")) {
+    std::printf("skipped: the recorded cases are not at %s (set HOSTCLAW_CASES)\n", options.cases.c_str());
+    return 77;
+  }
+  int failures = conformance::report("decisions-observed", conformance::replay_decisions(options), options);
+  failures += conformance::report("bypass-corpus", conformance::replay_bypass(options), options);
+  return failures == 0 ? 0 : 1;
+}
