@@ -8,7 +8,7 @@ namespace {
 
 // Step n brings a database of version n to version n + 1. A step that was released is never edited: databases
 // in the field have taken it.
-constexpr std::array<const char*, 1> kSteps = {
+constexpr std::array<const char*, 2> kSteps = {
     R"sql(
 CREATE TABLE identity (
   slot INTEGER PRIMARY KEY CHECK (slot = 1),
@@ -89,10 +89,43 @@ CREATE INDEX runs_by_run_id ON runs (run_id);
 -- Few rows are open at any time, so finding what a dead process left costs nothing.
 CREATE INDEX runs_open ON runs (state) WHERE verdict = 'allow' AND state IN ('decided', 'running');
 )sql",
+    R"sql(
+CREATE TABLE audit (
+  sequence INTEGER PRIMARY KEY,
+  at_ms INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  body TEXT NOT NULL,
+  previous BLOB NOT NULL,
+  hash BLOB NOT NULL
+) STRICT;
+
+-- What was removed by retention (up to and including anchor_sequence), and the newest checkpoint.
+CREATE TABLE audit_state (
+  slot INTEGER PRIMARY KEY CHECK (slot = 1),
+  chain TEXT NOT NULL,
+  anchor_sequence INTEGER NOT NULL,
+  anchor_hash BLOB NOT NULL,
+  pruned_row INTEGER NOT NULL,
+  checkpoint_row INTEGER NOT NULL,
+  checkpoint_at_ms INTEGER NOT NULL
+) STRICT;
+
+-- Against mistakes, ours and others'; against intent there is the chain.
+CREATE TRIGGER audit_rows_are_never_changed BEFORE UPDATE ON audit
+BEGIN
+  SELECT RAISE(ABORT, 'audit rows are never changed');
+END;
+CREATE TRIGGER audit_rows_are_only_removed_by_retention BEFORE DELETE ON audit
+WHEN OLD.sequence > (SELECT anchor_sequence FROM audit_state WHERE slot = 1)
+BEGIN
+  SELECT RAISE(ABORT, 'audit rows are only removed by retention');
+END;
+)sql",
 };
 
-constexpr std::array<std::string_view, 7> kTables = {
-    "identity", "device_tokens", "settings", "policy_document", "policy_history", "allowlist_usage", "runs"};
+constexpr std::array<std::string_view, 9> kTables = {
+    "identity",        "device_tokens", "settings", "policy_document", "policy_history",
+    "allowlist_usage", "runs",          "audit",    "audit_state"};
 
 // Offsets of the file format: 2 in both says that readers and writers must use a write-ahead log.
 constexpr std::size_t kWriteVersionOffset = 18;

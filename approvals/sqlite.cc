@@ -230,8 +230,8 @@ Database::Scope::~Scope() {
   }
 }
 
-Result<void> Database::Scope::begin() {
-  Result<void> begun = database_.depth_ == 0 ? database_.statement("BEGIN IMMEDIATE").run()
+Result<void> Database::Scope::begin(std::string_view outermost) {
+  Result<void> begun = database_.depth_ == 0 ? database_.statement(outermost).run()
                                              : database_.statement("SAVEPOINT nested").run();
   if (!begun) return begun;
   ++database_.depth_;

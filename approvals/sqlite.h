@@ -78,12 +78,13 @@ class Database {
   // that answers an error is rolled back. A transaction inside a transaction is a savepoint of the outer one.
   template <class Body>
   std::invoke_result_t<Body> transaction(Body&& body) {
-    Scope scope(*this);
-    if (Result<void> begun = scope.begin(); !begun) return begun.error();
-    std::invoke_result_t<Body> outcome = body();
-    if (!outcome) return outcome;
-    if (Result<void> committed = scope.commit(); !committed) return committed.error();
-    return outcome;
+    return in_scope("BEGIN IMMEDIATE", std::forward<Body>(body));
+  }
+  // The same for reading only: everything that `body` reads is of one moment, and nobody is kept from
+  // writing.
+  template <class Body>
+  std::invoke_result_t<Body> reading(Body&& body) {
+    return in_scope("BEGIN", std::forward<Body>(body));
   }
   bool in_transaction() const { return depth_ > 0; }
 
@@ -99,13 +100,22 @@ class Database {
     ~Scope();
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
-    Result<void> begin();
+    Result<void> begin(std::string_view outermost);
     Result<void> commit();
 
    private:
     Database& database_;
     bool open_ = false;
   };
+  template <class Body>
+  std::invoke_result_t<Body> in_scope(std::string_view outermost, Body&& body) {
+    Scope scope(*this);
+    if (Result<void> begun = scope.begin(outermost); !begun) return begun.error();
+    std::invoke_result_t<Body> outcome = body();
+    if (!outcome) return outcome;
+    if (Result<void> committed = scope.commit(); !committed) return committed.error();
+    return outcome;
+  }
   struct Cached {
     sqlite3_stmt* handle = nullptr;
     bool in_use = false;

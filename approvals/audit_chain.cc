@@ -1,0 +1,445 @@
+#include "approvals/audit_chain.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "approvals/audit_encoding.h"
+#include "approvals/random_id.h"
+#include "approvals/sqlite.h"
+#include "base/text.h"
+
+namespace hostclaw::approvals {
+namespace {
+
+constexpr std::size_t kHashBytes = 32;
+// What a row costs beside its body, for retention by size.
+constexpr std::int64_t kRowOverhead = 120;
+
+std::string hex_of(std::string_view bytes) {
+  return to_hex({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+}
+
+struct ChainState {
+  bool exists = false;
+  std::string chain;
+  std::int64_t anchor_sequence = 0;
+  std::string anchor_hash = audit_zero_hash();
+  std::int64_t pruned_row = 0;
+  std::int64_t checkpoint_row = 0;
+  std::int64_t checkpoint_at_ms = 0;
+};
+
+Result<ChainState> read_state(Database& database) {
+  Statement query = database.statement(
+      "SELECT chain, anchor_sequence, anchor_hash, pruned_row, checkpoint_row, checkpoint_at_ms FROM "
+      "audit_state "
+      "WHERE slot = 1");
+  const Result<bool> found = query.step();
+  if (!found) return found.error();
+  ChainState state;
+  if (!*found) return state;
+  state = {true,
+           query.text(0),
+           query.integer(1),
+           query.blob(2),
+           query.integer(3),
+           query.integer(4),
+           query.integer(5)};
+  return state;
+}
+
+struct Tail {
+  std::int64_t sequence = 0;  // 0: no row
+  std::string hash;
+};
+
+Result<Tail> read_tail(Database& database) {
+  Statement query = database.statement("SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1");
+  const Result<bool> found = query.step();
+  if (!found) return found.error();
+  if (!*found) return Tail{};
+  return Tail{query.integer(0), query.blob(1)};
+}
+
+Result<AuditRow> insert_row(Database& database, const Tail& tail, std::int64_t at_ms, std::string_view kind,
+                            std::string body) {
+  const std::int64_t sequence = tail.sequence + 1;
+  std::string encoding;
+  encode_audit_row(tail.hash, sequence, at_ms, kind, body, encoding);
+  const std::string hash = audit_hash(encoding);
+  Result<void> inserted = database
+                              .statement(
+                                  "INSERT INTO audit (sequence, at_ms, kind, body, previous, hash) "
+                                  "VALUES (?, ?, ?, ?, ?, ?)")
+                              .bind(sequence)
+                              .bind(at_ms)
+                              .bind(kind)
+                              .bind(std::string_view(body))
+                              .bind_blob(tail.hash)
+                              .bind_blob(hash)
+                              .run();
+  if (!inserted) return inserted.error();
+  return AuditRow{sequence, at_ms, std::string(kind), std::move(body), hex_of(tail.hash), hex_of(hash)};
+}
+
+Result<Tail> begin_chain(Database& database, std::int64_t at_ms) {
+  const Result<ChainState> state = read_state(database);
+  if (!state) return state.error();
+  if (state->exists) {
+    // There was a chain and all of its rows are gone. A new one here would hide that.
+    return make_error("AUDIT_DAMAGED", "the audit chain in " + database.path() + " has lost its rows",
+                      "hostclaw audit verify");
+  }
+  const std::string chain = new_uuid();
+  Result<void> stored =
+      database
+          .statement(
+              "INSERT INTO audit_state (slot, chain, anchor_sequence, anchor_hash, pruned_row, "
+              "checkpoint_row, checkpoint_at_ms) VALUES (1, ?, 0, ?, 0, 0, ?)")
+          .bind(std::string_view(chain))
+          .bind_blob(audit_zero_hash())
+          .bind(at_ms)
+          .run();
+  if (!stored) return stored.error();
+  const Result<AuditRow> first = insert_row(database, Tail{0, audit_zero_hash()}, at_ms, kChainKind,
+                                            dump_json(Json{{"chain", chain}, {"format", 1}}));
+  if (!first) return first.error();
+  return read_tail(database);
+}
+
+AuditRow read_row(const Statement& query) {
+  return {query.integer(0), query.integer(1),           query.text(2),
+          query.text(3),    hex_of(query.blob_view(4)), hex_of(query.blob_view(5))};
+}
+
+#define HOSTCLAW_AUDIT_COLUMNS "sequence, at_ms, kind, body, previous, hash"
+
+Result<std::int64_t> last_row_to_remove(Database& database, const AuditRetention& retention,
+                                        const ChainState& state, const Tail& tail) {
+  std::int64_t through = state.anchor_sequence;
+  if (retention.keep_rows) through = std::max(through, tail.sequence - *retention.keep_rows);
+  if (retention.keep_since_ms) {
+    Statement query =
+        database.statement("SELECT sequence FROM audit WHERE at_ms >= ? ORDER BY sequence LIMIT 1");
+    const Result<bool> found = query.bind(*retention.keep_since_ms).step();
+    if (!found) return found.error();
+    through = std::max(through, *found ? query.integer(0) - 1 : tail.sequence);
+  }
+  if (retention.keep_bytes) {
+    Statement query = database.statement("SELECT sequence, length(body) FROM audit ORDER BY sequence DESC");
+    std::int64_t bytes = 0;
+    for (;;) {
+      const Result<bool> found = query.step();
+      if (!found) return found.error();
+      if (!*found) break;
+      bytes += query.integer(1) + kRowOverhead;
+      if (bytes <= *retention.keep_bytes) continue;
+      through = std::max(through, query.integer(0));
+      break;
+    }
+  }
+  return std::min({through, tail.sequence - 1, state.anchor_sequence + retention.at_most});
+}
+
+Result<std::string> hash_of_row(Database& database, std::int64_t sequence) {
+  Statement query = database.statement("SELECT hash FROM audit WHERE sequence = ?");
+  const Result<bool> found = query.bind(sequence).step();
+  if (!found) return found.error();
+  if (!*found || query.blob_view(0).size() != kHashBytes) {
+    return make_error("AUDIT_DAMAGED", "audit row " + std::to_string(sequence) + " is missing",
+                      "hostclaw audit verify");
+  }
+  return query.blob(0);
+}
+
+}  // namespace
+
+std::string checkpoint_statement(const AuditCheckpoint& checkpoint) {
+  return "hostclaw-audit-checkpoint-v1\n" + checkpoint.chain + "\n" + std::to_string(checkpoint.sequence) +
+         "\n" + checkpoint.hash + "\n" + std::to_string(checkpoint.at_ms) + "\n";
+}
+
+Json to_json(const AuditCheckpoint& checkpoint) {
+  return {{"chain", checkpoint.chain}, {"sequence", checkpoint.sequence},
+          {"hash", checkpoint.hash},   {"atMs", checkpoint.at_ms},
+          {"key", checkpoint.key},     {"signature", checkpoint.signature}};
+}
+
+Result<AuditCheckpoint> checkpoint_from_json(const Json& json) {
+  const auto is = [&](const char* name, bool (*fits)(const Json&)) {
+    const auto found = json.find(name);
+    return found != json.end() && fits(*found);
+  };
+  const auto text = [](const Json& value) { return value.is_string(); };
+  const auto number = [](const Json& value) { return value.is_number_integer(); };
+  if (!json.is_object() || !is("chain", text) || !is("hash", text) || !is("key", text) ||
+      !is("signature", text) || !is("sequence", number) || !is("atMs", number)) {
+    return make_error("AUDIT_CHECKPOINT_INVALID", "not a checkpoint of an audit chain");
+  }
+  return AuditCheckpoint{json["chain"].get<std::string>(), json["sequence"].get<std::int64_t>(),
+                         json["hash"].get<std::string>(),  json["atMs"].get<std::int64_t>(),
+                         json["key"].get<std::string>(),   json["signature"].get<std::string>()};
+}
+
+Result<AuditRow> append_audit_row(Database& database, std::int64_t at_ms, std::string_view kind,
+                                  const Json& fields) {
+  return database.transaction([&]() -> Result<AuditRow> {
+    Result<Tail> tail = read_tail(database);
+    if (tail && tail->sequence == 0) tail = begin_chain(database, at_ms);
+    if (!tail) return tail.error();
+    return insert_row(database, *tail, at_ms, kind, dump_json(fields));
+  });
+}
+
+AuditChain::AuditChain(Store& store, AuditOptions options) : store_(store), options_(std::move(options)) {}
+
+std::int64_t AuditChain::now_ms() const {
+  if (options_.now_ms) return options_.now_ms();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+Result<AuditRow> AuditChain::append(std::string_view kind, const Json& fields) {
+  return store_.database().transaction([&]() -> Result<AuditRow> {
+    Result<AuditRow> row = append_audit_row(store_.database(), now_ms(), kind, fields);
+    if (!row || !options_.signer) return row;
+    const Result<bool> due = checkpoint_due();
+    if (!due) return due.error();
+    if (*due) {
+      if (Result<void> made = append_checkpoint(); !made) return made.error();
+    }
+    return row;
+  });
+}
+
+Result<bool> AuditChain::checkpoint_due() {
+  const Result<ChainState> state = read_state(store_.database());
+  if (!state) return state.error();
+  const Result<Tail> tail = read_tail(store_.database());
+  if (!tail) return tail.error();
+  const std::int64_t unsigned_rows = tail->sequence - state->checkpoint_row;
+  if (unsigned_rows <= 0) return false;
+  return unsigned_rows >= options_.checkpoint_every_rows ||
+         now_ms() - state->checkpoint_at_ms >= options_.checkpoint_every_ms;
+}
+
+Result<void> AuditChain::checkpoint_if_due() {
+  if (!options_.signer) return {};
+  // Looked at outside a writing transaction first: the timer comes often, and there is rarely something to
+  // do.
+  const Result<bool> maybe = checkpoint_due();
+  if (!maybe) return maybe.error();
+  if (!*maybe) return {};
+  return store_.database().transaction([&]() -> Result<void> {
+    const Result<bool> due = checkpoint_due();
+    if (!due) return due.error();
+    return *due ? append_checkpoint() : Result<void>();
+  });
+}
+
+Result<AuditCheckpoint> AuditChain::sign(const std::string& chain, std::int64_t sequence,
+                                         const std::string& hash) const {
+  AuditCheckpoint checkpoint{chain, sequence, hex_of(hash), now_ms(), {}, {}};
+  if (!options_.signer) return checkpoint;
+  checkpoint.key = options_.signer->key;
+  Result<std::string> signature = options_.signer->sign(checkpoint_statement(checkpoint));
+  if (!signature) return signature.error();
+  checkpoint.signature = std::move(*signature);
+  return checkpoint;
+}
+
+Result<void> AuditChain::append_checkpoint() {
+  const Result<AuditCheckpoint> made = checkpoint();
+  if (!made) return made.error();
+  return {};
+}
+
+Result<AuditCheckpoint> AuditChain::checkpoint() {
+  if (!options_.signer) return make_error("AUDIT_NO_SIGNER", "there is no key to sign a checkpoint with");
+  Database& database = store_.database();
+  return database.transaction([&]() -> Result<AuditCheckpoint> {
+    Result<Tail> tail = read_tail(database);
+    if (tail && tail->sequence == 0) tail = begin_chain(database, now_ms());
+    if (!tail) return tail.error();
+    const Result<ChainState> state = read_state(database);
+    if (!state) return state.error();
+    Result<AuditCheckpoint> made = sign(state->chain, tail->sequence, tail->hash);
+    if (!made) return made;
+    const Result<AuditRow> row =
+        insert_row(database, *tail, made->at_ms, kCheckpointKind, dump_json(to_json(*made)));
+    if (!row) return row.error();
+    Result<void> noted = database.statement("UPDATE audit_state SET checkpoint_row = ?, checkpoint_at_ms = ?")
+                             .bind(row->sequence)
+                             .bind(made->at_ms)
+                             .run();
+    if (!noted) return noted.error();
+    return made;
+  });
+}
+
+Result<AuditVerification> AuditChain::verify(const AuditVerifyOptions& options) {
+  Database& database = store_.database();
+  return database.reading([&]() -> Result<AuditVerification> {
+    const Result<ChainState> state = read_state(database);
+    if (!state) return state.error();
+    AuditVerifier verifier(
+        options, {state->anchor_sequence, state->anchor_hash, state->pruned_row, state->chain, false});
+    Statement query = database.statement("SELECT " HOSTCLAW_AUDIT_COLUMNS " FROM audit ORDER BY sequence");
+    for (;;) {
+      const Result<bool> found = query.step();
+      if (!found) return found.error();
+      if (!*found) break;
+      const RawAuditRow row{query.integer(0),   query.integer(1),   query.text_view(2),
+                            query.text_view(3), query.blob_view(4), query.blob_view(5)};
+      if (!verifier.feed(row)) break;
+    }
+    AuditVerification result = verifier.finish();
+    if (result.valid && state->exists != (result.rows > 0)) {
+      result.valid = false;
+      result.first_bad_row = state->anchor_sequence + 1;
+      result.problem =
+          "row " + std::to_string(result.first_bad_row) +
+          (state->exists ? " is missing: the chain has no rows" : " begins a chain that is not registered");
+    }
+    return result;
+  });
+}
+
+Result<std::vector<AuditRow>> AuditChain::rows(const AuditFilter& filter) {
+  constexpr std::string_view kNewest =
+      "SELECT " HOSTCLAW_AUDIT_COLUMNS
+      " FROM audit WHERE sequence > ?1 AND (?2 = 0 OR sequence < ?2) AND (?3 = '' OR kind = ?3) "
+      "ORDER BY sequence DESC LIMIT ?4";
+  constexpr std::string_view kOldest =
+      "SELECT " HOSTCLAW_AUDIT_COLUMNS
+      " FROM audit WHERE sequence > ?1 AND (?2 = 0 OR sequence < ?2) AND (?3 = '' OR kind = ?3) "
+      "ORDER BY sequence LIMIT ?4";
+  Statement query = store_.database().statement(filter.newest_first ? kNewest : kOldest);
+  query.bind(filter.after)
+      .bind(filter.before)
+      .bind(filter.kind)
+      .bind(static_cast<std::int64_t>(filter.limit));
+  std::vector<AuditRow> rows;
+  for (;;) {
+    const Result<bool> found = query.step();
+    if (!found) return found.error();
+    if (!*found) return rows;
+    rows.push_back(read_row(query));
+  }
+}
+
+Result<std::optional<AuditRow>> AuditChain::row(std::int64_t sequence) {
+  Statement query =
+      store_.database().statement("SELECT " HOSTCLAW_AUDIT_COLUMNS " FROM audit WHERE sequence = ?");
+  const Result<bool> found = query.bind(sequence).step();
+  if (!found) return found.error();
+  if (!*found) return std::optional<AuditRow>();
+  return std::optional<AuditRow>(read_row(query));
+}
+
+Result<AuditStats> AuditChain::stats() {
+  Database& database = store_.database();
+  return database.reading([&]() -> Result<AuditStats> {
+    const Result<ChainState> state = read_state(database);
+    if (!state) return state.error();
+    AuditStats stats;
+    stats.chain = state->chain;
+    stats.last_checkpoint_row = state->checkpoint_row;
+    if (state->checkpoint_row > 0) stats.last_checkpoint_at_ms = state->checkpoint_at_ms;
+    for (const bool newest : {false, true}) {
+      Result<std::vector<AuditRow>> end = rows({0, 0, {}, 1, newest});
+      if (!end) return end.error();
+      if (end->empty()) return stats;
+      (newest ? stats.last_sequence : stats.first_sequence) = end->front().sequence;
+      (newest ? stats.last_at_ms : stats.first_at_ms) = end->front().at_ms;
+    }
+    Statement query = database.statement("SELECT kind, count(*) FROM audit GROUP BY kind");
+    for (;;) {
+      const Result<bool> found = query.step();
+      if (!found) return found.error();
+      if (!*found) return stats;
+      stats.by_kind[query.text(0)] = query.integer(1);
+      stats.rows += query.integer(1);
+    }
+  });
+}
+
+Result<void> AuditChain::export_lines(std::int64_t after,
+                                      const std::function<bool(std::string_view line)>& sink) {
+  Statement query = store_.database().statement("SELECT " HOSTCLAW_AUDIT_COLUMNS
+                                                " FROM audit WHERE sequence > ? ORDER BY sequence");
+  query.bind(after);
+  for (;;) {
+    const Result<bool> found = query.step();
+    if (!found) return found.error();
+    if (!*found || !sink(audit_line(read_row(query)))) return {};
+  }
+}
+
+Result<std::int64_t> AuditChain::prune(const AuditRetention& retention) {
+  Database& database = store_.database();
+  return database.transaction([&]() -> Result<std::int64_t> {
+    const Result<ChainState> state = read_state(database);
+    if (!state) return state.error();
+    const Result<Tail> tail = read_tail(database);
+    if (!tail) return tail.error();
+    if (tail->sequence == 0) return 0;
+    const Result<std::int64_t> through = last_row_to_remove(database, retention, *state, *tail);
+    if (!through) return through.error();
+    if (*through <= state->anchor_sequence) return 0;
+    const Result<std::string> hash = hash_of_row(database, *through);
+    if (!hash) return hash.error();
+    const Result<AuditCheckpoint> removed = sign(state->chain, *through, *hash);
+    if (!removed) return removed.error();
+    const Result<AuditRow> row = insert_row(
+        database, *tail, removed->at_ms, kPrunedKind,
+        dump_json(Json{{"checkpoint", to_json(*removed)}, {"firstSequence", state->anchor_sequence + 1}}));
+    if (!row) return row.error();
+    Result<void> anchored =
+        database.statement("UPDATE audit_state SET anchor_sequence = ?, anchor_hash = ?, pruned_row = ?")
+            .bind(*through)
+            .bind_blob(*hash)
+            .bind(row->sequence)
+            .run();
+    if (!anchored) return anchored.error();
+    Result<void> gone = database.statement("DELETE FROM audit WHERE sequence <= ?").bind(*through).run();
+    if (!gone) return gone.error();
+    return *through - state->anchor_sequence;
+  });
+}
+
+std::string audit_line(const AuditRow& row) {
+  // The body goes in as it is, byte for byte: it is what the hash covers.
+  return "{\"sequence\":" + std::to_string(row.sequence) + ",\"atMs\":" + std::to_string(row.at_ms) +
+         ",\"kind\":" + dump_json(Json(row.kind)) + ",\"previous\":\"" + row.previous_hash +
+         "\",\"hash\":\"" + row.hash + "\",\"body\":" + row.body + "}";
+}
+
+Result<AuditRow> audit_row_from_line(std::string_view line) {
+  const Error invalid = make_error("AUDIT_LINE_INVALID", "not a line of an exported audit chain");
+  const Result<Json> json = parse_json(line);
+  if (!json || !json->is_object()) return invalid;
+  AuditRow row;
+  for (const auto& [name, value] : json->items()) {
+    if (name == "sequence" && value.is_number_integer()) {
+      row.sequence = value.get<std::int64_t>();
+    } else if (name == "atMs" && value.is_number_integer()) {
+      row.at_ms = value.get<std::int64_t>();
+    } else if (name == "kind" && value.is_string()) {
+      row.kind = value.get<std::string>();
+    } else if (name == "previous" && value.is_string()) {
+      row.previous_hash = value.get<std::string>();
+    } else if (name == "hash" && value.is_string()) {
+      row.hash = value.get<std::string>();
+    } else if (name == "body" && value.is_object()) {
+      row.body = dump_json(value);
+    } else {
+      return invalid;
+    }
+  }
+  if (row.sequence < 1 || row.body.empty()) return invalid;
+  return row;
+}
+
+}  // namespace hostclaw::approvals

@@ -1,0 +1,213 @@
+// The record: an append-only chain of rows, each carrying the SHA-256 of the one before.
+//
+// A row's hash covers, in this order: "hostclaw-audit-v1" and a zero byte; the previous hash (32 bytes);
+// sequence and time (8 bytes each, big-endian); kind and body, each behind its length in bytes (4 bytes,
+// big-endian). The body is the compact JSON text with members sorted by name. Row 1 has kind "chain", names
+// the chain by a random id and follows 32 zero bytes.
+//
+// A checkpoint is a row that states sequence and hash of the row before it, signed with the device key. Kept
+// outside (on another machine), it proves later that nothing up to there was changed or cut off. Without one,
+// the removal of the newest rows cannot be noticed; every other change can.
+//
+// Appending joins the transaction that is open on the Store (Store::transaction), so a row commits together
+// with what it tells about. A row that was answered survives the death of the process. Rows must not hold
+// secrets.
+//
+// Thread rule: the thread that owns the store. Any number of processes may append.
+// Errors: STORE_*; AUDIT_DAMAGED when the end of the chain is not fit to be continued.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "approvals/store.h"
+#include "base/json.h"
+#include "base/result.h"
+
+namespace hostclaw::approvals {
+
+class Database;
+
+struct AuditRow {
+  std::int64_t sequence = 0;  // 1, 2, 3, ... without a gap
+  std::int64_t at_ms = 0;
+  std::string kind;
+  std::string body;           // JSON text of an object
+  std::string previous_hash;  // lower-case hex
+  std::string hash;           // lower-case hex
+};
+
+struct AuditCheckpoint {
+  std::string chain;
+  std::int64_t sequence = 0;  // the last row that it covers
+  std::string hash;           // of that row
+  std::int64_t at_ms = 0;
+  std::string key;        // id of the key that signed
+  std::string signature;  // as the signer gave it
+};
+
+// The text that is signed.
+std::string checkpoint_statement(const AuditCheckpoint& checkpoint);
+Json to_json(const AuditCheckpoint& checkpoint);
+Result<AuditCheckpoint> checkpoint_from_json(const Json& json);  // AUDIT_CHECKPOINT_INVALID
+
+struct AuditSigner {
+  std::string key;  // public name of the key, for the one who verifies
+  std::function<Result<std::string>(std::string_view statement)> sign;
+};
+// True when `signature` over `statement` was made with the key of that name.
+using SignatureCheck =
+    std::function<bool(const std::string& key, std::string_view statement, const std::string& signature)>;
+
+struct AuditOptions {
+  std::optional<AuditSigner> signer;  // absent: no checkpoints
+  std::int64_t checkpoint_every_rows = 1000;
+  std::int64_t checkpoint_every_ms = 10 * 60 * 1000;
+  std::function<std::int64_t()> now_ms;  // absent: the system clock
+};
+
+struct AuditVerifyOptions {
+  std::optional<AuditCheckpoint> exported;  // one that was kept outside
+  SignatureCheck check_signature;           // absent: signatures are not looked at
+};
+
+struct AuditVerification {
+  bool valid = false;
+  std::int64_t first_bad_row = 0;  // 0 when valid
+  std::string problem;             // one sentence naming that row; empty when valid
+  std::string chain;
+  std::int64_t rows = 0;
+  std::int64_t first_sequence = 0;
+  std::int64_t last_sequence = 0;
+  std::string last_hash;
+  std::int64_t checkpoints = 0;
+  std::int64_t last_checkpoint_sequence = 0;  // rows after it are not signed yet
+  std::vector<std::string> notes;
+};
+
+struct AuditFilter {
+  std::int64_t after = 0;   // only rows with a larger sequence
+  std::int64_t before = 0;  // only rows with a smaller one; 0: no limit
+  std::string kind;         // empty: all
+  std::size_t limit = 50;
+  bool newest_first = true;
+};
+
+struct AuditRetention {
+  std::optional<std::int64_t> keep_rows;
+  std::optional<std::int64_t> keep_since_ms;  // rows older than this go
+  std::optional<std::int64_t> keep_bytes;     // of bodies and their overhead, approximately
+  std::int64_t at_most = 50'000;              // rows removed by one call
+};
+
+struct AuditStats {
+  std::string chain;
+  std::int64_t rows = 0;
+  std::int64_t first_sequence = 0;
+  std::int64_t last_sequence = 0;
+  std::int64_t first_at_ms = 0;
+  std::int64_t last_at_ms = 0;
+  std::int64_t last_checkpoint_row = 0;
+  std::int64_t last_checkpoint_at_ms = 0;
+  std::map<std::string, std::int64_t> by_kind;
+};
+
+class AuditChain {
+ public:
+  // Requires: `store` outlives this object.
+  explicit AuditChain(Store& store, AuditOptions options = {});
+
+  // Appends a row and, when one is due, a checkpoint after it. `fields` is an object. Answers the new row.
+  Result<AuditRow> append(std::string_view kind, const Json& fields);
+
+  // A checkpoint for what was appended since the last one, when rows or time are due; call it from a timer.
+  Result<void> checkpoint_if_due();
+  // A checkpoint now. AUDIT_NO_SIGNER without a signer.
+  Result<AuditCheckpoint> checkpoint();
+
+  // Reads the whole chain. An error means that it could not be read; a chain that is not sound is a
+  // verification that is not valid.
+  Result<AuditVerification> verify(const AuditVerifyOptions& options = {});
+
+  Result<std::vector<AuditRow>> rows(const AuditFilter& filter);
+  Result<std::optional<AuditRow>> row(std::int64_t sequence);
+  Result<AuditStats> stats();
+
+  // Hands each row after `after` to `sink` as one JSON line (without line feed), oldest first, until it
+  // answers false.
+  Result<void> export_lines(std::int64_t after, const std::function<bool(std::string_view line)>& sink);
+
+  // Removes the oldest rows. The removal is itself a row, with a checkpoint for the last row that went, so
+  // that the rest still verifies. Never removes the newest row. Answers how many went; call again until it
+  // answers 0.
+  Result<std::int64_t> prune(const AuditRetention& retention);
+
+ private:
+  std::int64_t now_ms() const;
+  Result<AuditCheckpoint> sign(const std::string& chain, std::int64_t sequence,
+                               const std::string& hash) const;
+  Result<void> append_checkpoint();
+  Result<bool> checkpoint_due();
+
+  Store& store_;
+  AuditOptions options_;
+};
+
+// {"sequence":1,"atMs":...,"kind":"...","previous":"...","hash":"...","body":{...}}
+std::string audit_line(const AuditRow& row);
+Result<AuditRow> audit_row_from_line(std::string_view line);  // AUDIT_LINE_INVALID
+
+// What came before the first row that is there: nothing, or what retention removed.
+struct AuditAnchor {
+  std::int64_t sequence = 0;
+  std::string hash;             // raw bytes
+  std::int64_t pruned_row = 0;  // the row that tells of the removal
+  std::string chain;
+  bool assumed = false;  // for a part of a chain: its beginning is taken as given, with a note
+};
+
+// A row as it is stored; hashes are raw bytes.
+struct RawAuditRow {
+  std::int64_t sequence = 0;
+  std::int64_t at_ms = 0;
+  std::string_view kind;
+  std::string_view body;
+  std::string_view previous;
+  std::string_view hash;
+};
+
+// Checks rows as they come, from a database or from exported lines. Rows must come oldest first.
+class AuditVerifier {
+ public:
+  explicit AuditVerifier(AuditVerifyOptions options, AuditAnchor anchor = {});
+  bool feed(const RawAuditRow& row);  // false: the chain is broken, no more rows are needed
+  bool feed(const AuditRow& row);
+  AuditVerification finish();
+
+ private:
+  bool fail(std::int64_t row, std::string problem);
+  bool check_special(const RawAuditRow& row);
+  bool check_checkpoint(const RawAuditRow& row, const Json& body);
+  bool check_pruned(const RawAuditRow& row, const Json& body);
+  bool check_signature(std::int64_t row, const AuditCheckpoint& checkpoint);
+  void check_exported();
+
+  AuditVerifyOptions options_;
+  AuditAnchor anchor_;
+  AuditVerification result_;
+  std::string previous_;  // raw bytes
+  std::int64_t expected_ = 1;
+  bool anchor_confirmed_ = false;
+  bool exported_seen_ = false;
+  std::string buffer_;
+};
+
+// For the other files of this room: appends one row inside the caller's transaction, without a checkpoint.
+Result<AuditRow> append_audit_row(Database& database, std::int64_t at_ms, std::string_view kind,
+                                  const Json& fields);
+
+}  // namespace hostclaw::approvals
