@@ -31,12 +31,21 @@ bool all_plain(const std::vector<std::string>& argv) {
 }
 
 BuiltinUse classify_cd(const std::vector<std::string>& argv) {
-  if (argv.size() != 2) return refused("`cd` needs exactly one directory.");
-  const std::string& directory = argv[1];
-  if (directory.empty() || directory.starts_with('-'))
-    return refused("`cd` needs a literal directory, not an option or `-`.");
-  if (!is_plain_operand(directory)) return refused("`cd` needs a literal directory.");
-  return harmless(Builtin::kCd);
+  BuiltinUse use = harmless(Builtin::kCd);
+  std::size_t index = 1;
+  for (; index < argv.size() && argv[index].starts_with('-'); ++index) {
+    if (argv[index] == "--") {
+      ++index;
+      break;
+    }
+    if (argv[index] != "-P" && argv[index] != "-L") return refused("`cd` takes -L or -P only, and no `-`.");
+    use.physical = argv[index] == "-P";
+  }
+  if (index == argv.size()) return use;
+  if (argv.size() - index != 1) return refused("`cd` needs one directory.");
+  if (argv[index].empty() || argv[index] == "-") return refused("`cd` needs a literal directory.");
+  use.directory = argv[index];
+  return use;
 }
 
 BuiltinUse classify_test(const std::vector<std::string>& argv, bool bracket) {
@@ -62,7 +71,10 @@ BuiltinUse classify_builtin(const std::vector<std::string>& argv) {
   if (word == "test" || word == "[") return classify_test(argv, word == "[");
   if (word == "pwd") {
     const bool plain = argv.size() == 1 || (argv.size() == 2 && (argv[1] == "-L" || argv[1] == "-P"));
-    return plain ? harmless(Builtin::kPwd) : refused("`pwd` takes -L or -P only.");
+    if (!plain) return refused("`pwd` takes -L or -P only.");
+    BuiltinUse use = harmless(Builtin::kPwd);
+    use.physical = argv.back() == "-P";
+    return use;
   }
   Builtin builtin = Builtin::kNone;
   if (word == "true") builtin = Builtin::kTrue;

@@ -21,13 +21,14 @@ struct BuiltinUse {
   };
   Kind kind = Kind::kNotBuiltin;
   Builtin builtin = Builtin::kNone;  // set for kHarmless
+  std::string directory;             // for cd: its operand, literally; empty: HOME
+  bool physical = false;             // cd -P, pwd -P
   std::string reason;                // one sentence for kRefused
 };
 
 // `argv` are the decoded words of a command in shell text. Builtins are told by the exact (case-sensitive)
 // command word.
-//   cd   exactly one operand, not empty, not starting with `-`; absolute, or starting with `./` or `../`, or
-//   `.`/`..`, or plain
+//   cd   nothing, or one literal operand, not empty, not `-`; options -L, -P and `--` in front of it
 //        (the host ignores CDPATH and OLDPWD; a request that sets them is filtered elsewhere)
 //   pwd  no operand, or -L / -P
 //   true, false, :  any operands without `[`, `$` or backtick

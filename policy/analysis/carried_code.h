@@ -21,6 +21,11 @@ struct CarriedCode {
 // `argv` is the effective argv (wrappers stripped). nullopt: nothing in it is known to carry code.
 std::optional<CarriedCode> carried_code(const std::vector<std::string>& argv);
 
+// Why a tool must not be allowed by its path alone after a `cd`: it reads configuration from the directory it
+// stands in, and that can run programs (git, docker, ...). Empty when that is not so. `token` is an
+// executable_token.
+std::string working_directory_code(std::string_view token);
+
 // What an allowlist entry for this program opens beyond the program itself, for warnings at store time; empty
 // when nothing is known. `token` is an executable_token: a shell, an interpreter, or a tool of the table.
 std::string general_door(std::string_view token);

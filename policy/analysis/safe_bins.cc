@@ -143,8 +143,8 @@ class ArgumentCheck {
   }
 
   void take_positional(const std::string& word) {
-    if (!word.empty() && word != "-" && !is_safe_literal(word))
-      reject("the operand may name a file or be expanded.");
+    if (word == "-") return;  // its standard input, also behind `--`
+    if (!word.empty() && !is_safe_literal(word)) reject("the operand may name a file or be expanded.");
     ++positionals_;
   }
 

@@ -72,11 +72,11 @@ enum class Operator { kEnd, kNewline, kSemicolon, kAnd, kOr, kPipe, kPipeBoth };
 
 class Parser {
  public:
-  explicit Parser(std::string_view text) : text_(text) {}
+  Parser(std::string_view text, const ShellTextOptions& options) : text_(text), options_(options) {}
 
   ShellTextResult run() {
     ShellTextResult result;
-    if (check_whole_text() && parse_program()) {
+    if (check_whole_text() && parse_program() && (!options_.ignore_unset || drop_unset())) {
       result.program = std::move(program_);
     } else {
       result.failure = std::move(failure_);
@@ -406,17 +406,61 @@ class Parser {
     return true;
   }
 
+  bool parse_ansi_c_quotes(ShellWord& word) {
+    const std::size_t open = position_;
+    note_quotes(word);
+    for (position_ += 2; !at_end();) {
+      const char c = text_[position_++];
+      if (c == '\'') return true;
+      if (c != '\\') {
+        word.value.push_back(c);
+      } else if (!parse_ansi_c_escape(word)) {
+        return fail(open, "ANSI_C_QUOTE", "An escape in $'...' is not analysed.");
+      }
+    }
+    return fail(open, "UNTERMINATED_QUOTE", "A $' quote is not closed.");
+  }
+
+  // Behind the backslash. NUL ends a shell's word early, and code points differ by locale: both are not
+  // analysed.
+  bool parse_ansi_c_escape(ShellWord& word) {
+    if (at_end()) return false;
+    const char c = text_[position_++];
+    static constexpr std::string_view kNames = "abeEfnrtv\\'\"?";
+    static constexpr std::string_view kValues = "\a\b\x1B\x1B\f\n\r\t\v\\'\"?";
+    if (const std::size_t known = kNames.find(c); known != std::string_view::npos) {
+      word.value.push_back(kValues[known]);
+      return true;
+    }
+    const bool hexadecimal = c == 'x';
+    const std::string_view digits = hexadecimal ? "0123456789abcdefABCDEF" : "01234567";
+    if (!hexadecimal) --position_;
+    unsigned value = 0;
+    std::size_t count = 0;
+    while (!at_end() && count < (hexadecimal ? 2U : 3U) &&
+           digits.find(text_[position_]) != std::string_view::npos) {
+      const std::size_t digit = digits.find(text_[position_++]);
+      value = value * (hexadecimal ? 16U : 8U) + static_cast<unsigned>(digit > 15 ? digit - 6 : digit);
+      ++count;
+    }
+    if (count == 0 || value == 0 || value > 0x7E) return false;
+    word.value.push_back(static_cast<char>(value));
+    return true;
+  }
+
   // A `$` is literal only where no shell could see an expansion.
   bool parse_dollar(ShellWord& word, bool in_double_quotes) {
     const char following = at(position_ + 1);
     const bool last = position_ + 1 >= text_.size();
-    // Unquoted, even a lone `$` is lost by OpenClaw's parser.
-    const bool literal = in_double_quotes && !last && (following == '"' || following == ' ');
+    const bool literal = in_double_quotes ? !last && std::string_view("\" |/,.:;)%+=&^~<>").find(following) !=
+                                                         std::string_view::npos
+                                          : last || is_blank(following) || following == '\n';
     if (literal) {
       word.value.push_back('$');
       ++position_;
       return true;
     }
+    if (!in_double_quotes && following == '\'' && options_.ansi_c_quotes) return parse_ansi_c_quotes(word);
     if (!in_double_quotes && (following == '\'' || following == '"')) {
       // dash has no ANSI-C quoting: the quote would end elsewhere than where bash ends it (contract 17.1 item
       // 1).
@@ -478,7 +522,7 @@ class Parser {
       return fail(word.offset, "RESERVED_WORD",
                   "Compound commands (if, for, while, case, ...) are not analysed.");
     }
-    if (is_shell_state_builtin(word.value)) {
+    if (is_shell_state_builtin(word.value) && !is_plain_unset(command, index)) {
       return fail(word.offset, "SHELL_STATE", "A builtin that acts on the shell itself is not analysed.");
     }
     if (word.value.find('=') != std::string::npos) {
@@ -492,6 +536,42 @@ class Parser {
       return fail(word.offset, "SYNTAX",
                   "Only simple tests are analysed: [ -f FILE ], [ A = B ], [ 1 -lt 2 ].");
     }
+    return true;
+  }
+
+  bool is_plain_unset(const ShellCommand& command, std::size_t index) const {
+    if (!options_.ignore_unset || index != 0 || command.words.front().value != "unset" ||
+        command.words.size() < 2)
+      return false;
+    return std::all_of(command.words.begin() + 1, command.words.end(), [](const ShellWord& word) {
+      constexpr std::string_view kNameCharacters =
+          "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+      return !word.had_quotes && !(word.value[0] >= '0' && word.value[0] <= '9') &&
+             word.value.find_first_not_of(kNameCharacters) == std::string::npos;
+    });
+  }
+
+  // Takes the `unset` statements out. One that is part of a condition stays, and is then not analysable.
+  bool drop_unset() {
+    auto& pipelines = program_.pipelines;
+    for (std::size_t i = pipelines.size(); i-- > 0;) {
+      const ShellWord& word = pipelines[i].commands.front().words.front();
+      bool found = false;
+      for (const ShellCommand& command : pipelines[i].commands)
+        found = found || command.words.front().value == "unset";
+      if (!found) continue;
+      const auto starts_statement = [](const ShellPipeline& pipeline) {
+        return pipeline.connector == Connector::kFirst || pipeline.connector == Connector::kSequence;
+      };
+      const bool statement = pipelines[i].commands.size() == 1 && !pipelines[i].negate &&
+                             starts_statement(pipelines[i]) &&
+                             (i + 1 == pipelines.size() || starts_statement(pipelines[i + 1]));
+      if (!statement)
+        return fail(word.offset, "SHELL_STATE", "A builtin that acts on the shell itself is not analysed.");
+      pipelines.erase(pipelines.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    if (pipelines.empty()) return fail(0, "EMPTY", "The text contains no command.");
+    pipelines.front().connector = Connector::kFirst;
     return true;
   }
 
@@ -583,6 +663,7 @@ class Parser {
   }
 
   std::string_view text_;
+  ShellTextOptions options_;
   std::size_t position_ = 0;
   std::size_t brace_position_ = std::string_view::npos;  // of the first unquoted brace in the word being read
   bool part_of_several_ = false;                         // the word being read has quoted parts
@@ -607,7 +688,9 @@ std::size_t ShellProgram::command_count() const {
   return count;
 }
 
-ShellTextResult parse_shell_text(std::string_view text) { return Parser(text).run(); }
+ShellTextResult parse_shell_text(std::string_view text, const ShellTextOptions& options) {
+  return Parser(text, options).run();
+}
 
 bool is_shell_reserved_word(std::string_view word) { return contains(kReservedWords, word); }
 

@@ -71,7 +71,17 @@ inline constexpr std::size_t kMaxShellTextUnits = 131072;  // UTF-16 code units,
 inline constexpr std::size_t kMaxShellCommands = 1024;
 inline constexpr std::size_t kMaxShellWords = 16384;  // of the whole text
 
-ShellTextResult parse_shell_text(std::string_view text);
+// What a caller may tolerate because it knows which shell the text was written for.
+struct ShellTextOptions {
+  // $'...' as bash, ksh, mksh and zsh decode it. dash has no such quoting (contract 17.1 item 1): never for
+  // sh.
+  bool ansi_c_quotes = false;
+  // `unset NAME...` as a statement of its own is left out: the analysed programs do not see the shell's
+  // variables.
+  bool ignore_unset = false;
+};
+
+ShellTextResult parse_shell_text(std::string_view text, const ShellTextOptions& options = {});
 
 // True when `word` is a reserved word of dash or bash, which must not be the unquoted first word of a
 // command.

@@ -20,12 +20,13 @@ TEST_CASE("the harmless builtins are known with plain operands") {
 
 TEST_CASE("a builtin used in any other way is refused") {
   for (const std::vector<std::string>& argv :
-       std::vector<std::vector<std::string>>{{"cd"},
-                                             {"cd", ""},
+       std::vector<std::vector<std::string>>{{"cd", ""},
                                              {"cd", "-"},
-                                             {"cd", "-P", "/x"},
+                                             {"cd", "-x", "/x"},
+                                             {"cd", "--", "-"},
+                                             {"cd", "-P", "-"},
                                              {"cd", "/a", "/b"},
-                                             {"cd", "$(id)"},
+
                                              {"pwd", "x"},
                                              {"true", "a[$(id)]"},
                                              {":", "`id`"},
@@ -65,4 +66,13 @@ TEST_CASE("words are quoted only where needed, and the quoting is exact") {
   CHECK(quote_shell_word("it's") == "'it'\\''s'");
   CHECK(quote_shell_word("~") == "'~'");
   CHECK(quote_shell_words({"echo", "a b", ""}) == "echo 'a b' ''");
+}
+
+TEST_CASE("cd takes a directory literally") {
+  CHECK(classify_builtin({"cd"}).directory.empty());
+  CHECK(classify_builtin({"cd"}).kind == Kind::kHarmless);
+  CHECK(classify_builtin({"cd", "--", "-x"}).directory == "-x");
+  CHECK(classify_builtin({"cd", "-P", "$(id)"}).directory == "$(id)");
+  CHECK(classify_builtin({"cd", "-P", "/x"}).physical);
+  CHECK_FALSE(classify_builtin({"cd", "-P", "-L", "/x"}).physical);
 }

@@ -30,6 +30,7 @@ TEST_CASE("filters that read only their input are allowed") {
   CHECK(allowed("uniq", {"-c"}));
   CHECK(allowed("wc", {"-lw"}));
   CHECK(allowed("wc", {}));
+  CHECK(allowed("wc", {"--", "-"}));
   CHECK(allowed("sort", {"-k", "2", "-t", ","}));
   CHECK(allowed("grep", {"-e", "x"}));
 }

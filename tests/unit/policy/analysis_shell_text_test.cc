@@ -63,6 +63,8 @@ TEST_CASE("words are split and decoded as a shell does") {
       {"echo \xC3\xA9", {{"echo", "\xC3\xA9"}}},
       {"echo 'a\nb'", {{"echo", "a\nb"}}},
       {"echo '\xE2\x80\xA8'", {{"echo", "\xE2\x80\xA8"}}},
+      {"echo $ a$", {{"echo", "$", "a$"}}},
+      {"grep -E \"a$|b$\" \"^x$\"", {{"grep", "-E", "a$|b$", "^x$"}}},
       {"[ -f /etc/passwd ]", {{"[", "-f", "/etc/passwd", "]"}}},
   };
   for (const Row& row : rows) {
@@ -114,7 +116,6 @@ TEST_CASE("what a shell would expand, redirect or compound is not analysable") {
       {"echo \"$HOME\"", "EXPANSION"},
       {"echo ${x:-y}", "EXPANSION"},
       {"echo $1", "EXPANSION"},
-      {"echo $", "EXPANSION"},
       {"echo $[1+1]", "EXPANSION"},
       {"$0 \"$@\"", "EXPANSION"},
       {"echo $(id)", "COMMAND_SUBSTITUTION"},
@@ -255,4 +256,39 @@ TEST_CASE("text that OpenClaw's parser reads differently from a shell is not ana
     INFO("text: " << text);
     CHECK(outcome(text) != "ok");
   }
+}
+
+TEST_CASE("ANSI-C quoting is decoded only for shells that have it") {
+  ShellTextOptions bash;
+  bash.ansi_c_quotes = true;
+  const auto words = [&](const char* text) {
+    const ShellTextResult result = parse_shell_text(text, bash);
+    return result ? argvs_of(*result.program) : Argvs{{result.failure.code}};
+  };
+  CHECK(words("echo $'a\\'; id #'") == Argvs{{"echo", "a'; id #"}});
+  CHECK(words("echo $'\\n\\t\\\\\\x41\\101'x") == Argvs{{"echo", "\n\t\\AAx"}});
+  CHECK(words("echo $'a\\0b'") == Argvs{{"ANSI_C_QUOTE"}});
+  CHECK(words("echo $'\\xe9'") == Argvs{{"ANSI_C_QUOTE"}});
+  CHECK(words("echo $'\\u00e9'") == Argvs{{"ANSI_C_QUOTE"}});
+  CHECK(words("echo $'\\cA'") == Argvs{{"ANSI_C_QUOTE"}});
+  CHECK(words("echo $'a") == Argvs{{"UNTERMINATED_QUOTE"}});
+  CHECK(words("echo $\"a\"") == Argvs{{"ANSI_C_QUOTE"}});
+}
+
+TEST_CASE("a plain unset may be left out, but not from a condition") {
+  ShellTextOptions options;
+  options.ignore_unset = true;
+  const auto words = [&](const char* text) {
+    const ShellTextResult result = parse_shell_text(text, options);
+    return result ? argvs_of(*result.program) : Argvs{{result.failure.code}};
+  };
+  CHECK(words("unset A B; echo a") == Argvs{{"echo", "a"}});
+  CHECK(words("echo a\nunset A\necho b") == Argvs{{"echo", "a"}, {"echo", "b"}});
+  CHECK(words("unset A && echo a") == Argvs{{"SHELL_STATE"}});
+  CHECK(words("echo a || unset A") == Argvs{{"SHELL_STATE"}});
+  CHECK(words("unset A | cat") == Argvs{{"SHELL_STATE"}});
+  CHECK(words("unset -f A; echo a") == Argvs{{"SHELL_STATE"}});
+  CHECK(words("unset 'a[0]'; echo a") == Argvs{{"SHELL_STATE"}});
+  CHECK(words("unset A") == Argvs{{"EMPTY"}});
+  CHECK(outcome("unset A; echo a") == "SHELL_STATE");
 }

@@ -1,0 +1,292 @@
+#include "policy/analysis/carried_code.h"
+
+#include <algorithm>
+#include <map>
+
+#include "policy/analysis/carried_code_table.h"
+#include "policy/analysis/wrappers.h"
+
+namespace hostclaw::policy {
+namespace {
+
+using Kind = CarryRule::Kind;
+
+bool contains(const std::vector<std::string_view>& list, std::string_view item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+const CarryTool* find_exact(std::string_view name) {
+  static const std::map<std::string_view, const CarryTool*> kIndex = [] {
+    std::map<std::string_view, const CarryTool*> index;
+    for (const CarryTool& tool : carry_tools()) {
+      for (const std::string_view tool_name : tool.names) index.emplace(tool_name, &tool);
+    }
+    return index;
+  }();
+  const auto found = kIndex.find(name);
+  return found == kIndex.end() ? nullptr : found->second;
+}
+
+// python3.11, gcc-12, lua5.4, x86_64-linux-gnu-gcc
+const CarryTool* find_tool(std::string_view token) {
+  if (const CarryTool* tool = find_exact(token)) return tool;
+  std::string_view name = token;
+  while (!name.empty() &&
+         ((name.back() >= '0' && name.back() <= '9') || name.back() == '.' || name.back() == '-')) {
+    name.remove_suffix(1);
+  }
+  if (const CarryTool* tool = find_exact(name)) return tool;
+  const std::size_t dash = name.rfind("-gnu-");
+  return dash == std::string_view::npos ? nullptr : find_exact(name.substr(dash + 5));
+}
+
+// `--opt`, `--opt=value`, and the abbreviations that GNU tools accept; at least one letter must be there.
+bool is_long_option(std::string_view argument, std::string_view option) {
+  const std::string_view name = argument.substr(0, argument.find('='));
+  return name.size() > 2 && name.starts_with("--") && option.starts_with(name);
+}
+
+// The letter in the leading run of letters behind one dash: `-o`, `-so`, `-ofile`.
+bool has_letter(std::string_view argument, char letter) {
+  if (argument.size() < 2 || argument[0] != '-' || argument[1] == '-') return false;
+  for (const char c : argument.substr(1)) {
+    if (c == letter) return true;
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))) return false;
+  }
+  return false;
+}
+
+bool is_operand(std::string_view argument) {
+  return !argument.empty() && argument != "-" && argument[0] != '-';
+}
+
+// One command line, cut into what stands before the subcommand and what stands behind.
+class Inspection {
+ public:
+  Inspection(const CarryTool& tool, const Argv& argv) : tool_(tool), argv_(argv) {
+    end_ = argv.size();
+    if (tool.double_dash_ends_options) {
+      end_ = static_cast<std::size_t>(std::find(argv.begin() + 1, argv.end(), "--") - argv.begin());
+    }
+    subcommand_ = end_;
+    for (std::size_t i = 1; i < end_; ++i) {
+      if (!is_operand(argv[i])) continue;
+      subcommand_ = i;
+      break;
+    }
+  }
+
+  std::optional<CarriedCode> find() const {
+    if (argv_.size() == 2 && contains(tool_.harmless, argv_[1])) return std::nullopt;
+    if (subcommand_ < end_ && subcommand_ == 1 && contains(tool_.harmless_subcommands, argv_[1]))
+      return std::nullopt;
+    for (const CarryRule& rule : tool_.rules) {
+      const std::size_t at = match(rule);
+      if (at == 0 && rule.kind != Kind::kNoArgument) continue;
+      if (rule.kind == Kind::kNoArgument && argv_.size() > 1) continue;
+      return CarriedCode{std::string(tool_.names.front()), std::min(at, argv_.size() - 1),
+                         executable_token(argv_.front()) + " " + std::string(rule.why) + "."};
+    }
+    return std::nullopt;
+  }
+
+ private:
+  // Index of the argument that matches; 0 when none does.
+  std::size_t match(const CarryRule& rule) const {
+    std::size_t first = 1;
+    std::size_t last = end_;
+    if (rule.within == "-") {
+      last = subcommand_;
+    } else if (!rule.within.empty()) {
+      if (subcommand_ >= end_ || argv_[subcommand_] != rule.within) return 0;
+      if (rule.kind == Kind::kAlways) return subcommand_;
+      first = subcommand_ + 1;
+    } else if (rule.kind == Kind::kAlways) {
+      return std::max<std::size_t>(1, subcommand_);
+    }
+    // Operands behind `--` are operands too.
+    if (rule.kind == Kind::kOperand || rule.kind == Kind::kContains || rule.kind == Kind::kPrefix)
+      last = argv_.size();
+    for (std::size_t i = first; i < last; ++i) {
+      if (matches(rule, i)) return i;
+    }
+    return 0;
+  }
+
+  bool matches(const CarryRule& rule, std::size_t index) const {
+    const std::string_view argument = argv_[index];
+    switch (rule.kind) {
+      case Kind::kLong:
+        return is_long_option(argument, rule.text);
+      case Kind::kShort:
+        return has_letter(argument, rule.text.front());
+      case Kind::kWord:
+        return argument == rule.text;
+      case Kind::kPrefix:
+        return argument.starts_with(rule.text);
+      case Kind::kContains:
+        return argument.find(rule.text) != std::string_view::npos;
+      case Kind::kOperand:
+        return is_operand(argument) || index > end_;
+      case Kind::kAlways:
+      case Kind::kNoArgument:
+        break;
+    }
+    return false;
+  }
+
+  const CarryTool& tool_;
+  const Argv& argv_;
+  std::size_t end_ = 0;         // of the options
+  std::size_t subcommand_ = 0;  // first operand before end_, else end_
+};
+
+// ---- sed
+// ----------------------------------------------------------------------------------------------------------
+
+// A sed program of printing, deleting and substituting only. `e`, `w`, `r` and anything else is code.
+bool is_plain_sed_program(std::string_view program) {
+  std::size_t position = 0;
+  const auto at = [&]() { return position < program.size() ? program[position] : '\0'; };
+  const auto skip_address = [&]() {
+    if (at() == '/') {
+      for (++position; position < program.size() && program[position] != '/'; ++position) {
+        if (program[position] == '\\') ++position;
+      }
+      if (at() != '/') return false;
+      ++position;
+      return true;
+    }
+    while ((at() >= '0' && at() <= '9') || at() == '$' || at() == '~' || at() == '+') ++position;
+    return true;
+  };
+  const auto skip_substitution = [&]() {
+    const char delimiter = at();
+    if (delimiter == '\0' || delimiter == '\n' || delimiter == '\\') return false;
+    for (int part = 0; part < 2; ++part) {
+      for (++position; position < program.size() && program[position] != delimiter; ++position) {
+        if (program[position] == '\\') ++position;
+        if (position < program.size() && program[position] == '\n') return false;
+      }
+      if (position >= program.size()) return false;
+    }
+    ++position;
+    while (at() == 'g' || at() == 'p' || at() == 'i' || at() == 'I' || (at() >= '0' && at() <= '9'))
+      ++position;
+    return true;
+  };
+  while (position < program.size()) {
+    while (at() == ' ' || at() == ';' || at() == '\n') ++position;
+    if (position >= program.size()) return true;
+    if (!skip_address()) return false;
+    if (at() == ',') {
+      ++position;
+      if (!skip_address()) return false;
+    }
+    if (at() == '!') ++position;
+    const char command = at();
+    ++position;
+    if (command == 's') {
+      if (!skip_substitution()) return false;
+    } else if (std::string_view("pdqPDnNgGhHx=").find(command) == std::string_view::npos || command == '\0') {
+      return false;
+    }
+    while (at() == ' ') ++position;
+    if (position < program.size() && at() != ';' && at() != '\n') return false;
+  }
+  return true;
+}
+
+std::optional<CarriedCode> sed_program(const Argv& argv) {
+  const auto hit = [&](std::size_t index) {
+    return CarriedCode{"sed", index, "The sed program does more than print, delete and substitute."};
+  };
+  bool has_expression = false;
+  for (std::size_t i = 1; i < argv.size() && argv[i] != "--"; ++i) {
+    const std::string& argument = argv[i];
+    std::string_view text;
+    if (argument == "-e" || argument == "--expression") {
+      if (i + 1 >= argv.size()) return hit(i);
+      text = argv[++i];
+    } else if (argument.starts_with("--expression=")) {
+      text = std::string_view(argument).substr(argument.find('=') + 1);
+    } else if (argument.starts_with("--")) {
+      if (std::string_view("--expression").starts_with(argument.substr(0, argument.find('='))) &&
+          argument.size() > 3)
+        return hit(i);
+      continue;
+    } else if (has_letter(argument, 'e')) {
+      text = std::string_view(argument).substr(argument.find('e') + 1);
+      if (text.empty()) {
+        if (i + 1 >= argv.size()) return hit(i);
+        text = argv[++i];
+      }
+    } else {
+      continue;
+    }
+    has_expression = true;
+    if (!is_plain_sed_program(text)) return hit(i);
+  }
+  if (has_expression) return std::nullopt;
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    if (argv[i] == "--" || !is_operand(argv[i])) continue;
+    if (!is_plain_sed_program(argv[i])) return hit(i);
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// The dynamic loader runs the program it is given, whatever the entry said.
+bool is_dynamic_loader(std::string_view token) {
+  return token.starts_with("ld-linux") || token.starts_with("ld-musl") || token.starts_with("ld.so");
+}
+
+// Tools that read configuration from the directory they stand in and run what it says.
+constexpr std::string_view kDirectoryTools[] = {"git",    "hg",        "svn",    "docker", "docker-compose",
+                                                "podman", "terraform", "direnv", "vagrant"};
+
+}  // namespace
+
+std::optional<CarriedCode> carried_code(const Argv& argv) {
+  if (argv.empty()) return std::nullopt;
+  const std::string token = executable_token(argv.front());
+  if (is_dynamic_loader(token)) return CarriedCode{token, 0, token + " runs the program it is given."};
+  const CarryTool* tool = find_tool(token);
+  if (tool == nullptr) return std::nullopt;
+  if (std::optional<CarriedCode> found = Inspection(*tool, argv).find()) return found;
+  if (tool->names.front() == "tar" && argv.size() > 1 && is_operand(argv[1])) {
+    // `tar xIf PROGRAM`: the oldest form has its letters without a dash.
+    Argv dashed = argv;
+    dashed[1].insert(0, 1, '-');
+    return Inspection(*tool, dashed).find();
+  }
+  if (tool->names.front() == "sed") return sed_program(argv);
+  return std::nullopt;
+}
+
+std::string working_directory_code(std::string_view token) {
+  if (std::find(std::begin(kDirectoryTools), std::end(kDirectoryTools), token) != std::end(kDirectoryTools)) {
+    return std::string(token) + " reads configuration from its directory that can run other programs.";
+  }
+  return {};
+}
+
+std::string general_door(std::string_view token) {
+  if (shell_family(token) != ShellFamily::kNone) return "It is a shell: whoever may run it may run anything.";
+  if (is_multiplexer(token)) return "It holds a shell and many other programs.";
+  if (is_dynamic_loader(token)) return "It runs the program it is given.";
+  const UnwrappedCommand wrapper = unwrap_command({std::string(token)});
+  if (wrapper.blocked)
+    return "It runs other programs; an entry for it never matches. List the programs themselves.";
+  const CarryTool* tool = find_tool(token);
+  if (tool == nullptr) return {};
+  for (const CarryRule& rule : tool->rules) {
+    if (rule.kind == Kind::kAlways && rule.within.empty()) return "It " + std::string(rule.why) + ".";
+  }
+  for (const CarryRule& rule : tool->rules) {
+    return "With some of its arguments it " + std::string(rule.why) + ".";
+  }
+  return {};
+}
+
+}  // namespace hostclaw::policy
