@@ -3,6 +3,7 @@
 // script swaps; GHSA-gj9q-8w99-mp8j).
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/text.h"
 #include "policy/analysis/dispatch_wrappers.h"

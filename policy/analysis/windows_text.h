@@ -24,6 +24,9 @@ struct WindowsTextResult {
   std::string code;    // stable, when there is no argv: EMPTY LINE_CONTINUATION METACHARACTER EXPANSION
                        // UNTERMINATED_QUOTE ...
   std::string reason;  // one sentence
+  // False when a stripped PowerShell had options beyond -NoLogo, -NoProfile and -NonInteractive: a miss under
+  // hardened.
+  bool reviewed_options = true;
 
   explicit operator bool() const { return argv.has_value(); }
 };
