@@ -24,12 +24,13 @@ std::string text_member(const Json& row, const char* name) {
   return it != row.end() && it->is_string() ? it->get<std::string>() : "";
 }
 
-PolicyDocument document_of(const OrderedJson& row) {
+PolicyDocument document_of(const OrderedJson& row, Strictness strictness) {
   int next = 0;
   const IdSource new_id = [&next] { return "batch-" + std::to_string(++next); };
   const auto it = row.find("document");
-  const OrderedJson empty = {{"version", 1}};
-  Result<PolicyDocument> document = read_document(it == row.end() || it->is_null() ? empty : *it, new_id);
+  OrderedJson file = it == row.end() || it->is_null() ? OrderedJson{{"version", 1}} : *it;
+  if (strictness == Strictness::kOfficial) file = tolerated_document(file);
+  Result<PolicyDocument> document = read_document(file, new_id);
   return document ? std::move(*document) : deny_all_document(document.error().message);
 }
 
@@ -72,7 +73,7 @@ std::string check_batch_line(std::string_view json_line, const EngineContext& ba
     context.child_environment = nullptr;
   }
   if (text_member(*row, "runAs") == "root") context.running_as_root = true;
-  const RunEvaluation run = evaluate_run(*params, document_of(*ordered), context);
+  const RunEvaluation run = evaluate_run(*params, document_of(*ordered, strictness), context);
   const Decision& decision = run.decision;
   return answer(id, to_string(decision.verdict), decision.code, decision.explanation,
                 decision.verdict == Verdict::kAllow ? spawned(run.plan) : Json::array());

@@ -54,6 +54,7 @@ bool speaks_common_grammar(std::string_view shell) {
 // others do
 // (`-n` would not even run it).
 bool has_tolerable_options(const ShellWrapper& shell) {
+  if (shell.invocation.family != ShellFamily::kPosix) return true;
   constexpr std::array<std::string_view, 6> kLong = {"--norc",  "--noprofile", "--posix",
                                                      "--login", "--",          "--command"};
   constexpr std::array<std::string_view, 7> kNames = {"pipefail", "errexit", "nounset", "xtrace",
@@ -162,7 +163,7 @@ class Splitter {
            found.real_path + " is named like a shell but lies outside the system's directories");
       return false;
     }
-    if (!found.found && found.path_like && input_.context.platform == Platform::kPosix) {
+    if (!found.found && found.path_like && hardened() && input_.context.platform == Platform::kPosix) {
       fail("SHELL_UNTRUSTED", shown(word) + " does not exist");
       return false;
     }
@@ -310,7 +311,7 @@ class Splitter {
     }
     if (segment.unwrapped.blocked) refuse(segment, "WRAPPER_BLOCKED", segment.unwrapped.blocked_reason);
     for (const WrapperLayer& layer : segment.unwrapped.layers) {
-      if (!layer.transparent) {
+      if (!layer.transparent && hardened()) {
         refuse(segment, "WRAPPER_BLOCKED", shown(layer.word) + " changes what the command it runs means");
       }
       note(input_.trace, "analyse",
@@ -327,6 +328,8 @@ class Splitter {
   }
 
   void resolve(Segment& segment) {
+    // Upstream trims the word and runs what is left; the trimmed word is what is judged and run.
+    if (!hardened()) segment.unwrapped.argv.front() = std::string(trim(segment.unwrapped.argv.front()));
     const std::string& word = segment.argv().front();
     segment.executable = look_up_executable(word, input_.cwd, input_.environment, input_.context);
     if (segment.builtin != Builtin::kNone) {
@@ -376,7 +379,6 @@ class Splitter {
     if (std::any_of(segment.source.begin(), segment.source.end(), nul)) {
       refuse(segment, "NUL_IN_ARGUMENT", "an argument holds a NUL character");
     }
-    // Upstream trims the word before the lookup and so runs another file than the one that was named.
     if (trim(word).size() != word.size()) {
       refuse(segment, "PATH_SUSPICIOUS", "the command word begins or ends with white space");
     }

@@ -303,6 +303,67 @@ class Reader {
 
 }  // namespace
 
+namespace {
+
+void leave_out_unknown_words(OrderedJson& object) {
+  const auto check = [&](const char* name, auto from) {
+    const auto it = object.find(name);
+    if (it != object.end() && !(it->is_string() && from(trim(it->template get_ref<const std::string&>())))) {
+      object.erase(name);
+    }
+  };
+  check("security", security_from);
+  check("ask", ask_from);
+  check("askFallback", security_from);
+}
+
+bool has_pattern(const OrderedJson& item) {
+  if (item.is_string()) return !trim(item.get_ref<const std::string&>()).empty();
+  if (!item.is_object()) return false;
+  const auto pattern = item.find("pattern");
+  return pattern != item.end() && pattern->is_string() &&
+         !trim(pattern->get_ref<const std::string&>()).empty();
+}
+
+void leave_out_bad_entries(OrderedJson& agent) {
+  const auto list = agent.find("allowlist");
+  if (list == agent.end()) return;
+  OrderedJson kept = OrderedJson::array();
+  if (list->is_array()) {
+    for (const OrderedJson& item : *list) {
+      if (!has_pattern(item)) continue;
+      kept.push_back(item);
+      const auto source = item.is_object() ? item.find("source") : item.end();
+      const bool manual =
+          item.is_object() && source != item.end() && source->is_string() && *source != "allow-always";
+      if (manual) kept.back().erase("source");
+    }
+  }
+  *list = std::move(kept);
+}
+
+}  // namespace
+
+OrderedJson tolerated_document(const OrderedJson& file) {
+  OrderedJson out = file;
+  if (!out.is_object()) return out;
+  if (const auto defaults = out.find("defaults"); defaults != out.end()) {
+    if (defaults->is_object()) {
+      leave_out_unknown_words(*defaults);
+    } else {
+      *defaults = OrderedJson::object();
+    }
+  }
+  const auto agents = out.find("agents");
+  if (agents == out.end() || !agents->is_object()) return out;
+  for (auto& [name, agent] : agents->items()) {
+    if (!agent.is_object()) continue;
+    leave_out_unknown_words(agent);
+    leave_out_bad_entries(agent);
+  }
+  return out;
+}
+
 Result<PolicyDocument> read_document(const OrderedJson& file, const IdSource& new_id) {
   return Reader(new_id).read(file);
 }

@@ -61,6 +61,10 @@ using IdSource = std::function<std::string()>;
 // dropped silently. Legal old spellings are normalised: string entries, agents.default, missing ids.
 Result<PolicyDocument> read_document(const OrderedJson& file, const IdSource& new_id);
 
+// `file` as upstream would have stored it: policy words that do not exist and entries without a pattern are
+// left out (exec contract 5.4). For comparisons with upstream only; our own `set` refuses such documents.
+OrderedJson tolerated_document(const OrderedJson& file);
+
 // Reading of what is stored. Never fails: a text that does not satisfy the rules yields `malformed`.
 PolicyDocument load_document(std::string_view raw_text, const IdSource& new_id);
 

@@ -125,6 +125,21 @@ Result<void> read_environment(const Json& params, const EngineContext& context, 
   return {};
 }
 
+// Upstream judges the text of cmd, PowerShell and the unusual shells by the grammar of POSIX shells when it
+// runs on a POSIX system. The analysis then insists on words that mean the same everywhere.
+void bind_foreign_text(const EngineContext& context, ShellWrapper& shell) {
+  const ShellInvocation& invocation = shell.invocation;
+  const bool foreign = invocation.family == ShellFamily::kCmd ||
+                       invocation.family == ShellFamily::kPowerShell ||
+                       invocation.family == ShellFamily::kOpaque;
+  const bool hidden = invocation.encoded || invocation.file || invocation.login || invocation.interactive ||
+                      invocation.startup_file || shell.modifying;
+  if (context.platform != Platform::kPosix || shell.bindable || !foreign || hidden || !invocation.payload)
+    return;
+  shell.bindable = invocation.payload;
+  shell.not_bindable_reason.clear();
+}
+
 void read_simple_members(const Json& params, RunRequest& out) {
   out.run_id = text_member(params, "runId");
   out.needs_screen_recording = is_true(params, "needsScreenRecording");
@@ -216,6 +231,8 @@ Result<void> read_command(const Json& params, const EngineContext& context, bool
     return invalid("INVALID_REQUEST: rawCommand does not match command");
   }
   out.shell = find_shell_wrapper(out.argv, out.raw_form, context.platform);
+  if (out.shell && context.settings.strictness == Strictness::kOfficial)
+    bind_foreign_text(context, *out.shell);
   return {};
 }
 

@@ -169,8 +169,10 @@ Outcome compare(const std::string& expected, const std::string& expected_message
   return same_words ? Outcome::kSame : Outcome::kOtherText;
 }
 
-policy::PolicyDocument document_of(const OrderedJson& approvals) {
-  Result<policy::PolicyDocument> document = policy::read_document(approvals, counting_ids());
+policy::PolicyDocument document_of(const OrderedJson& approvals, policy::Strictness strictness) {
+  Result<policy::PolicyDocument> document = policy::read_document(
+      strictness == policy::Strictness::kOfficial ? policy::tolerated_document(approvals) : approvals,
+      counting_ids());
   return document ? std::move(*document) : policy::deny_all_document(document.error().message);
 }
 
@@ -197,7 +199,7 @@ void change_policy(const std::string& note, policy::PolicyDocument& document) {
   if (has("security changed to deny")) json["defaults"]["security"] = "deny";
   if (has("askFallback changed")) json["defaults"]["askFallback"] = "full";
   if (has("autoAllowSkills changed")) json["defaults"]["autoAllowSkills"] = true;
-  document = document_of(json);
+  if (json != document.json) document = document_of(json, policy::Strictness::kHardened);
 }
 
 // A `set` that upstream stores although nothing can be read from it is refused here, and the other way round
@@ -243,8 +245,10 @@ Comparison run_row(const OrderedJson& row, const Json& params, World& world,
   if (out.got != "allowed") out.got += " `" + first_line(run.decision.wire_message) + "`";
   out.expected = expected + (message.empty() ? "" : " `" + first_line(message) + "`");
   // Rows that upstream itself should not have allowed count as the same when they are refused.
-  if (out.outcome == Outcome::kStricter && row.value("hardening", std::string()) == "diverge") out.outcome = Outcome::kSame;
-  if (out.outcome == Outcome::kSame && out.got == "allowed" && row.value("hardening", std::string()) == "diverge") {
+  if (out.outcome == Outcome::kStricter && row.value("hardening", std::string()) == "diverge")
+    out.outcome = Outcome::kSame;
+  if (out.outcome == Outcome::kSame && out.got == "allowed" &&
+      row.value("hardening", std::string()) == "diverge") {
     out.outcome = Outcome::kLooser;
   }
   out.code = run.decision.code + " (" + run.decision.explanation + ")";
@@ -304,11 +308,12 @@ Comparison prepare_row(const OrderedJson& row, const Json& params, const Ordered
 Comparisons replay_decisions(const Options& options) {
   Comparisons out;
   World world(options);
-  policy::PolicyDocument document = document_of({{"version", 1}});
+  policy::PolicyDocument document = document_of({{"version", 1}}, options.strictness);
   bool set_was_refused = false;
   for (const OrderedJson& row : read_rows(options.cases + "/decisions-observed.jsonl")) {
     world.probe().restore();
-    if (row.contains("approvals") && !row["approvals"].is_null()) document = document_of(row["approvals"]);
+    if (row.contains("approvals") && !row["approvals"].is_null())
+      document = document_of(row["approvals"], options.strictness);
     const std::string group = row["group"].get<std::string>();
     const std::string id = row["id"].get<std::string>();
     const std::string note = row.value("note", std::string());
@@ -317,7 +322,8 @@ Comparisons replay_decisions(const Options& options) {
       // The policy of these rows is known from the snapshot in the answer.
       const OrderedJson& snapshot = row["observed"]["payload"]["plan"]["policySnapshot"];
       document = document_of(
-          {{"version", 1}, {"defaults", {{"security", snapshot["security"]}, {"ask", snapshot["ask"]}}}});
+          {{"version", 1}, {"defaults", {{"security", snapshot["security"]}, {"ask", snapshot["ask"]}}}},
+          options.strictness);
     }
     const std::string expected = row["observed"]["outcome"].get<std::string>();
     const auto add = [&](Comparison comparison, const std::string& name, const Json& params) {

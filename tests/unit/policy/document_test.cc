@@ -1,0 +1,122 @@
+#include <catch2/catch.hpp>
+
+#include "policy/document.h"
+#include "policy/engine.h"
+#include "policy/pattern_index.h"
+
+namespace hostclaw::policy {
+namespace {
+
+Result<PolicyDocument> read(const char* text) {
+  int next = 0;
+  return read_document(OrderedJson::parse(text), [&next] { return "id-" + std::to_string(++next); });
+}
+
+std::string error_of(const char* text) {
+  const Result<PolicyDocument> result = read(text);
+  return result ? "" : result.error().message;
+}
+
+TEST_CASE("document: the hash is that of the stored text, with two-space indentation and one line feed") {
+  const PolicyDocument document = *read(R"({"defaults":{"askFallback":"full","security":"deny"}})");
+  const std::string text = serialize_document(document);
+  CHECK(text ==
+        "{\n  \"version\": 1,\n  \"defaults\": {\n    \"security\": \"deny\",\n    \"askFallback\": "
+        "\"full\"\n  },\n"
+        "  \"agents\": {}\n}\n");
+  CHECK(missing_document_hash() ==
+        "missing:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+TEST_CASE("document: agents and their members keep the order of the sender") {
+  const PolicyDocument document =
+      *read(R"({"agents":{"zeta":{"ask":"off","security":"deny"},"alpha":{"foo":1}}})");
+  const std::string text = serialize_document(document);
+  CHECK(text.find("zeta") < text.find("alpha"));
+  CHECK(text.find("\"ask\"") < text.find("\"security\""));
+  CHECK(text.find("\"foo\": 1") != std::string::npos);
+}
+
+TEST_CASE("document: string entries become objects and missing ids are given") {
+  const PolicyDocument document =
+      *read(R"({"agents":{"main":{"allowlist":[" ls ",{"pattern":" x ","commandText":"y"}]}}})");
+  CHECK(document.json["agents"]["main"]["allowlist"].dump() ==
+        R"([{"pattern":"ls","id":"id-1"},{"pattern":" x ","id":"id-2"}])");
+}
+
+TEST_CASE("document: agents.default is read as main, where main wins and lists are joined") {
+  const PolicyDocument document = *read(
+      R"({"agents":{"default":{"security":"deny","ask":"off","allowlist":["a","B"]},"main":{"ask":"always","allowlist":["b","c"]}}})");
+  REQUIRE(document.agents.size() == 1);
+  const AgentPolicy& main = document.agents.at("main");
+  CHECK(main.scalars.security == Security::kDeny);
+  CHECK(main.scalars.ask == Ask::kAlways);
+  REQUIRE(main.allowlist.size() == 3);
+  CHECK(main.allowlist[2].pattern == "a");
+}
+
+TEST_CASE("document: what cannot be trusted is refused and the member is named") {
+  CHECK(error_of(R"([])") == "exec approvals file required");
+  CHECK(error_of(R"({"defaults":{"security":"DENY"}})") ==
+        "exec approvals: defaults.security: must be one of deny, allowlist, full");
+  CHECK(error_of(R"({"defaults":{"ask":5}})").starts_with("exec approvals: defaults.ask:"));
+  CHECK(error_of(R"({"defaults":{"autoAllowSkills":"yes"}})")
+            .starts_with("exec approvals: defaults.autoAllowSkills:"));
+  CHECK(error_of(R"({"agents":{"main":{"allowlist":["a",{"pattern":" "}]}}})") ==
+        "exec approvals: agents.main.allowlist[1].pattern: must be a non-empty string");
+  CHECK(error_of(R"({"agents":{"main":{"allowlist":[{"pattern":"a","argPattern":5}]}}})")
+            .starts_with("exec approvals: agents.main.allowlist[0].argPattern:"));
+  CHECK(error_of(R"({"agents":{"main":{"allowlist":[{"pattern":"a","lastUsedAt":null}]}}})")
+            .starts_with("exec approvals: agents.main.allowlist[0].lastUsedAt:"));
+  CHECK(error_of(R"({"agents":{"__proto__":{}}})").starts_with("exec approvals: agents.__proto__:"));
+  CHECK(error_of(R"({"agents":{"main":null}})").starts_with("exec approvals: agents.main:"));
+  CHECK(error_of(R"({"agents":[1]})").starts_with("exec approvals: agents:"));
+}
+
+TEST_CASE("document: a stored text that cannot be read denies everything and says why") {
+  const IdSource ids = [] { return std::string("x"); };
+  for (const char* text : {"", "{", "[1]", R"({"defaults":{"security":"maybe"}})"}) {
+    const PolicyDocument document = load_document(text, ids);
+    CHECK(document.malformed);
+    CHECK_FALSE(document.malformed_reason.empty());
+    CHECK(document.defaults.security == Security::kDeny);
+    CHECK(document.agents.empty());
+  }
+  CHECK_FALSE(load_document(R"({"version":1})", ids).malformed);
+}
+
+TEST_CASE("document: the token of the companion socket stays here") {
+  const PolicyDocument document = *read(R"({"socket":{"path":" /s ","token":"secret"}})");
+  CHECK(serialize_document(document).find("secret") != std::string::npos);
+  CHECK(redacted_document(document).dump().find("secret") == std::string::npos);
+  CHECK(redacted_document(document)["socket"]["path"] == "/s");
+}
+
+TEST_CASE("document: a fresh install asks about what is not listed") {
+  const PolicyDocument document = fresh_document();
+  CHECK(serialize_document(document).find("\"security\": \"allowlist\"") != std::string::npos);
+  CHECK(document.defaults.ask == Ask::kOnMiss);
+  CHECK(document.defaults.ask_fallback == Security::kDeny);
+}
+
+TEST_CASE("document: the reported defaults are bounded by the owner's limits") {
+  EngineSettings settings;
+  settings.security_limit = Security::kAllowlist;
+  settings.ask_floor = Ask::kOnMiss;
+  const Json defaults = resolved_defaults(*read(R"({"defaults":{"security":"full","ask":"off"}})"), settings);
+  CHECK(defaults["security"] == "allowlist");
+  CHECK(defaults["ask"] == "on-miss");
+}
+
+TEST_CASE("document: patterns that can never match are reported when they are stored") {
+  const PolicyDocument document = *read(
+      R"({"agents":{"main":{"allowlist":[{"pattern":"/bin/a","argPattern":"(?=x)a"},{"pattern":"*","argPattern":"^a$"},
+          {"pattern":"/bin/a","argPattern":"sha256:argv:00"},{"pattern":"/bin/a","argPattern":"^ok$"}]}}})");
+  const std::vector<PatternProblem> problems = pattern_problems(document);
+  REQUIRE(problems.size() == 3);
+  CHECK(problems[0].index == 0);
+  CHECK(problems[0].reason.find("look-ahead") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace hostclaw::policy

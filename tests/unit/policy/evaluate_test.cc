@@ -1,0 +1,371 @@
+#include <catch2/catch.hpp>
+
+#include "policy/command_text.h"
+#include "policy/decision_codes.h"
+#include "tests/unit/policy/decision_fixture.h"
+
+namespace hostclaw::policy {
+namespace {
+
+using Commands = std::vector<std::vector<std::string>>;
+
+TEST_CASE("decision: a listed program runs and an unlisted one is asked about") {
+  Machine machine;
+  machine.list({"/usr/bin/uname"});
+  const RunEvaluation allowed = machine.run({"uname", "-s"});
+  CHECK(allowed.decision.verdict == Verdict::kAllow);
+  CHECK(allowed.decision.code == "ALLOWED_BY_LIST");
+  CHECK(spawned(allowed) == Commands{{"uname", "-s"}});
+  CHECK(allowed.plan.pipelines[0].commands[0].executable == "/usr/bin/uname");
+  CHECK(allowed.plan.pipelines[0].commands[0].identity.known);
+  REQUIRE(allowed.matched.size() == 1);
+  CHECK(allowed.matched[0].agent == "main");
+  CHECK(allowed.matched[0].resolved_path == "/usr/bin/uname");
+
+  const RunEvaluation asked = machine.run({"id"});
+  CHECK(asked.decision.verdict == Verdict::kAsk);
+  CHECK(asked.decision.code == "ALLOWLIST_MISS");
+  CHECK(asked.decision.event_reason == "approval-required");
+  CHECK(asked.decision.wire_code == "SYSTEM_RUN_DENIED");
+  CHECK(first_line(asked.decision.wire_message) == "SYSTEM_RUN_DENIED: approval required");
+  CHECK(asked.decision.next == "hostclaw approvals allowlist add --agent main /usr/bin/id");
+  CHECK(asked.decision.wire_message.find(asked.decision.next) != std::string::npos);
+  CHECK(asked.plan.empty());
+}
+
+TEST_CASE("decision: with ask=off a miss is refused in upstream's words, and which command missed is said") {
+  Machine machine;
+  machine.policy("allowlist", "off", {{{"pattern", "uname"}}});
+  const RunEvaluation run = machine.text("uname -s && id -u");
+  CHECK(run.decision.verdict == Verdict::kDeny);
+  CHECK(first_line(run.decision.wire_message) == "SYSTEM_RUN_DENIED: allowlist miss");
+  CHECK(run.decision.event_reason == "allowlist-miss");
+  CHECK(run.decision.explanation.find("Command 2 of 2") != std::string::npos);
+  CHECK(run.decision.explanation.find("id") != std::string::npos);
+}
+
+TEST_CASE("decision: security=deny wins over everything") {
+  Machine machine;
+  machine.policy("deny", "off", {{{"pattern", "*"}}});
+  const RunEvaluation run = machine.run({"uname"});
+  CHECK(run.decision.verdict == Verdict::kDeny);
+  CHECK(first_line(run.decision.wire_message) == "SYSTEM_RUN_DISABLED: security=deny");
+  CHECK(run.decision.event_reason == "security=deny");
+}
+
+TEST_CASE("decision: a malformed policy denies and says which member is wrong") {
+  Machine machine;
+  machine.document = deny_all_document("exec approvals: defaults.ask: must be one of off, on-miss, always");
+  const RunEvaluation run = machine.run({"uname"});
+  CHECK(run.decision.code == "POLICY_MALFORMED");
+  CHECK(run.decision.explanation.find("defaults.ask") != std::string::npos);
+}
+
+TEST_CASE("decision: the node owner's limit holds whatever the document says") {
+  Machine machine;
+  machine.policy("full", "off");
+  machine.context.settings.security_limit = Security::kAllowlist;
+  machine.context.settings.ask_floor = Ask::kOnMiss;
+  CHECK(machine.run({"uname"}).decision.verdict == Verdict::kAsk);
+}
+
+TEST_CASE("decision: full policy runs the command as received") {
+  Machine machine;
+  machine.policy("full", "off");
+  const RunEvaluation run = machine.run({"/bin/sh", "-lc", "echo $HOME", ""});
+  CHECK(run.decision.verdict == Verdict::kAllow);
+  CHECK(spawned(run) == Commands{{"/bin/sh", "-lc", "echo $HOME", ""}});
+  CHECK(run.plan.pipelines[0].commands[0].executable == "/usr/bin/dash");
+  CHECK(machine.run({"nosuch"}).plan.pipelines[0].commands[0].executable.empty());
+}
+
+TEST_CASE("decision: empty arguments are judged and run as they are") {
+  Machine machine;
+  machine.list({"/usr/bin/git"});
+  CHECK(spawned(machine.run({"git", "commit", "-m", ""})) == Commands{{"git", "commit", "-m", ""}});
+}
+
+TEST_CASE("decision: understood text runs as its programs, without a shell") {
+  Machine machine;
+  machine.list({"uname", "/usr/bin/git"});
+  const RunEvaluation run = machine.text("cd .. && uname -s | wc -l; git status || true");
+  REQUIRE(run.decision.verdict == Verdict::kAllow);
+  CHECK(spawned(run) == Commands{{"cd", ".."}, {"uname", "-s"}, {"wc", "-l"}, {"git", "status"}, {"true"}});
+  REQUIRE(run.plan.pipelines.size() == 4);
+  CHECK(run.plan.pipelines[1].connector == Connector::kAnd);
+  CHECK(run.plan.pipelines[2].connector == Connector::kSequence);
+  CHECK(run.plan.pipelines[3].connector == Connector::kOr);
+  CHECK(run.plan.pipelines[0].commands[0].builtin == Builtin::kCd);
+  CHECK(run.plan.pipelines[1].commands.size() == 2);
+}
+
+TEST_CASE("decision: text that is more than simple commands is never allowed by a list") {
+  Machine machine;
+  machine.list({"*"});
+  for (const char* text :
+       {"echo $(id)", "echo `id`", "echo $HOME", "PATH=/x; uname", "uname > /tmp/x", "uname & id",
+        "f() { id; }; f", "(uname)", "if true; then id; fi", "echo $'\\'; id #'", "echo 'x"}) {
+    const RunEvaluation run = machine.text(text);
+    CHECK(run.decision.verdict == Verdict::kAsk);
+    CHECK(run.decision.code == "NOT_ANALYSABLE");
+  }
+}
+
+TEST_CASE("decision: a program named like a shell has to be one") {
+  Machine machine;
+  machine.list({"uname"});
+  const RunEvaluation run = machine.run({"/home/u/work/sh", "-c", "uname"});
+  CHECK(run.decision.code == "SHELL_UNTRUSTED");
+  CHECK(machine.run({"/bin/sh", "-c", "uname"}).decision.verdict == Verdict::kAllow);
+}
+
+TEST_CASE("decision: another file of the same name does not match") {
+  Machine machine;
+  machine.list({"/usr/bin/git"});
+  machine.files.add_file("/home/u/work/git", "x", true, 1500);
+  CHECK(machine.run({"./git", "status"}).decision.verdict == Verdict::kAsk);
+  CHECK(machine.run({"/bin/git", "status"}).decision.verdict == Verdict::kAllow);
+  machine.list({"git"});
+  CHECK(machine.run({"/usr/bin/git", "status"}).decision.verdict == Verdict::kAsk);
+  machine.context.host_environment[0].second = ":/usr/bin";
+  machine.list({"/usr/bin/git"});
+  CHECK(machine.run({"git", "status"}).decision.verdict == Verdict::kAsk);
+}
+
+TEST_CASE("decision: after cd a relative command word is refused") {
+  Machine machine;
+  machine.list({"/home/u/work/script.sh"});
+  CHECK(machine.text("./script.sh").decision.verdict == Verdict::kAllow);
+  CHECK(machine.text("cd ../other && ./script.sh").decision.code == "PATH_SUSPICIOUS");
+}
+
+TEST_CASE("decision: wrappers are looked through, and those with a meaning of their own are kept") {
+  Machine machine;
+  machine.list({"/usr/bin/git"});
+  CHECK(spawned(machine.run({"env", "git", "status"})) == Commands{{"git", "status"}});
+  const RunEvaluation limited = machine.run({"timeout", "30", "git", "fetch"});
+  CHECK(spawned(limited) == Commands{{"timeout", "30", "/usr/bin/git", "fetch"}});
+  CHECK(limited.plan.pipelines[0].commands[0].executable == "/usr/bin/timeout");
+  machine.context.settings.strictness = Strictness::kOfficial;
+  CHECK(spawned(machine.run({"timeout", "30", "git", "fetch"})) == Commands{{"git", "fetch"}});
+}
+
+TEST_CASE("decision: a missing wrapper is reported before the miss") {
+  Machine machine;
+  machine.policy("allowlist", "off");
+  const RunEvaluation run = machine.run({"command", "id"});
+  CHECK(first_line(run.decision.wire_message) ==
+        "SYSTEM_RUN_DENIED: approval requires a resolved executable");
+}
+
+TEST_CASE("decision: safe bins run without an entry while their arguments name no file") {
+  Machine machine;
+  CHECK(machine.run({"wc", "-l"}).decision.verdict == Verdict::kAllow);
+  const RunEvaluation file = machine.run({"head", "/etc/passwd"});
+  CHECK(file.decision.verdict == Verdict::kAsk);
+  CHECK(file.decision.code == "ALLOWLIST_MISS_ARGUMENTS");
+  machine.context.settings.safe_bins = std::vector<std::string>{};
+  CHECK(machine.run({"wc", "-l"}).decision.verdict == Verdict::kAsk);
+}
+
+TEST_CASE("decision: skill binaries count only where the policy says so") {
+  Machine machine;
+  machine.context.settings.skill_bins = {{"git", "/usr/bin/git"}};
+  CHECK(machine.run({"git", "status"}).decision.verdict == Verdict::kAsk);
+  machine.document = Machine::read(
+      {{"version", 1}, {"defaults", {{"security", "allowlist"}, {"ask", "off"}, {"autoAllowSkills", true}}}});
+  CHECK(machine.run({"git", "status"}).decision.verdict == Verdict::kAllow);
+  CHECK(machine.run({"/usr/bin/git", "status"}).decision.verdict == Verdict::kDeny);
+}
+
+TEST_CASE("decision: entries of the wildcard agent come first and arguments outrank path-only entries") {
+  Machine machine;
+  machine.document = Machine::read(
+      {{"version", 1},
+       {"defaults", {{"security", "allowlist"}, {"ask", "off"}}},
+       {"agents",
+        {{"*", {{"allowlist", {{{"pattern", "/usr/bin/git"}}}}}},
+         {"main", {{"allowlist", {{{"pattern", "/usr/bin/git"}, {"argPattern", "^status$"}}}}}}}}});
+  const RunEvaluation status = machine.run({"git", "status"});
+  REQUIRE(status.matched.size() == 1);
+  CHECK(status.matched[0].agent == "main");
+  CHECK(machine.run({"git", "log"}).matched[0].agent == "*");
+}
+
+TEST_CASE("decision: without an agentId the strictest policy of all agents applies when hardened") {
+  Machine machine;
+  machine.document = Machine::read({{"version", 1},
+                                    {"defaults", {{"security", "full"}, {"ask", "off"}}},
+                                    {"agents", {{"main", {{"security", "deny"}}}}}});
+  const Json params = {{"command", {"uname"}}};
+  CHECK(machine.decide(params).decision.code == "SECURITY_DENY");
+  machine.context.settings.strictness = Strictness::kOfficial;
+  CHECK(machine.decide(params).decision.verdict == Verdict::kAllow);
+}
+
+TEST_CASE("decision: a match without agentId cannot be recorded and is refused") {
+  Machine machine;
+  machine.document = Machine::read({{"version", 1},
+                                    {"defaults", {{"security", "allowlist"}, {"ask", "off"}}},
+                                    {"agents", {{"*", {{"allowlist", {{{"pattern", "/usr/bin/uname"}}}}}}}}});
+  const RunEvaluation run = machine.decide(Json{{"command", {"uname"}}});
+  CHECK(first_line(run.decision.wire_message) == "SYSTEM_RUN_DENIED: approval state could not be persisted");
+  CHECK(run.decision.event_reason == "approval-state-write-failed");
+  CHECK(run.decision.next == "send agentId with the request");
+}
+
+TEST_CASE("decision: shells with arguments need an entry that names the arguments") {
+  Machine machine;
+  machine.list({"/usr/bin/dash"});
+  CHECK(machine.run({"sh", "-lc", "uname"}).decision.verdict == Verdict::kAsk);
+  CHECK(machine.run({"sh"}).decision.verdict == Verdict::kAllow);
+  machine.list({"*"});
+  CHECK(machine.run({"bash", "-lc", "uname"}).decision.verdict == Verdict::kAsk);
+}
+
+TEST_CASE("decision: a listed script runs by its shell and is part of the plan") {
+  Machine machine;
+  machine.list({"/home/u/work/script.sh"});
+  const RunEvaluation run = machine.run({"sh", "script.sh", "a"});
+  REQUIRE(run.decision.verdict == Verdict::kAllow);
+  const PlannedCommand& command = run.plan.pipelines[0].commands[0];
+  CHECK(command.executable == "/usr/bin/dash");
+  REQUIRE(command.script);
+  CHECK(command.script->path == "/home/u/work/script.sh");
+  CHECK(command.script->index == 1);
+  CHECK(machine.run({"/home/u/work/sh", "script.sh"}).decision.verdict == Verdict::kAsk);
+}
+
+TEST_CASE("decision: a link to a wrapper does not lend it a harmless name") {
+  Machine machine;
+  machine.files.add_symlink("/home/u/work/tool", "/usr/bin/nice");
+  machine.list({"/usr/bin/nice"});
+  CHECK(machine.run({"./tool", "id"}).decision.code == "WRAPPER_BLOCKED");
+}
+
+TEST_CASE("decision: hardened asks about what looks like something else") {
+  Machine machine;
+  machine.list({"/usr/bin/git"});
+  CHECK(machine
+            .run({"git",
+                  "a\xE2\x80\xAE"
+                  "b"})
+            .decision.code == "MISLEADING_TEXT");
+  CHECK(machine.run({"git", std::string("a\0b", 3)}).decision.code == "NUL_IN_ARGUMENT");
+  CHECK(machine.run({"git ", "status"}).decision.verdict == Verdict::kAsk);
+  CHECK(machine.run({"/proc/self/root/usr/bin/git", "status"}).decision.verdict == Verdict::kAsk);
+  CHECK(machine.text("git status\xEF\xBC\x9Bid").decision.code == "MISLEADING_TEXT");
+  CHECK(machine.run({"git", "\xEF\xBF\xBD"}).decision.verdict == Verdict::kAllow);
+}
+
+TEST_CASE("decision: hardened counts an unanchored pattern only for programs of the system") {
+  Machine machine;
+  machine.list({"**/evil", "**/git"});
+  CHECK(machine.run({"./evil"}).decision.verdict == Verdict::kAsk);
+  CHECK(machine.run({"git", "status"}).decision.verdict == Verdict::kAllow);
+  machine.context.settings.strictness = Strictness::kOfficial;
+  CHECK(machine.run({"./evil"}).decision.verdict == Verdict::kAllow);
+}
+
+TEST_CASE("decision: hardened asks about variables that steer programs and leaves unknown ones out") {
+  Machine machine;
+  machine.list({"/usr/bin/git"});
+  Json params = Machine::request({"git", "log"});
+  params["env"] = {{"TMPDIR", "/tmp/evil"}};
+  CHECK(machine.decide(params).decision.code == "STEERING_ENVIRONMENT");
+  params["env"] = {{"FOO", "bar"}, {"TERM", "dumb"}};
+  const RunEvaluation run = machine.decide(params);
+  CHECK(run.decision.verdict == Verdict::kAllow);
+  bool term = false;
+  for (const auto& [name, value] : run.plan.environment) {
+    CHECK(name != "FOO");
+    term = term || (name == "TERM" && value == "dumb");
+  }
+  CHECK(term);
+}
+
+TEST_CASE("decision: a working directory that can be re-pointed is refused under a list") {
+  Machine machine;
+  machine.list({"/usr/bin/uname"});
+  const auto with_cwd = [&](const char* cwd) {
+    Json params = Machine::request({"uname"});
+    params["cwd"] = cwd;
+    return first_line(machine.decide(params).decision.wire_message);
+  };
+  CHECK(with_cwd("/home/u/link") ==
+        "SYSTEM_RUN_DENIED: approval requires canonical cwd (no symlink path components)");
+  CHECK(with_cwd("/home/u/missing") == "SYSTEM_RUN_DENIED: approval requires an existing canonical cwd");
+  CHECK(with_cwd("/home/u/work/script.sh") == "SYSTEM_RUN_DENIED: approval requires cwd to be a directory");
+  CHECK(with_cwd("/usr/bin").empty());
+}
+
+TEST_CASE("decision: an exact command grant covers the text it was given for and nothing else") {
+  Machine machine;
+  machine.policy(
+      "allowlist", "off",
+      {{{"pattern", "=command:" + command_key("/bin/sh -c \"echo $HOME\"")}, {"source", "allow-always"}}});
+  const RunEvaluation run = machine.run({"/bin/sh", "-c", "echo $HOME"});
+  CHECK(run.decision.verdict == Verdict::kAllow);
+  CHECK(run.decision.code == "ALLOWED_BY_GRANT");
+  CHECK(spawned(run) == Commands{{"/bin/sh", "-c", "echo $HOME"}});
+  CHECK(machine.run({"/bin/sh", "-c", "echo $HOM"}).decision.verdict == Verdict::kDeny);
+}
+
+TEST_CASE("decision: code on a command line needs a person where the owner says so") {
+  Machine machine;
+  machine.policy("full", "off");
+  machine.context.settings.strict_inline_eval = true;
+  const RunEvaluation run = machine.run({"python3", "-c", "1"});
+  CHECK(run.decision.verdict == Verdict::kAsk);
+  CHECK(first_line(run.decision.wire_message) ==
+        "SYSTEM_RUN_DENIED: approval required (python3 -c requires explicit approval in strictInlineEval "
+        "mode)");
+}
+
+TEST_CASE("decision: hardened asks about a listed program that is told to run other code") {
+  Machine machine;
+  machine.list({"/usr/bin/git", "/usr/bin/find"});
+  CHECK(machine.run({"git", "-c", "core.pager=id", "log"}).decision.code == "CARRIED_CODE");
+  CHECK(machine.run({"find", ".", "-exec", "id", ";"}).decision.code == "CARRIED_CODE");
+  CHECK(machine.run({"find", ".", "-name", "x"}).decision.verdict == Verdict::kAllow);
+  machine.context.settings.strictness = Strictness::kOfficial;
+  CHECK(machine.run({"git", "-c", "core.pager=id", "log"}).decision.verdict == Verdict::kAllow);
+}
+
+TEST_CASE("decision: every code that is used is in the catalogue") {
+  Machine machine;
+  machine.list({"/usr/bin/git"});
+  for (const char* text : {"git status", "id", "nosuch", "echo $(id)", "cd .. && ./x", "git -c a=b log"}) {
+    const std::string code = machine.text(text).decision.code;
+    bool known = false;
+    for (const DecisionCode& item : decision_codes()) known = known || item.code == code;
+    CHECK(known);
+  }
+}
+
+TEST_CASE("decision: the trace tells the whole way") {
+  Machine machine;
+  machine.list({"/usr/bin/uname"});
+  const RunEvaluation run = machine.text("uname -s");
+  std::vector<std::string> stages;
+  for (const TraceStep& step : run.trace) {
+    if (stages.empty() || stages.back() != step.stage) stages.push_back(step.stage);
+  }
+  CHECK(stages ==
+        std::vector<std::string>{"request", "policy", "analyse", "resolve", "match", "bind", "decide"});
+}
+
+TEST_CASE("decision: no input makes it throw") {
+  Machine machine;
+  for (const char* text :
+       {"null", "[]", "{}", R"({"command":[[]]})", R"({"command":[{}],"env":[]})",
+        R"({"command":["a"],"systemRunPlan":[]})", R"({"command":["a"],"cwd":{},"timeoutMs":null})",
+        R"({"command":["sh","-c"]})", R"({"command":["env"]})", R"({"command":["nice","-n"]})"}) {
+    CHECK_NOTHROW(machine.decide(Json::parse(text)));
+  }
+  CHECK_NOTHROW(machine.run({std::string(2 << 20, 'a')}));
+  CHECK_NOTHROW(machine.text(std::string(200000, '(')));
+}
+
+}  // namespace
+}  // namespace hostclaw::policy

@@ -1,0 +1,150 @@
+#include <catch2/catch.hpp>
+
+#include "policy/run_request.h"
+#include "tests/unit/policy/decision_fixture.h"
+
+namespace hostclaw::policy {
+namespace {
+
+std::string invalid(Machine& machine, const Json& params) {
+  const RunEvaluation run = machine.decide(params);
+  CHECK(run.decision.verdict == Verdict::kInvalid);
+  CHECK(run.decision.wire_code == "INVALID_REQUEST");
+  return run.decision.wire_message;
+}
+
+Json plan_for(const std::vector<std::string>& argv) {
+  return {{"argv", argv}, {"commandText", command_text(argv)}, {"cwd", "/home/u/work"}, {"agentId", "main"}};
+}
+
+TEST_CASE("request: anything but a non-empty array of words is no command") {
+  Machine machine;
+  for (const char* params : {"null", "5", "[]", "{}", R"({"command":[]})", R"({"command":"x"})",
+                             R"({"command":{"0":"x"}})", R"({"command":null})"}) {
+    CHECK(invalid(machine, Json::parse(params)) == "command required");
+  }
+}
+
+TEST_CASE("request: words that are no strings are spelled as ECMAScript spells them") {
+  CHECK(to_ecmascript_string(Json::parse("[1,null,[true,\"x\"]]")) == "1,,true,x");
+  CHECK(to_ecmascript_string(1.5) == "1.5");
+  CHECK(to_ecmascript_string(1e21) == "1e+21");
+  CHECK(to_ecmascript_string(123456789012.0) == "123456789012");
+  CHECK(to_ecmascript_string(1e-7) == "1e-7");
+  CHECK(to_ecmascript_string(-0.25) == "-0.25");
+  CHECK(to_ecmascript_string(Json::object()) == "[object Object]");
+  Machine machine;
+  machine.policy("full", "off");
+  CHECK(machine.decide(Json{{"command", {"echo", 1, true, nullptr}}}).argv ==
+        std::vector<std::string>{"echo", "1", "true", "null"});
+}
+
+TEST_CASE("request: rawCommand has to say what command says") {
+  Machine machine;
+  Json params = Machine::request({"echo", "a b"});
+  params["rawCommand"] = "echo 'a b'";
+  CHECK(invalid(machine, params) == "INVALID_REQUEST: rawCommand does not match command");
+  params["rawCommand"] = " echo \"a b\" ";
+  CHECK(machine.decide(params).decision.verdict != Verdict::kInvalid);
+  params["rawCommand"] = 5;
+  CHECK(machine.decide(params).decision.verdict != Verdict::kInvalid);
+}
+
+TEST_CASE("request: a plan has to be whole") {
+  Machine machine;
+  for (const char* plan :
+       {"null", "{}", R"({"argv":[],"commandText":"x"})", R"({"argv":["x"]})",
+        R"({"argv":[1],"commandText":"x"})", R"({"argv":["x"],"commandText":"x","mutableFileOperand":null})",
+        R"({"argv":["x"],"commandText":"x","policySnapshot":{}})"}) {
+    Json params = Machine::request({"uname"});
+    params["systemRunPlan"] = Json::parse(plan);
+    CHECK(invalid(machine, params) == "systemRunPlan invalid");
+  }
+  Json params = Machine::request({"uname"});
+  params["systemRunPlan"] = {{"argv", {"zzz"}}, {"rawCommand", "zzz"}, {"extra", 1}};
+  CHECK(machine.decide(params).decision.verdict != Verdict::kInvalid);
+}
+
+TEST_CASE("request: approval members are checked in order") {
+  Machine machine;
+  Json params = Machine::request({"/usr/bin/uname"});
+  params["approvalSource"] = "bogus";
+  CHECK(invalid(machine, params) == "approvalSource invalid");
+  params["approvalSource"] = "ask-fallback";
+  params["approved"] = false;
+  CHECK(invalid(machine, params) == "approvalSource cannot be combined with explicit approval");
+  params.erase("approved");
+  CHECK(invalid(machine, params) == "approvalSource requires matching systemRunPlan");
+  params.erase("approvalSource");
+  params["approvalDecision"] = "allow-once";
+  CHECK(invalid(machine, params) == "explicit approval requires matching systemRunPlan");
+  params["systemRunPlan"] = plan_for({"/usr/bin/uname"});
+  CHECK(invalid(machine, params) == "delayed approval requires a prepared policy snapshot");
+  params["approvalDecision"] = "deny";
+  CHECK(machine.decide(params).decision.verdict == Verdict::kAsk);
+}
+
+TEST_CASE("request: every member that a plan binds is compared") {
+  Machine machine;
+  for (const char* member : {"cwd", "agentId", "sessionKey", "commandText"}) {
+    Json params = Machine::request({"/usr/bin/uname"});
+    params["approved"] = true;
+    params["systemRunPlan"] = plan_for({"/usr/bin/uname"});
+    params["systemRunPlan"][member] = "/other";
+    CHECK(invalid(machine, params) == "explicit approval requires matching systemRunPlan");
+  }
+}
+
+TEST_CASE("request: a remembered snapshot stands in for one that the gateway dropped") {
+  Machine machine;
+  Json params = Machine::request({"/usr/bin/uname"});
+  params["approved"] = true;
+  params["systemRunPlan"] = plan_for({"/usr/bin/uname"});
+  const PrepareEvaluation prepared =
+      prepare_run(Machine::request({"uname"}), machine.document, machine.context);
+  machine.context.remembered = &prepared.remember;
+  CHECK(machine.decide(params).decision.verdict == Verdict::kAllow);
+}
+
+TEST_CASE("request: env errors look like denials and are none") {
+  Machine machine;
+  Json params = Machine::request({"env", "LD_PRELOAD=x", "uname"});
+  CHECK(invalid(machine, params) ==
+        "SYSTEM_RUN_DENIED: command env assignment rejected (blocked env assignment keys: LD_PRELOAD)");
+  params = Machine::request({"uname"});
+  params["env"] = {{"PATH", "/x"}};
+  CHECK(invalid(machine, params) ==
+        "SYSTEM_RUN_DENIED: environment override rejected (blocked override keys: PATH)");
+}
+
+TEST_CASE("request: timeouts are whole milliseconds within bounds") {
+  Machine machine;
+  const auto timeout = [&](Json value) {
+    Json params = Machine::request({"uname"});
+    params["timeoutMs"] = std::move(value);
+    return machine.decide(params).timeout_ms;
+  };
+  CHECK_FALSE(timeout(0));
+  CHECK_FALSE(timeout(-5));
+  CHECK_FALSE(timeout("5"));
+  CHECK(timeout(0.5) == 1);
+  CHECK(timeout(1500.9) == 1500);
+  CHECK(timeout(1e12) == 2147000000);
+}
+
+TEST_CASE("request: identity members are trimmed and other types are ignored") {
+  Machine machine;
+  Json params = Machine::request({"uname"});
+  params["agentId"] = " main ";
+  params["sessionKey"] = 5;
+  params["runId"] = " r ";
+  params["suppressNotifyOnExit"] = "true";
+  const RunEvaluation run = machine.decide(params);
+  CHECK(run.agent_id == "main");
+  CHECK(run.session_key == "node");
+  CHECK(run.run_id == "r");
+  CHECK_FALSE(run.suppress_notify_on_exit);
+}
+
+}  // namespace
+}  // namespace hostclaw::policy
