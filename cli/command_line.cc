@@ -46,12 +46,14 @@ std::string for_terminal(std::string_view text) {
     const auto first = static_cast<unsigned char>(valid[at]);
     const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
     std::uint32_t code = length == 1 ? first : first & (0xFFU >> (length + 1));
-    for (std::size_t i = 1; i < length; ++i) code = code << 6 | (static_cast<unsigned char>(valid[at + i]) & 0x3FU);
+    for (std::size_t i = 1; i < length; ++i)
+      code = code << 6 | (static_cast<unsigned char>(valid[at + i]) & 0x3FU);
     const bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
     // Formatting characters that hide or reorder what follows, and fillers that look like nothing.
-    const bool hidden = code == 0xAD || code == 0x61C || (code >= 0x115F && code <= 0x1160) || code == 0x180E ||
-                        (code >= 0x200B && code <= 0x200F) || (code >= 0x2028 && code <= 0x202E) ||
-                        (code >= 0x2060 && code <= 0x206F) || code == 0x3164 || code == 0xFEFF || code == 0xFFA0 ||
+    const bool hidden = code == 0xAD || code == 0x61C || (code >= 0x115F && code <= 0x1160) ||
+                        code == 0x180E || (code >= 0x200B && code <= 0x200F) ||
+                        (code >= 0x2028 && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) ||
+                        code == 0x3164 || code == 0xFEFF || code == 0xFFA0 ||
                         (code >= 0xFFF9 && code <= 0xFFFB) || (code >= 0xE0000 && code <= 0xE007F);
     if (control || hidden) {
       char escaped[16];
@@ -93,7 +95,8 @@ Result<std::string> read_input(const std::string& path, std::size_t max_bytes) {
     fits = read_all(file);
     if (file.bad()) return make_error("FILE_UNREADABLE", "cannot read " + path);
   }
-  if (!fits) return make_error("FILE_TOO_LARGE", path + " is larger than " + std::to_string(max_bytes) + " bytes");
+  if (!fits)
+    return make_error("FILE_TOO_LARGE", path + " is larger than " + std::to_string(max_bytes) + " bytes");
   return text;
 }
 

@@ -35,7 +35,8 @@ std::string version();
 
 // The state directory, or a message and an empty string.
 Result<std::string> state_directory();
-// Opens the store there. Read-only answers STORE_MISSING with the command to type when nothing was ever stored.
+// Opens the store there. Read-only answers STORE_MISSING with the command to type when nothing was ever
+// stored.
 Result<std::unique_ptr<approvals::Store>> open_store(approvals::OpenMode mode);
 
 // Prints "error: ..." and, when there is one, "next: ..." to stderr; answers kFailed.
@@ -47,8 +48,8 @@ void print_json(const Json& value);
 void print_json(const OrderedJson& value);
 void note(const std::string& text);  // stderr
 
-// A text of a peer or a command, safe for a terminal: control characters, bidirectional and zero-width characters
-// are shown as \u{...}.
+// A text of a peer or a command, safe for a terminal: control characters, bidirectional and zero-width
+// characters are shown as \u{...}.
 std::string for_terminal(std::string_view text);
 std::string format_time(std::int64_t ms);  // local time, or "-" for 0
 

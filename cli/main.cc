@@ -6,13 +6,15 @@
 
 int main(int argc, char** argv) {
   using namespace hostclaw::cli;
-  CLI::App app{"hostclaw makes this machine an OpenClaw node host: it pairs with a gateway, decides about every\n"
-               "command with an allowlist of its own, runs what is allowed, and keeps a record.",
-               "hostclaw"};
+  CLI::App app{
+      "hostclaw makes this machine an OpenClaw node host: it pairs with a gateway, decides about every\n"
+      "command with an allowlist of its own, runs what is allowed, and keeps a record.",
+      "hostclaw"};
   app.set_version_flag("--version", "hostclaw " + version());
   app.require_subcommand(1);
-  app.footer("Start here:  hostclaw node run --host <gateway>     the state is in $HOSTCLAW_STATE_DIR\n"
-             "             hostclaw policy check -- git status    what would be decided, without running it");
+  app.footer(
+      "Start here:  hostclaw node run --host <gateway>     the state is in $HOSTCLAW_STATE_DIR\n"
+      "             hostclaw policy check -- git status    what would be decided, without running it");
   Action action;
   add_node(app, action);
   add_connect(app, action);

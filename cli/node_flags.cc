@@ -27,8 +27,10 @@ constexpr MeaninglessFlag kMeaningless[] = {
 
 void add_node_flags(CLI::App& verb, NodeFlags& flags, bool pairing) {
   verb.add_option("--host", flags.host, "Gateway host (default: the saved one, else 127.0.0.1)");
-  verb.add_option("--port", flags.port, "Gateway port (default: the saved one, else 18789)")->check(CLI::Range(1, 65535));
-  verb.add_option("--context-path", flags.context_path, "Path of the gateway behind a reverse proxy, e.g. /claw");
+  verb.add_option("--port", flags.port, "Gateway port (default: the saved one, else 18789)")
+      ->check(CLI::Range(1, 65535));
+  verb.add_option("--context-path", flags.context_path,
+                  "Path of the gateway behind a reverse proxy, e.g. /claw");
   auto* tls = verb.add_flag("--tls", flags.tls, "Use TLS");
   auto* no_tls = verb.add_flag("--no-tls", flags.no_tls, "Do not use TLS");
   tls->excludes(no_tls);
@@ -38,20 +40,25 @@ void add_node_flags(CLI::App& verb, NodeFlags& flags, bool pairing) {
   verb.add_option("--display-name", flags.display_name, "Name that the gateway shows; saved");
   auto* commands = verb.add_option("--commands", flags.commands,
                                    "Serve exactly these commands (comma-separated, repeatable); saved");
-  auto* all = verb.add_flag("--all-commands", flags.all_commands, "Serve every command; forgets a saved list");
+  auto* all =
+      verb.add_flag("--all-commands", flags.all_commands, "Serve every command; forgets a saved list");
   commands->excludes(all);
   if (pairing) {
-    auto* pair = verb.add_option("--pair", flags.pair, "Pair with this setup code, oc-pair:// URL or join URL");
-    auto* if_needed =
-        verb.add_option("--pair-if-needed", flags.pair_if_needed, "As --pair, unless this node is paired already");
-    auto* file = verb.add_option("--pair-file", flags.pair_file, "Read the setup code from a file, or from - (keeps it out of ps)");
+    auto* pair =
+        verb.add_option("--pair", flags.pair, "Pair with this setup code, oc-pair:// URL or join URL");
+    auto* if_needed = verb.add_option("--pair-if-needed", flags.pair_if_needed,
+                                      "As --pair, unless this node is paired already");
+    auto* file = verb.add_option("--pair-file", flags.pair_file,
+                                 "Read the setup code from a file, or from - (keeps it out of ps)");
     pair->excludes(if_needed);
     file->excludes(pair)->excludes(if_needed);
   }
   verb.add_flag("-v,--verbose", flags.verbose, "Log every step");
   for (const MeaninglessFlag& flag : kMeaningless) {
-    verb.add_flag_callback(flag.name, [&flags, flag] { flags.without_meaning.push_back(std::string(flag.name) + ": " + flag.why); },
-                           "Accepted for compatibility; no meaning here")
+    verb.add_flag_callback(
+            flag.name,
+            [&flags, flag] { flags.without_meaning.push_back(std::string(flag.name) + ": " + flag.why); },
+            "Accepted for compatibility; no meaning here")
         ->group("");
   }
 }
@@ -83,7 +90,8 @@ Result<node_host::NodeOptions> node_options(const NodeFlags& flags) {
     options.setup_code = std::string(trim(*text));
   }
   for (const std::optional<std::string>& text : {options.display_name, options.node_id}) {
-    if (text && trim(*text).empty()) return make_error("CONFIG_INVALID", "--display-name and --node-id may not be blank");
+    if (text && trim(*text).empty())
+      return make_error("CONFIG_INVALID", "--display-name and --node-id may not be blank");
   }
   return options;
 }

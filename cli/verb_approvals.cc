@@ -80,21 +80,23 @@ int set(const ApprovalsFlags& flags) {
   if (!text) return fail(text.error(), flags.json);
   auto file = parse_ordered_json(*text);
   if (!file) return fail(file.error(), flags.json);
-  return with_document(flags, [&](approvals::Store& store, approvals::PolicyCache& cache) -> Result<OrderedJson> {
-    auto current = node_host::approvals_snapshot(store, cache);
-    if (!current) return current.error();
-    node_host::ReplaceRequest request;
-    request.params = {{"file", *file}, {"baseHash", (*current)["hash"]}};
-    request.actor = kActor;
-    return node_host::replace_approvals(store, cache, std::move(request));
-  });
+  return with_document(flags,
+                       [&](approvals::Store& store, approvals::PolicyCache& cache) -> Result<OrderedJson> {
+                         auto current = node_host::approvals_snapshot(store, cache);
+                         if (!current) return current.error();
+                         node_host::ReplaceRequest request;
+                         request.params = {{"file", *file}, {"baseHash", (*current)["hash"]}};
+                         request.actor = kActor;
+                         return node_host::replace_approvals(store, cache, std::move(request));
+                       });
 }
 
 }  // namespace
 
 void add_approvals(CLI::App& parent, Action& action) {
   const auto flags = std::make_shared<ApprovalsFlags>();
-  CLI::App* verb = parent.add_subcommand("approvals", "The approvals document of this node: defaults and allowlists");
+  CLI::App* verb =
+      parent.add_subcommand("approvals", "The approvals document of this node: defaults and allowlists");
   verb->alias("exec-approvals");
   verb->require_subcommand(1);
 
@@ -113,7 +115,8 @@ void add_approvals(CLI::App& parent, Action& action) {
   const auto add_entry_flags = [flags](CLI::App& app) {
     app.add_option("pattern", flags->pattern, "Absolute path, glob or program name")->required();
     app.add_option("--agent", flags->agent, "Agent id, or * for every agent")->capture_default_str();
-    app.add_option("--arg-pattern", flags->arg_pattern, "Regular expression (RE2) that the arguments must match");
+    app.add_option("--arg-pattern", flags->arg_pattern,
+                   "Regular expression (RE2) that the arguments must match");
     app.add_flag("--json", flags->json, "Print JSON");
   };
   CLI::App* add_verb = allowlist->add_subcommand("add", "Allow a program");
@@ -121,16 +124,19 @@ void add_approvals(CLI::App& parent, Action& action) {
   add_verb->callback([&action, flags] {
     action = [flags] {
       return with_document(*flags, [&](approvals::Store& store, approvals::PolicyCache& cache) {
-        return node_host::add_to_allowlist(store, cache, flags->agent, flags->pattern, flags->arg_pattern, kActor);
+        return node_host::add_to_allowlist(store, cache, flags->agent, flags->pattern, flags->arg_pattern,
+                                           kActor);
       });
     };
   });
-  CLI::App* remove_verb = allowlist->add_subcommand("remove", "Take an entry away; effective for the next command");
+  CLI::App* remove_verb =
+      allowlist->add_subcommand("remove", "Take an entry away; effective for the next command");
   add_entry_flags(*remove_verb);
   remove_verb->callback([&action, flags] {
     action = [flags] {
       return with_document(*flags, [&](approvals::Store& store, approvals::PolicyCache& cache) {
-        return node_host::remove_from_allowlist(store, cache, flags->agent, flags->pattern, flags->arg_pattern, kActor);
+        return node_host::remove_from_allowlist(store, cache, flags->agent, flags->pattern,
+                                                flags->arg_pattern, kActor);
       });
     };
   });

@@ -58,9 +58,11 @@ void add_connect(CLI::App& parent, Action& action) {
   const auto flags = std::make_shared<ConnectFlags>();
   CLI::App* verb = parent.add_subcommand("connect", "Pair with a setup code or join URL, then run the node");
   verb->add_option("target", flags->target, "Setup code, oc-pair:// URL or https join URL");
-  verb->add_option("--target-file", flags->target_file, "Read the target from a file, which is removed, or from -");
+  verb->add_option("--target-file", flags->target_file,
+                   "Read the target from a file, which is removed, or from -");
   verb->add_flag("--verify", flags->verify, "End as soon as the node is connected and approved");
-  verb->add_flag("--service", flags->service, "Install and start the service afterwards (not in this version)");
+  verb->add_flag("--service", flags->service,
+                 "Install and start the service afterwards (not in this version)");
   add_node_flags(*verb, flags->node, false);
   verb->callback([&action, flags] { action = [flags] { return connect(*flags); }; });
 }

@@ -41,24 +41,26 @@ int show(approvals::Store& store, bool json) {
   const auto document = cache.current(store);
   const OrderedJson& resolved = (*snapshot)["resolvedDefaults"];
   if (json) {
-    Json body{{"effective", Json::parse(dump_json(resolved))},
-              {"strictness", policy::to_string(engine.strictness)},
-              {"owner",
-               {{"securityLimit", policy::to_string(engine.security_limit)},
-                {"askFloor", policy::to_string(engine.ask_floor)},
-                {"remoteEdits", to_string(reading.settings.remote_edits)}}},
-              {"document",
-               {{"hash", (*snapshot)["hash"].get<std::string>()}, {"malformed", document->malformed}}}};
+    Json body{
+        {"effective", Json::parse(dump_json(resolved))},
+        {"strictness", policy::to_string(engine.strictness)},
+        {"owner",
+         {{"securityLimit", policy::to_string(engine.security_limit)},
+          {"askFloor", policy::to_string(engine.ask_floor)},
+          {"remoteEdits", to_string(reading.settings.remote_edits)}}},
+        {"document", {{"hash", (*snapshot)["hash"].get<std::string>()}, {"malformed", document->malformed}}}};
     const auto defaults = (*snapshot)["file"].find("defaults");
-    if (defaults != (*snapshot)["file"].end()) body["document"]["defaults"] = Json::parse(dump_json(*defaults));
+    if (defaults != (*snapshot)["file"].end())
+      body["document"]["defaults"] = Json::parse(dump_json(*defaults));
     Json problems = Json::array();
-    for (const Error& problem : reading.problems) problems.push_back({{"code", problem.code}, {"message", problem.message}});
+    for (const Error& problem : reading.problems)
+      problems.push_back({{"code", problem.code}, {"message", problem.message}});
     body["problems"] = problems;
     print_json(body);
     return kDone;
   }
-  print_line("effective    security=" + resolved.value("security", "?") + " ask=" + resolved.value("ask", "?") +
-             " askFallback=" + resolved.value("askFallback", "?"));
+  print_line("effective    security=" + resolved.value("security", "?") +
+             " ask=" + resolved.value("ask", "?") + " askFallback=" + resolved.value("askFallback", "?"));
   print_line("strictness   " + std::string(policy::to_string(engine.strictness)));
   print_line("owner        at most security=" + std::string(policy::to_string(engine.security_limit)) +
              ", at least ask=" + std::string(policy::to_string(engine.ask_floor)) +
@@ -69,8 +71,10 @@ int show(approvals::Store& store, bool json) {
   }
   for (const Error& problem : reading.problems) note("warning: " + problem.message);
   for (const auto& [agent, agent_policy] : document->agents) {
-    std::string line = "agent " + for_terminal(agent) + ": " + std::to_string(agent_policy.allowlist.size()) + " entries";
-    if (agent_policy.scalars.security) line += " security=" + std::string(policy::to_string(*agent_policy.scalars.security));
+    std::string line =
+        "agent " + for_terminal(agent) + ": " + std::to_string(agent_policy.allowlist.size()) + " entries";
+    if (agent_policy.scalars.security)
+      line += " security=" + std::string(policy::to_string(*agent_policy.scalars.security));
     if (agent_policy.scalars.ask) line += " ask=" + std::string(policy::to_string(*agent_policy.scalars.ask));
     print_line(line);
   }
@@ -102,7 +106,8 @@ Result<void> set(approvals::Store& store, const PolicyFlags& flags) {
   edit.ask = policy::ask_from(flags.ask);
   edit.ask_fallback = policy::security_from(flags.ask_fallback);
   if (!flags.strictness.empty()) {
-    if (auto stored = approvals::put_exec_setting(store, "exec.strictness", flags.strictness); !stored) return stored;
+    if (auto stored = approvals::put_exec_setting(store, "exec.strictness", flags.strictness); !stored)
+      return stored;
   }
   if (!edit.security && !edit.ask && !edit.ask_fallback) return {};
   return apply(store, edit);
@@ -120,18 +125,23 @@ void add_exec_policy(CLI::App& parent, Action& action) {
   show_verb->callback([&action, flags] { action = [flags] { return with_store(*flags, nullptr); }; });
 
   CLI::App* set_verb = verb->add_subcommand("set", "Change some of it");
-  set_verb->add_option("--security", flags->security, "What may run")->check(CLI::IsMember({"deny", "allowlist", "full"}));
-  set_verb->add_option("--ask", flags->ask, "When a human is asked")->check(CLI::IsMember({"off", "on-miss", "always"}));
+  set_verb->add_option("--security", flags->security, "What may run")
+      ->check(CLI::IsMember({"deny", "allowlist", "full"}));
+  set_verb->add_option("--ask", flags->ask, "When a human is asked")
+      ->check(CLI::IsMember({"off", "on-miss", "always"}));
   set_verb->add_option("--ask-fallback", flags->ask_fallback, "What holds when nobody answers")
       ->check(CLI::IsMember({"deny", "allowlist", "full"}));
-  set_verb->add_option("--strictness", flags->strictness, "hardened also asks for what is listed but carries other code")
+  set_verb
+      ->add_option("--strictness", flags->strictness,
+                   "hardened also asks for what is listed but carries other code")
       ->check(CLI::IsMember({"hardened", "official"}));
   set_verb->add_option("--host", flags->host, "Accepted for compatibility")->group("");
   set_verb->add_flag("--json", flags->json, "Print JSON");
   set_verb->callback([&action, flags] {
     action = [flags] {
       if (!flags->host.empty()) note("note: --host has no meaning here: this is the node's own policy");
-      if (flags->security.empty() && flags->ask.empty() && flags->ask_fallback.empty() && flags->strictness.empty()) {
+      if (flags->security.empty() && flags->ask.empty() && flags->ask_fallback.empty() &&
+          flags->strictness.empty()) {
         fail(make_error("CONFIG_INVALID", "nothing to set", "hostclaw exec-policy set --help"));
         return kUsage;
       }
@@ -139,7 +149,8 @@ void add_exec_policy(CLI::App& parent, Action& action) {
     };
   });
 
-  CLI::App* preset_verb = verb->add_subcommand("preset", "yolo: run everything; cautious: list, ask for the rest; deny-all");
+  CLI::App* preset_verb =
+      verb->add_subcommand("preset", "yolo: run everything; cautious: list, ask for the rest; deny-all");
   preset_verb->add_option("name", flags->preset, "yolo, cautious or deny-all")
       ->required()
       ->check(CLI::IsMember({"yolo", "cautious", "deny-all"}));

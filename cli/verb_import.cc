@@ -1,4 +1,5 @@
-// hostclaw import --from DIR: take over identity, token, settings and approvals of an OpenClaw state directory.
+// hostclaw import --from DIR: take over identity, token, settings and approvals of an OpenClaw state
+// directory.
 #include "approvals/openclaw_import.h"
 #include "cli/command_line.h"
 #include "node-host/exec_approvals.h"
@@ -24,7 +25,8 @@ Result<void> take_identity(approvals::Store& store, const approvals::OpenClawSta
   auto mine = store.identity();
   if (!mine) return mine.error();
   if (*mine && (*mine)->device_id != key->device_id() && !force) {
-    return make_error("IDENTITY_EXISTS", "this node already has an identity of its own (" + (*mine)->device_id + ")",
+    return make_error("IDENTITY_EXISTS",
+                      "this node already has an identity of its own (" + (*mine)->device_id + ")",
                       "hostclaw import --force --from DIR   (the gateway will see another device)");
   }
   return store.replace_identity(*state.identity);
@@ -65,7 +67,8 @@ int run_import(const ImportFlags& flags) {
       if (auto done = take_token(**store, *state); !done) return fail(done.error(), flags.json);
       taken.push_back("device token");
     } else {
-      notes.push_back("no device token of a node was found: the gateway's shared token or a setup code is needed once");
+      notes.push_back(
+          "no device token of a node was found: the gateway's shared token or a setup code is needed once");
     }
   }
   if (state->node_config) {
@@ -74,7 +77,8 @@ int run_import(const ImportFlags& flags) {
     // OpenClaw's list names commands this host does not serve.
     config->commands.reset();
     if (config->node_id.empty()) config->node_id = node_host::new_uuid();
-    if (auto done = node_host::save_node_config(**store, *config); !done) return fail(done.error(), flags.json);
+    if (auto done = node_host::save_node_config(**store, *config); !done)
+      return fail(done.error(), flags.json);
     taken.push_back("node settings");
   }
   if (state->approvals_raw_text) {
@@ -82,7 +86,8 @@ int run_import(const ImportFlags& flags) {
       notes.push_back("the approvals document was not taken over: " + done.error().message);
     } else {
       taken.push_back("approvals");
-      notes.push_back("where the document is silent, hostclaw is stricter than OpenClaw (hostclaw exec-policy show)");
+      notes.push_back(
+          "where the document is silent, hostclaw is stricter than OpenClaw (hostclaw exec-policy show)");
     }
   }
   if (flags.json) {
@@ -101,8 +106,10 @@ int run_import(const ImportFlags& flags) {
 
 void add_import(CLI::App& parent, Action& action) {
   const auto flags = std::make_shared<ImportFlags>();
-  CLI::App* verb = parent.add_subcommand("import", "Take over a paired OpenClaw node, so that it need not pair again");
-  verb->add_option("--from", flags->from, "OpenClaw's state directory, e.g. ~/.openclaw (only read)")->required();
+  CLI::App* verb =
+      parent.add_subcommand("import", "Take over a paired OpenClaw node, so that it need not pair again");
+  verb->add_option("--from", flags->from, "OpenClaw's state directory, e.g. ~/.openclaw (only read)")
+      ->required();
   verb->add_flag("--force", flags->force, "Replace an identity that this node already has");
   verb->add_flag("--json", flags->json, "Print JSON");
   verb->callback([&action, flags] { action = [flags] { return run_import(*flags); }; });

@@ -34,7 +34,8 @@ void add_node(CLI::App& parent, Action& action) {
   node->require_subcommand(1);
 
   const auto flags = std::make_shared<NodeFlags>();
-  CLI::App* run_verb = node->add_subcommand("run", "Connect to a gateway and serve its commands until stopped");
+  CLI::App* run_verb =
+      node->add_subcommand("run", "Connect to a gateway and serve its commands until stopped");
   add_node_flags(*run_verb, *flags, true);
   run_verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });
 

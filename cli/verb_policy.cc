@@ -17,7 +17,7 @@ struct CheckFlags {
   std::vector<std::string> argv;
   std::string shell_text;
   bool has_shell_text = false;
-  std::string agent;
+  std::string agent = "main";
   std::string cwd;
   std::string strictness;
   bool json = false;
@@ -64,7 +64,8 @@ int report(const policy::RunEvaluation& evaluation, bool json) {
   const std::string verdict(policy::to_string(decision.verdict));
   if (json) {
     Json trace = Json::array();
-    for (const policy::TraceStep& step : evaluation.trace) trace.push_back({{"stage", step.stage}, {"text", step.text}});
+    for (const policy::TraceStep& step : evaluation.trace)
+      trace.push_back({{"stage", step.stage}, {"text", step.text}});
     Json body{{"verdict", verdict},
               {"code", decision.code},
               {"layer", decision.layer},
@@ -86,7 +87,8 @@ int report(const policy::RunEvaluation& evaluation, bool json) {
     if (!decision.explanation.empty()) print_line(for_terminal(decision.explanation));
     for (const policy::PlannedPipeline& pipeline : evaluation.plan.pipelines) {
       for (const policy::PlannedCommand& command : pipeline.commands) {
-        print_line("would run " + for_terminal(command.executable.empty() ? command.argv.front() : command.executable) +
+        print_line("would run " +
+                   for_terminal(command.executable.empty() ? command.argv.front() : command.executable) +
                    "  argv: " + for_terminal(dump_json(Json(command.argv))));
       }
     }
@@ -116,12 +118,20 @@ int check(const CheckFlags& flags) {
     return kUsage;
   }
   auto store = open_store(approvals::OpenMode::kReadOnly);
-  if (!store) return fail(store.error(), flags.json);
-  approvals::PolicyCache cache;
-  policy::EngineSettings settings = approvals::engine_settings(**store);
+  if (!store && store.error().code != "STORE_NOT_FOUND") return fail(store.error(), flags.json);
+  std::shared_ptr<const policy::PolicyDocument> document;
+  policy::EngineSettings settings;
+  if (store) {
+    approvals::PolicyCache cache;
+    document = cache.current(**store);
+    settings = approvals::engine_settings(**store);
+  } else {
+    note("note: nothing is stored yet; this is what a fresh node would decide");
+    document = std::make_shared<policy::PolicyDocument>(policy::fresh_document());
+  }
   if (const auto strictness = policy::strictness_from(flags.strictness)) settings.strictness = *strictness;
   node_host::OpenedFiles files;
-  return report(policy::evaluate_run(request_params(flags), *cache.current(**store), make_context(settings, files)),
+  return report(policy::evaluate_run(request_params(flags), *document, make_context(settings, files)),
                 flags.json);
 }
 
@@ -134,9 +144,11 @@ void add_policy(CLI::App& parent, Action& action) {
   CLI::App* check_verb = verb->add_subcommand("check", "What would be decided, and why, step by step");
   check_verb->add_option("command", flags->argv, "The command and its arguments, after --");
   auto* shell = check_verb->add_option("--shell", flags->shell_text, "Shell text, as an agent writes it");
-  check_verb->add_option("--agent", flags->agent, "Decide for this agent");
+  check_verb->add_option("--agent", flags->agent, "Decide for this agent; empty: a request that names none")
+      ->capture_default_str();
   check_verb->add_option("--cwd", flags->cwd, "Working directory of the command (default: this one)");
-  check_verb->add_option("--strictness", flags->strictness, "hardened or official (default: the node's setting)")
+  check_verb
+      ->add_option("--strictness", flags->strictness, "hardened or official (default: the node's setting)")
       ->check(CLI::IsMember({"hardened", "official"}));
   check_verb->add_flag("--json", flags->json, "Print JSON");
   check_verb->add_flag("--batch", flags->batch,

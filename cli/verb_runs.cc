@@ -62,15 +62,17 @@ int list(const RunsFlags& flags) {
     note("nothing was asked of this node yet");
     return kDone;
   }
-  print_line(column("TIME", 21) + column("RUN", 10) + column("AGENT", 10) + column("OUTCOME", 14) + "COMMAND");
+  print_line(column("TIME", 21) + column("RUN", 10) + column("AGENT", 10) + column("OUTCOME", 14) +
+             "COMMAND");
   for (const approvals::RunRow& run : *rows) {
-    const std::string undelivered = run.verdict == "allow" && run.ended_at_ms > 0 && !run.delivered &&
-                                            run.state != "cancelled"
-                                        ? "  (not delivered)"
-                                        : "";
-    print_line(column(format_time(run.started_at_ms), 21) + column(for_terminal(run.run_id.substr(0, 8)), 10) +
-               column(run.agent_id.empty() ? "-" : for_terminal(run.agent_id), 10) + column(outcome(run), 14) +
-               for_terminal(run.command_text) + undelivered);
+    const std::string undelivered =
+        run.verdict == "allow" && run.ended_at_ms > 0 && !run.delivered && run.state != "cancelled"
+            ? "  (not delivered)"
+            : "";
+    print_line(column(format_time(run.started_at_ms), 21) +
+               column(for_terminal(run.run_id.substr(0, 8)), 10) +
+               column(run.agent_id.empty() ? "-" : for_terminal(run.agent_id), 10) +
+               column(outcome(run), 14) + for_terminal(run.command_text) + undelivered);
   }
   return kDone;
 }
@@ -120,7 +122,9 @@ void add_runs(CLI::App& parent, Action& action) {
   const auto flags = std::make_shared<RunsFlags>();
   CLI::App* verb = parent.add_subcommand("runs", "What was run here, and what was refused");
   const auto add_filters = [flags](CLI::App& app) {
-    app.add_option("--limit", flags->limit, "How many, newest first")->check(CLI::Range(1, 100'000))->capture_default_str();
+    app.add_option("--limit", flags->limit, "How many, newest first")
+        ->check(CLI::Range(1, 100'000))
+        ->capture_default_str();
     app.add_option("--verdict", flags->verdict, "Only these: allow, ask, deny or invalid")
         ->check(CLI::IsMember({"allow", "ask", "deny", "invalid"}));
     app.add_option("--agent", flags->agent, "Only of this agent");

@@ -61,8 +61,8 @@ int status(bool json) {
   if (!text("next").empty()) print_line("next       " + text("next"));
   if (policy) {
     const OrderedJson& resolved = (*policy)["resolvedDefaults"];
-    print_line("policy     security=" + resolved.value("security", "?") + " ask=" + resolved.value("ask", "?") +
-               " askFallback=" + resolved.value("askFallback", "?"));
+    print_line("policy     security=" + resolved.value("security", "?") +
+               " ask=" + resolved.value("ask", "?") + " askFallback=" + resolved.value("askFallback", "?"));
   } else {
     print_line("policy     unreadable: " + for_terminal(policy.error().message));
   }

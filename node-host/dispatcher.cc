@@ -142,8 +142,8 @@ asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
   }
   ExecReply reply;
   if (!flight->cancellation.cancelled()) {
-    reply =
-        co_await pipeline_.run(ExecRequest{"gateway", request.id, std::move(*params)}, flight->cancellation);
+    ExecRequest exec{"gateway", request.id, std::move(*params)};
+    reply = co_await pipeline_.run(std::move(exec), flight->cancellation);
   } else {
     reply.cancelled = true;
   }

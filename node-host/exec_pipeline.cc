@@ -76,8 +76,9 @@ std::string text_at(const Json& object, const char* name) {
 
 }  // namespace
 
-// Plans this node has answered, by what binds them. A plan that comes back is judged again; what is remembered only
-// stands in for what a gateway drops on the way (2026.4.20 drops the policy snapshot). Store thread only.
+// Plans this node has answered, by what binds them. A plan that comes back is judged again; what is
+// remembered only stands in for what a gateway drops on the way (2026.4.20 drops the policy snapshot). Store
+// thread only.
 struct ExecPipeline::PreparedPlans {
   struct Plan {
     policy::RememberedPlan remembered;
@@ -93,7 +94,8 @@ struct ExecPipeline::PreparedPlans {
     forget_expired();
     const auto plan = prepared.payload.find("plan");
     if (plan == prepared.payload.end() || plans.size() >= kMaxPreparedPlans) return;
-    plans[policy::plan_key(*plan)] = Plan{prepared.remember, std::chrono::steady_clock::now() + kPlanLifetime};
+    plans[policy::plan_key(*plan)] =
+        Plan{prepared.remember, std::chrono::steady_clock::now() + kPlanLifetime};
   }
 
   const policy::RememberedPlan* find(const Json& params) {
@@ -325,7 +327,8 @@ asio::awaitable<std::string> ExecPipeline::describe_policy() {
     const Json effective = policy::resolved_defaults(*document, approvals::engine_settings(store));
     std::size_t entries = 0;
     for (const auto& [agent, agent_policy] : document->agents) entries += agent_policy.allowlist.size();
-    return "policy: security=" + effective.value("security", "deny") + " ask=" + effective.value("ask", "always") +
+    return "policy: security=" + effective.value("security", "deny") +
+           " ask=" + effective.value("ask", "always") +
            " askFallback=" + effective.value("askFallback", "deny") + ", " + std::to_string(entries) +
            " allowlist entries";
   });

@@ -24,7 +24,7 @@
 namespace hostclaw::approvals {
 class PolicyCache;
 struct ExecSettings;
-}
+}  // namespace hostclaw::approvals
 
 namespace hostclaw::node_host {
 
@@ -38,7 +38,7 @@ struct ExecReply {
   gateway_proto::InvokeResult result;
   std::string event;  // exec.finished | exec.denied, empty: none is sent
   Json event_payload;
-  bool cancelled = false;   // neither event nor result is sent
+  bool cancelled = false;                  // neither event nor result is sent
   std::shared_ptr<approvals::RunRow> row;  // of the record, for mark_delivered; never null after run()
 };
 

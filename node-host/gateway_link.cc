@@ -61,6 +61,15 @@ std::string request_id_of(const PeerError& error) {
 
 Json empty_inventory() { return Json{{"protocolFeatures", Json::array()}}; }
 
+// GCC 12 destroys aggregate temporaries of a co_await expression twice (GCC bug 102217 and its kin), so
+// coroutines here await named objects only.
+LinkStatus status_of(LinkState state, std::string url) {
+  LinkStatus status;
+  status.state = state;
+  status.url = std::move(url);
+  return status;
+}
+
 std::string sentence(const LinkStatus& status) {
   switch (status.state) {
     case LinkState::kStarting:
@@ -187,14 +196,17 @@ asio::awaitable<LinkEnd> GatewayLink::run() {
   while (!stopping_) {
     const GatewayEndpoint endpoint = settings_.candidates[candidate_];
     next_pause_ = std::chrono::milliseconds(0);
-    if (auto end = co_await attempt(endpoint)) {
-      co_await set_status(
-          LinkStatus{.state = LinkState::kStopped, .url = endpoint.url(), .detail = end->error.message});
-      co_return *end;
+    std::optional<LinkEnd> end = co_await attempt(endpoint);
+    if (end) {
+      LinkStatus failed = status_of(LinkState::kStopped, endpoint.url());
+      failed.detail = end->error.message;
+      co_await set_status(std::move(failed));
+      co_return std::move(*end);
     }
     co_await wait(next_pause_);
   }
-  co_await set_status(LinkStatus{.state = LinkState::kStopped, .url = status_.url});
+  LinkStatus stopped = status_of(LinkState::kStopped, status_.url);
+  co_await set_status(std::move(stopped));
   co_return LinkEnd{};
 }
 
@@ -207,9 +219,12 @@ asio::awaitable<std::optional<LinkEnd>> GatewayLink::attempt(GatewayEndpoint end
   // While an operator is awaited, each retry only keeps the pending request fresh: that is no change of
   // state.
   if (status_.state == LinkState::kStarting) {
-    co_await set_status(LinkStatus{.state = LinkState::kConnecting, .url = endpoint.url()});
+    LinkStatus connecting = status_of(LinkState::kConnecting, endpoint.url());
+    co_await set_status(std::move(connecting));
   }
-  auto socket = co_await WebSocket::connect(endpoint, {.extra_ca_file = settings_.extra_ca_file});
+  WebSocketOptions web;
+  web.extra_ca_file = settings_.extra_ca_file;
+  auto socket = co_await WebSocket::connect(endpoint, std::move(web));
   if (!socket) co_return co_await after_failure(socket.error(), false);
   consecutive_proxy_refusals_ = 0;
 
@@ -239,9 +254,8 @@ asio::awaitable<std::optional<LinkEnd>> GatewayLink::after_failure(const Error& 
   // Another address of the same setup code is tried only if this one never saw our connect request.
   if (!connect_was_sent && settings_.candidates.size() > 1)
     candidate_ = (candidate_ + 1) % settings_.candidates.size();
-  LinkStatus status{.state = LinkState::kReconnecting,
-                    .url = url,
-                    .detail = "node host gateway connect failed: " + error.message};
+  LinkStatus status = status_of(LinkState::kReconnecting, url);
+  status.detail = "node host gateway connect failed: " + error.message;
   status.next = error.next;
   co_await set_status(std::move(status));
   next_pause_ = schedule_.after_loss(jitter());
@@ -260,7 +274,7 @@ asio::awaitable<std::optional<LinkEnd>> GatewayLink::after_refusal(const Gateway
       .retry_already_used = device_token_retry_used_,
   };
   const ConnectRefusal refusal = classify_connect_error(error, state);
-  LinkStatus status{.state = LinkState::kReconnecting, .url = endpoint.url()};
+  LinkStatus status = status_of(LinkState::kReconnecting, endpoint.url());
   status.detail = "node host gateway connect failed: " + refusal.message + " (" + refusal.detail_code + ")";
   status.request_id = refusal.request_id;
   status.next = refusal.next;
@@ -352,7 +366,7 @@ asio::awaitable<void> GatewayLink::serve(GatewayEndpoint endpoint, std::shared_p
   if (handlers_.on_closed) handlers_.on_closed(end);
   if (stopping_) co_return;
 
-  LinkStatus status{.state = LinkState::kReconnecting, .url = endpoint.url()};
+  LinkStatus status = status_of(LinkState::kReconnecting, endpoint.url());
   status.detail = "node host gateway closed (" + std::to_string(end.code) + "): " + end.reason;
   co_await set_status(std::move(status));
   next_pause_ = schedule_.after_loss(jitter());
@@ -370,8 +384,7 @@ asio::awaitable<bool> GatewayLink::publish_stats(std::shared_ptr<GatewaySession>
 // only to those who try. Runs as long as the session.
 asio::awaitable<void> GatewayLink::follow_surface(std::shared_ptr<GatewaySession> session) {
   const gateway_proto::HelloOk hello = session->hello();
-  LinkStatus connected{.state = LinkState::kConnected, .url = status_.url};
-  connected.url = settings_.candidates[candidate_].url();
+  LinkStatus connected = status_of(LinkState::kConnected, settings_.candidates[candidate_].url());
   connected.server_version = hello.server_version;
   connected.protocol = hello.protocol;
   if (hello.protocol < 4) {
@@ -386,8 +399,7 @@ asio::awaitable<void> GatewayLink::follow_surface(std::shared_ptr<GatewaySession
       co_await wait(kStatsInterval);
       continue;
     }
-    const CallOutcome inventory =
-        co_await session->call("node.runnerInventory.update", empty_inventory());
+    const CallOutcome inventory = co_await session->call("node.runnerInventory.update", empty_inventory());
     if (!session->open()) co_return;
     LinkStatus pending = connected;
     pending.state = LinkState::kWaitingForSurfaceApproval;

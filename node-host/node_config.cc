@@ -10,7 +10,9 @@ namespace {
 
 constexpr const char* kSettingKey = "nodeHost.config";
 
-Error invalid(const std::string& what) { return make_error("CONFIG_INVALID", "stored node settings: " + what); }
+Error invalid(const std::string& what) {
+  return make_error("CONFIG_INVALID", "stored node settings: " + what);
+}
 
 Result<gateway_proto::GatewayEndpoint> endpoint_from(const Json& json) {
   gateway_proto::GatewayEndpoint endpoint;
@@ -49,7 +51,8 @@ Result<gateway_proto::GatewayEndpoint> endpoint_from(const Json& json) {
 Result<NodeConfig> node_config_from(const Json& json) {
   if (!json.is_object()) return invalid("not an object");
   NodeConfig config;
-  if (const auto it = json.find("nodeId"); it != json.end() && it->is_string()) config.node_id = it->get<std::string>();
+  if (const auto it = json.find("nodeId"); it != json.end() && it->is_string())
+    config.node_id = it->get<std::string>();
   if (const auto it = json.find("displayName"); it != json.end() && it->is_string()) {
     config.display_name = it->get<std::string>();
   }
@@ -103,7 +106,8 @@ Result<gateway_proto::DeviceIdentity> load_identity(approvals::Store& store, boo
   if (!row) return row.error();
   if (!*row) {
     if (!create) {
-      return make_error("IDENTITY_MISSING", "this node has no identity yet", "hostclaw node run --host <gateway>");
+      return make_error("IDENTITY_MISSING", "this node has no identity yet",
+                        "hostclaw node run --host <gateway>");
     }
     auto made = gateway_proto::DeviceIdentity::generate();
     if (!made) return made.error();
@@ -111,9 +115,9 @@ Result<gateway_proto::DeviceIdentity> load_identity(approvals::Store& store, boo
     candidate.device_id = made->device_id();
     candidate.public_key_pem = made->public_key_pem();
     candidate.private_key_pem = made->private_key_pem();
-    candidate.created_at_ms =
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-            .count();
+    candidate.created_at_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                                  std::chrono::system_clock::now().time_since_epoch())
+                                  .count();
     auto kept = store.insert_identity(candidate);
     if (!kept) return kept.error();
     *row = std::move(*kept);

@@ -43,7 +43,8 @@ std::string lookup(const policy::Environment& environment, std::string_view name
 std::chrono::milliseconds milliseconds_from(const policy::Environment& environment, std::string_view name,
                                             std::chrono::milliseconds fallback) {
   const std::string text = lookup(environment, name);
-  if (text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != std::string::npos) return fallback;
+  if (text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != std::string::npos)
+    return fallback;
   const long value = std::stol(text);
   return value > 0 ? std::chrono::milliseconds(value) : fallback;
 }
@@ -113,9 +114,10 @@ Result<std::vector<std::string>> choose_commands(const NodeOptions& options, Nod
     }
   }
   if (served.empty()) {
-    return make_error("CONFIG_INVALID", "none of the requested commands is served by this host: " +
-                                            join(*config.commands, ", "),
-                      "hostclaw node run --all-commands");
+    return make_error(
+        "CONFIG_INVALID",
+        "none of the requested commands is served by this host: " + join(*config.commands, ", "),
+        "hostclaw node run --all-commands");
   }
   return served;
 }
@@ -127,9 +129,9 @@ class StoredMemory final : public LinkMemory {
       : store_(store), device_id_(std::move(device_id)), config_(std::move(config)) {}
 
   asio::awaitable<std::string> device_token() override {
-    const auto token =
-        co_await store_.on_store([this](approvals::Store& store) { return store.device_token(device_id_, "node"); });
-    co_return token && *token ? (*token)->token : std::string();
+    const auto token = co_await store_.on_store(
+        [this](approvals::Store& store) { return store.device_token(device_id_, "node"); });
+    co_return token&&* token ? (*token)->token : std::string();
   }
 
   asio::awaitable<void> keep_device_token(std::string token, std::string expected) override {
@@ -137,7 +139,8 @@ class StoredMemory final : public LinkMemory {
       const std::optional<std::string> from = expected.empty() ? std::nullopt : std::optional(expected);
       return store.put_device_token(device_id_, "node", token, from);
     });
-    if (!kept) log_warn("the device token could not be stored: " + kept.error().code + ": " + kept.error().message);
+    if (!kept)
+      log_warn("the device token could not be stored: " + kept.error().code + ": " + kept.error().message);
   }
 
   asio::awaitable<void> drop_device_token() override {
@@ -151,22 +154,17 @@ class StoredMemory final : public LinkMemory {
       co_return;
     }
     config_.gateway = std::move(endpoint);
-    const auto saved =
-        co_await store_.on_store([this](approvals::Store& store) { return save_node_config(store, config_); });
+    const auto saved = co_await store_.on_store(
+        [this](approvals::Store& store) { return save_node_config(store, config_); });
     saved_ = saved.has_value();
     if (!saved) log_warn("the gateway's address could not be stored: " + saved.error().message);
   }
 
   asio::awaitable<void> publish(LinkStatus status) override {
-    const Json json{{"state", to_string(status.state)},
-                    {"url", status.url},
-                    {"detail", status.detail},
-                    {"requestId", status.request_id},
-                    {"next", status.next},
-                    {"serverVersion", status.server_version},
-                    {"protocol", status.protocol},
-                    {"pid", process_id()},
-                    {"sinceMs", now_ms()}};
+    const Json json{
+        {"state", to_string(status.state)}, {"url", status.url},   {"detail", status.detail},
+        {"requestId", status.request_id},   {"next", status.next}, {"serverVersion", status.server_version},
+        {"protocol", status.protocol},      {"pid", process_id()}, {"sinceMs", now_ms()}};
     (void)co_await store_.on_store(
         [&](approvals::Store& store) { return store.put_setting(kLinkStatusKey, json); });
   }
@@ -180,8 +178,8 @@ class StoredMemory final : public LinkMemory {
 
 class Node {
  public:
-  Node(const NodeOptions& options, std::unique_ptr<approvals::Store> store, gateway_proto::DeviceIdentity identity,
-       NodeConfig config, std::size_t max_concurrent)
+  Node(const NodeOptions& options, std::unique_ptr<approvals::Store> store,
+       gateway_proto::DeviceIdentity identity, NodeConfig config, std::size_t max_concurrent)
       : options_(options),
         identity_(std::move(identity)),
         config_(std::move(config)),
@@ -228,7 +226,8 @@ class Node {
   }
 
   asio::awaitable<Result<SetupCode>> redeem(std::string target) {
-    if (!gateway_proto::looks_like_join_url(target)) co_return gateway_proto::parse_setup_code(target, now_ms());
+    if (!gateway_proto::looks_like_join_url(target))
+      co_return gateway_proto::parse_setup_code(target, now_ms());
     auto join = gateway_proto::parse_join_url(target);
     if (!join) co_return join.error();
     WebSocketOptions web;
@@ -236,7 +235,8 @@ class Node {
     auto body = co_await http_get(join->endpoint, join->target, gateway_proto::kMaxSetupCodeBytes, web);
     if (!body) {
       if (body.error().code == "HTTP_STATUS") {
-        co_return make_error("SETUP_CODE_INVALID", "the join URL is unknown or was used already: " + body.error().message,
+        co_return make_error("SETUP_CODE_INVALID",
+                             "the join URL is unknown or was used already: " + body.error().message,
                              "on the gateway: openclaw devices join-code");
       }
       co_return body.error();
@@ -285,7 +285,8 @@ class Node {
     link.extra_ca_file = lookup(environment_, "NODE_EXTRA_CA_CERTS");
     link.timeouts.challenge =
         milliseconds_from(environment_, "OPENCLAW_CONNECT_CHALLENGE_TIMEOUT_MS", link.timeouts.challenge);
-    link.timeouts.hello = milliseconds_from(environment_, "OPENCLAW_HANDSHAKE_TIMEOUT_MS", link.timeouts.hello);
+    link.timeouts.hello =
+        milliseconds_from(environment_, "OPENCLAW_HANDSHAKE_TIMEOUT_MS", link.timeouts.hello);
 
     auto commands = choose_commands(options_, config_);
     if (!commands) co_return commands.error();
@@ -303,7 +304,7 @@ class Node {
   asio::awaitable<bool> stored_token_exists() {
     const auto token = co_await store_.on_store(
         [this](approvals::Store& store) { return store.device_token(identity_.device_id(), "node"); });
-    co_return token && *token;
+    co_return token&&* token;
   }
 
   asio::awaitable<void> main() {
@@ -316,7 +317,8 @@ class Node {
       signals_.cancel();
       co_return;
     }
-    if (const auto saved = co_await store_.on_store([this](approvals::Store& s) { return save_node_config(s, config_); });
+    if (const auto saved =
+            co_await store_.on_store([this](approvals::Store& s) { return save_node_config(s, config_); });
         !saved) {
       log_error_with_next(saved.error());
       exit_status_ = 1;
@@ -360,12 +362,13 @@ class Node {
   }
 
   asio::awaitable<void> start_up(const LinkSettings& link) {
-    const auto interrupted =
-        co_await store_.on_store([](approvals::Store& store) { return store.mark_interrupted_runs(now_ms()); });
+    const auto interrupted = co_await store_.on_store(
+        [](approvals::Store& store) { return store.mark_interrupted_runs(now_ms()); });
     if (interrupted && *interrupted > 0) {
       log_warn(std::to_string(*interrupted) + " runs were interrupted by the last stop (hostclaw runs)");
     }
-    log_info("hostclaw " + options_.version + ", device " + identity_.device_id() + ", state " + options_.state_directory);
+    log_info("hostclaw " + options_.version + ", device " + identity_.device_id() + ", state " +
+             options_.state_directory);
     log_info("serving " + join(link.client.commands, " "));
     log_info(co_await pipeline_.describe_policy());
   }
@@ -394,8 +397,8 @@ class Node {
 }  // namespace
 
 const std::vector<std::string>& supported_commands() {
-  static const std::vector<std::string> commands{"system.execApprovals.get", "system.execApprovals.set", "system.run",
-                                                 "system.run.prepare", "system.which"};
+  static const std::vector<std::string> commands{"system.execApprovals.get", "system.execApprovals.set",
+                                                 "system.run", "system.run.prepare", "system.which"};
   return commands;
 }
 
