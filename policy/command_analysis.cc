@@ -10,6 +10,7 @@
 #include "policy/analysis/safe_bins.h"
 #include "policy/analysis/windows_text.h"
 #include "policy/command_text.h"
+#include "policy/environment.h"
 
 namespace hostclaw::policy {
 namespace {
@@ -117,7 +118,7 @@ class Splitter {
       if (std::string what = misleading_operator(text); !what.empty())
         return fail("MISLEADING_TEXT", std::move(what));
     }
-    ShellTextResult parsed = parse_shell_text(text);
+    ShellTextResult parsed = parse_shell_text(text, text_options(shell));
     if (!parsed) {
       return fail("NOT_ANALYSABLE", "at byte " + std::to_string(parsed.failure.position) + " (" +
                                         parsed.failure.code + "): " + parsed.failure.reason);
@@ -190,6 +191,16 @@ class Splitter {
       return false;
     }
     return true;
+  }
+
+  // Where upstream is lenient and the meaning is known, the analysed programs can still be run.
+  ShellTextOptions text_options(const ShellWrapper& shell) const {
+    ShellTextOptions options;
+    if (hardened()) return options;
+    const std::string& name = shell.invocation.name;
+    options.ansi_c_quotes = name == "bash" || name == "ksh" || name == "mksh" || name == "zsh";
+    options.ignore_unset = true;
+    return options;
   }
 
   bool accept_program(const ShellWrapper& shell, ShellProgram program) {
@@ -287,6 +298,7 @@ class Splitter {
     switch (use.kind) {
       case BuiltinUse::Kind::kHarmless:
         segment.builtin = use.builtin;
+        if (use.builtin == Builtin::kCd) take_directory(segment, use);
         break;
       case BuiltinUse::Kind::kRefused:
         refuse(segment, "BUILTIN_REFUSED", use.reason);
@@ -297,6 +309,14 @@ class Splitter {
       case BuiltinUse::Kind::kNotBuiltin:
         break;
     }
+  }
+
+  // The host changes to the directory itself: options go, and no operand means HOME.
+  void take_directory(Segment& segment, const BuiltinUse& use) {
+    const std::string* home = find_variable(input_.environment, "HOME", input_.context.platform);
+    const std::string directory = use.directory.empty() && home != nullptr ? *home : use.directory;
+    if (directory.empty()) return refuse(segment, "BUILTIN_REFUSED", "`cd` has no directory to go to");
+    segment.unwrapped.argv = {"cd", directory};
   }
 
   void add(const std::vector<std::string>& argv) {
@@ -343,6 +363,7 @@ class Splitter {
              : shown(word) + " was not found" + (found.path.empty() ? " in PATH" : " at " + found.path));
     check_word(segment);
     check_alias(segment);
+    check_batch_file(segment);
     if (hardened() && !segment.never) keep_wrapper(segment);
   }
 
@@ -411,6 +432,16 @@ class Splitter {
     }
   }
 
+  // cmd.exe reads the line of a batch file by rules of its own, which no quoting satisfies for every argument
+  // (CVE-2024-24576 and its kin).
+  void check_batch_file(Segment& segment) {
+    if (!hardened() || input_.context.platform != Platform::kWindows || segment.argv().size() < 2) return;
+    if (is_batch_target(segment.executable.real_path) || is_batch_target(segment.argv().front())) {
+      refuse(segment, "BATCH_FILE",
+             shown(segment.argv().front()) + " is a batch file, which can misread its arguments");
+    }
+  }
+
   // A link with a harmless name to a wrapper would carry the wrapper's rights past the tables that go by
   // names.
   void check_alias(Segment& segment) {
@@ -463,7 +494,7 @@ class Matcher {
           cwd = cwd || input_.request.cwd.empty()
                     ? std::optional(
                           absolute_path(cwd ? absolute_path(input_.context.host_cwd, *cwd) : input_.cwd,
-                                        segment.source.back()))
+                                        segment.argv().back()))
                     : std::nullopt;
         }
       }
@@ -576,7 +607,7 @@ class Matcher {
     }
     segment.by = SatisfiedBy::kEntry;
     segment.durable = entry.allow_always;
-    exact_ = best->hashed;
+    arguments_named_ = best->arguments;
     segment.entry = MatchedEntry{list->agent, entry.pattern, entry.arg_pattern, path};
     note(input_.trace, "match",
          shown(segment.argv().front()) + " matches " + shown(entry.pattern) + " of agents." + list->agent);
@@ -646,28 +677,40 @@ class Matcher {
   // Hardened: what is listed may still carry other code to run. A grant for exactly these arguments was given
   // by somebody who saw them.
   void object(Segment& segment) {
-    if (!hardened_ || exact_ || segment.by == SatisfiedBy::kSafeBin) {
-      exact_ = false;
-      return;
-    }
-    std::optional<CarriedCode> carried = carried_code(segment.argv());
-    if (!carried && segment.executable.found) {
-      std::vector<std::string> argv = segment.argv();
-      argv.front() = segment.executable.real_path;
-      carried = carried_code(argv);
-    }
-    if (!carried) return;
+    const bool named = arguments_named_ || segment.by == SatisfiedBy::kSafeBin;
+    arguments_named_ = false;
+    if (!hardened_ || named) return;
+    std::string reason = carried_reason(segment);
+    if (reason.empty() && moved_) reason = directory_reason(segment);
+    if (reason.empty()) return;
     segment.by = SatisfiedBy::kNothing;
     segment.durable = false;
-    refuse(segment, "CARRIED_CODE", carried->reason);
-    note(input_.trace, "match", "asked about all the same: " + carried->reason);
+    note(input_.trace, "match", "asked about all the same: " + reason);
+    refuse(segment, "CARRIED_CODE", std::move(reason));
+  }
+
+  // By its own name and, behind a link, by the name of the file.
+  static std::string carried_reason(const Segment& segment) {
+    std::vector<std::string> argv = segment.argv();
+    if (const std::optional<CarriedCode> carried = carried_code(argv)) return carried->reason;
+    if (!segment.executable.found || is_multiplexer(executable_token(segment.executable.real_path)))
+      return {};
+    argv.front() = segment.executable.real_path;
+    const std::optional<CarriedCode> carried = carried_code(argv);
+    return carried ? carried->reason : "";
+  }
+
+  static std::string directory_reason(const Segment& segment) {
+    std::string reason = working_directory_code(executable_token(segment.argv().front()));
+    if (reason.empty()) reason = working_directory_code(executable_token(segment.executable.real_path));
+    return reason;
   }
 
   const AnalysisInput& input_;
   CommandAnalysis& analysis_;
   bool hardened_;
   bool moved_ = false;
-  bool exact_ = false;
+  bool arguments_named_ = false;
   bool another_arguments_entry_ = false;
 };
 

@@ -48,6 +48,7 @@ constexpr std::array kCodes = {
     DecisionCode{"STEERING_ENVIRONMENT", "analysis",
                  "The request sets a variable that chooses files, programs or options."},
     DecisionCode{"EXECUTION_PLAN_MISS", "analysis", "The command cannot be planned without a shell."},
+    DecisionCode{"BATCH_FILE", "analysis", "A Windows batch file can misread its arguments."},
     DecisionCode{"PATH_SUSPICIOUS", "analysis",
                  "The command word names the file in a way that can be re-pointed."},
     // matching

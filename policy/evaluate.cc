@@ -58,6 +58,40 @@ bool is_config_read(const std::vector<std::string>& argv) {
   return false;
 }
 
+// Text that was not understood can still be searched for an interpreter with code behind it. Quotes and
+// escapes are dropped, everything that could begin a command separates: this finds rather too much than too
+// little.
+std::optional<InlineEvalHit> inline_eval_in_text(std::string_view text) {
+  constexpr std::string_view kSeparators = ";|&()<>{}`$\n\r";
+  std::vector<std::string> words;
+  std::string word;
+  std::optional<InlineEvalHit> hit;
+  const auto end_word = [&] {
+    if (!word.empty()) words.push_back(std::move(word));
+    word.clear();
+  };
+  const auto end_command = [&] {
+    end_word();
+    for (std::size_t i = 0; i < words.size() && !hit; ++i) {
+      if (!is_inline_eval_interpreter(executable_token(words[i]))) continue;
+      hit = inline_eval_hit({words.begin() + static_cast<std::ptrdiff_t>(i), words.end()});
+    }
+    words.clear();
+  };
+  for (const char c : text) {
+    if (c == '\'' || c == '"' || c == '\\') continue;
+    if (kSeparators.find(c) != std::string_view::npos) {
+      end_command();
+    } else if (c == ' ' || c == '\t') {
+      end_word();
+    } else {
+      word.push_back(c);
+    }
+  }
+  end_command();
+  return hit;
+}
+
 class RunDecider {
  public:
   RunDecider(const Json& params, const PolicyDocument& document, const EngineContext& context)
@@ -217,6 +251,9 @@ class RunDecider {
       if (!hit) hit = inline_eval_hit(segment.source);
     }
     if (!hit && analysis_.segments.empty()) hit = inline_eval_hit(request_.argv);
+    if (!hit && !analysis_.ok && request_.shell && request_.shell->invocation.payload) {
+      hit = inline_eval_in_text(*request_.shell->invocation.payload);
+    }
     if (!hit) return true;
     const std::string text =
         "approval required (" + hit->message + " requires explicit approval in strictInlineEval mode)";

@@ -309,8 +309,11 @@ class Preparer {
     }
     Coverage coverage;
     if (bind) {
+      // Upstream looks at the caller's wish here, not at the node's own setting.
+      EngineContext context = context_;
+      context.settings.strict_inline_eval = caller().strict;
       coverage =
-          allow_always_coverage(decision.analysis, request_.cwd.empty() ? draft.cwd : request_.cwd, context_);
+          allow_always_coverage(decision.analysis, request_.cwd.empty() ? draft.cwd : request_.cwd, context);
     }
     remember(decision);
     out_.run = decision.evaluation;

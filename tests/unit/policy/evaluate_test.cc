@@ -88,9 +88,9 @@ TEST_CASE("decision: empty arguments are judged and run as they are") {
 TEST_CASE("decision: understood text runs as its programs, without a shell") {
   Machine machine;
   machine.list({"uname", "/usr/bin/git"});
-  const RunEvaluation run = machine.text("cd .. && uname -s | wc -l; git status || true");
+  const RunEvaluation run = machine.text("cd .. && uname -s | wc -l; uname -r || true");
   REQUIRE(run.decision.verdict == Verdict::kAllow);
-  CHECK(spawned(run) == Commands{{"cd", ".."}, {"uname", "-s"}, {"wc", "-l"}, {"git", "status"}, {"true"}});
+  CHECK(spawned(run) == Commands{{"cd", ".."}, {"uname", "-s"}, {"wc", "-l"}, {"uname", "-r"}, {"true"}});
   REQUIRE(run.plan.pipelines.size() == 4);
   CHECK(run.plan.pipelines[1].connector == Connector::kAnd);
   CHECK(run.plan.pipelines[2].connector == Connector::kSequence);
@@ -137,6 +137,22 @@ TEST_CASE("decision: after cd a relative command word is refused") {
   machine.list({"/home/u/work/script.sh"});
   CHECK(machine.text("./script.sh").decision.verdict == Verdict::kAllow);
   CHECK(machine.text("cd ../other && ./script.sh").decision.code == "PATH_SUSPICIOUS");
+}
+
+TEST_CASE("decision: after cd a program that takes orders from its directory is asked about when hardened") {
+  Machine machine;
+  machine.list({"/usr/bin/git", "uname"});
+  CHECK(machine.text("git status").decision.verdict == Verdict::kAllow);
+  CHECK(machine.text("cd /opt && uname").decision.verdict == Verdict::kAllow);
+  CHECK(machine.text("cd /opt && git status").decision.code == "CARRIED_CODE");
+  machine.context.settings.strictness = Strictness::kOfficial;
+  CHECK(machine.text("cd /opt && git status").decision.verdict == Verdict::kAllow);
+}
+
+TEST_CASE("decision: cd without an operand goes home") {
+  Machine machine;
+  machine.list({"uname"});
+  CHECK(spawned(machine.text("cd && uname")) == Commands{{"cd", "/home/u"}, {"uname"}});
 }
 
 TEST_CASE("decision: wrappers are looked through, and those with a meaning of their own are kept") {
