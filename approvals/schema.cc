@@ -8,7 +8,7 @@ namespace {
 
 // Step n brings a database of version n to version n + 1. A step that was released is never edited: databases
 // in the field have taken it.
-constexpr std::array<const char*, 2> kSteps = {
+constexpr std::array<const char*, 3> kSteps = {
     R"sql(
 CREATE TABLE identity (
   slot INTEGER PRIMARY KEY CHECK (slot = 1),
@@ -121,11 +121,67 @@ BEGIN
   SELECT RAISE(ABORT, 'audit rows are only removed by retention');
 END;
 )sql",
+    R"sql(
+CREATE TABLE questions (
+  id TEXT PRIMARY KEY,
+  question_key TEXT NOT NULL,
+  state TEXT NOT NULL,
+  agent_id TEXT NOT NULL,
+  session_key TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  invoke_id TEXT NOT NULL,
+  shown_text TEXT NOT NULL,
+  command_text TEXT NOT NULL,
+  commands_json TEXT NOT NULL,
+  cwd TEXT NOT NULL,
+  details_json TEXT NOT NULL,
+  lasting_refused TEXT NOT NULL,
+  asked_at_ms INTEGER NOT NULL,
+  asked_count INTEGER NOT NULL,
+  deadline_ms INTEGER NOT NULL,
+  caller_deadline_ms INTEGER NOT NULL,
+  caller_waits INTEGER NOT NULL,
+  answered_at_ms INTEGER NOT NULL,
+  decision TEXT NOT NULL,
+  answered_door TEXT NOT NULL,
+  answered_who TEXT NOT NULL,
+  late INTEGER NOT NULL,
+  grant_ids_json TEXT NOT NULL
+) STRICT;
+-- A repeated identical question is one question.
+CREATE UNIQUE INDEX questions_pending ON questions (question_key) WHERE state = 'pending';
+CREATE INDEX questions_by_time ON questions (asked_at_ms);
+
+CREATE TABLE grants (
+  id TEXT PRIMARY KEY,
+  agent_id TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  plan_key TEXT NOT NULL,
+  executable TEXT NOT NULL,
+  arguments_json TEXT NOT NULL,
+  cwd TEXT NOT NULL,
+  arg_pattern TEXT NOT NULL,
+  session_key TEXT NOT NULL,
+  shown_text TEXT NOT NULL,
+  question_id TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  created_door TEXT NOT NULL,
+  created_who TEXT NOT NULL,
+  expires_at_ms INTEGER NOT NULL,
+  uses_left INTEGER,
+  use_count INTEGER NOT NULL,
+  last_used_at_ms INTEGER NOT NULL,
+  revoked_at_ms INTEGER NOT NULL,
+  revoked_door TEXT NOT NULL,
+  revoked_who TEXT NOT NULL
+) STRICT;
+CREATE INDEX grants_in_force ON grants (agent_id) WHERE revoked_at_ms = 0 AND uses_left IS NOT 0;
+)sql",
 };
 
-constexpr std::array<std::string_view, 9> kTables = {
-    "identity",        "device_tokens", "settings", "policy_document", "policy_history",
-    "allowlist_usage", "runs",          "audit",    "audit_state"};
+constexpr std::array<std::string_view, 11> kTables = {
+    "identity", "device_tokens", "settings",    "policy_document", "policy_history", "allowlist_usage",
+    "runs",     "audit",         "audit_state", "questions",       "grants"};
 
 // Offsets of the file format: 2 in both says that readers and writers must use a write-ahead log.
 constexpr std::size_t kWriteVersionOffset = 18;

@@ -1,8 +1,10 @@
 #include "approvals/settings.h"
 
 #include <algorithm>
+#include <chrono>
 #include <initializer_list>
 
+#include "approvals/audit_chain.h"
 #include "approvals/private_files.h"
 #include "approvals/sqlite.h"
 #include "base/text.h"
@@ -12,6 +14,12 @@ namespace {
 
 using policy::EngineSettings;
 using policy::SafeBinProfile;
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
 
 // Empty: the value was taken over. Otherwise what is wrong with it, without quoting it.
 using Problem = std::string;
@@ -248,6 +256,24 @@ void apply_strictest(ExecSettingsReading& reading, const std::vector<std::string
   }
 }
 
+template <class Change>
+Result<void> change_setting(Store& store, const std::string& key, const Actor& actor, const Json& after,
+                            Change change) {
+  return store.transaction([&]() -> Result<void> {
+    // A stored value that cannot be read is no reason not to replace it.
+    const Result<std::optional<Json>> before = store.setting(key);
+    if (Result<void> changed = change(); !changed) return changed;
+    const Result<AuditRow> recorded = append_audit_row(store.database(), now_ms(), "setting-write",
+                                                       {{"door", actor.door},
+                                                        {"who", actor.who},
+                                                        {"key", key},
+                                                        {"before", before && *before ? **before : Json()},
+                                                        {"after", after}});
+    if (!recorded) return recorded.error();
+    return {};
+  });
+}
+
 }  // namespace
 
 std::string_view to_string(RemoteEdits value) {
@@ -313,9 +339,16 @@ Result<void> check_exec_setting(const std::string& key, const Json& value) {
   return {};
 }
 
-Result<void> put_exec_setting(Store& store, const std::string& key, const Json& value) {
+Result<void> put_exec_setting(Store& store, const std::string& key, const Json& value, const Actor& actor) {
   if (Result<void> checked = check_exec_setting(key, value); !checked) return checked;
-  return store.put_setting(key, value);
+  return change_setting(store, key, actor, value, [&] { return store.put_setting(key, value); });
+}
+
+Result<void> remove_exec_setting(Store& store, const std::string& key, const Actor& actor) {
+  if (find_setting(key) == nullptr) {
+    return make_error("SETTING_UNKNOWN", "there is no setting " + key, "hostclaw exec-policy show");
+  }
+  return change_setting(store, key, actor, Json(), [&] { return store.remove_setting(key); });
 }
 
 const std::vector<ExecSettingInfo>& exec_setting_infos() {

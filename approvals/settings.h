@@ -50,9 +50,12 @@ ExecSettingsReading read_exec_settings(Store& store);
 policy::EngineSettings engine_settings(Store& store);
 std::size_t max_concurrent_runs(Store& store);
 
-// Stores one setting after checking it. Errors: SETTING_UNKNOWN, SETTING_INVALID (nothing is stored),
-// STORE_*.
-Result<void> put_exec_setting(Store& store, const std::string& key, const Json& value);
+// Stores one setting after checking it, with a row of the audit chain. Errors: SETTING_UNKNOWN,
+// SETTING_INVALID (nothing is stored), STORE_*.
+Result<void> put_exec_setting(Store& store, const std::string& key, const Json& value,
+                              const Actor& actor = {"cli", ""});
+// Back to what holds when nothing is stored.
+Result<void> remove_exec_setting(Store& store, const std::string& key, const Actor& actor = {"cli", ""});
 Result<void> check_exec_setting(const std::string& key, const Json& value);
 
 // Every key, for help texts.

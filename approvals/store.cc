@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "approvals/audit_chain.h"
+#include "approvals/policy_changes.h"
 #include "approvals/private_files.h"
 #include "approvals/schema.h"
 #include "approvals/sqlite.h"
@@ -237,6 +239,15 @@ Result<StoredDocument> Store::put_document(const std::string& raw_text,
                                .bind(next.generation - kKeptDocumentWrites)
                                .run();
     if (!trimmed) return trimmed.error();
+    const Result<AuditRow> recorded =
+        append_audit_row(database(), next.updated_at_ms, "policy-write",
+                         {{"door", actor.door},
+                          {"who", actor.who},
+                          {"generation", next.generation},
+                          {"hashBefore", current->hash},
+                          {"hashAfter", next.hash},
+                          {"changes", policy_changes(current->raw_text, raw_text)}});
+    if (!recorded) return recorded.error();
     return next;
   });
 }
@@ -296,6 +307,8 @@ Result<std::vector<EntryUsage>> Store::usage() {
                    query.text(5), query.integer(6)});
   }
 }
+
+Result<std::int64_t> Store::foreign_change_count() { return database().integer("PRAGMA data_version"); }
 
 Result<void> Store::check_integrity() {
   Statement query = database().statement("PRAGMA quick_check(1)");

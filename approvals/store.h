@@ -157,7 +157,8 @@ class Store {
   Result<std::map<std::string, Json>> settings();
 
   // The policy document, as text. `expected_hash` is compared inside the transaction when given.
-  // A text equal to the stored one writes nothing and keeps the generation.
+  // A text equal to the stored one writes nothing and keeps the generation. Every other write is a row of the
+  // audit chain, in the same transaction: who, through which door, and what changed.
   Result<StoredDocument> document();
   Result<std::int64_t> document_generation();  // cheap: for "did it change since I last read it"
   Result<StoredDocument> put_document(const std::string& raw_text,
@@ -179,6 +180,10 @@ class Store {
   // Rows left `running` or `decided`-and-allowed by a process that died: marked `interrupted`. Answers how
   // many. Requires: no other node process runs on this store; call it before the first run.
   Result<std::size_t> mark_interrupted_runs(std::int64_t now_ms);
+
+  // Changes whenever another connection (another process, usually) committed something: a cheap way to notice
+  // an answer or an edit without reading it. Own writes do not count.
+  Result<std::int64_t> foreign_change_count();
 
   Result<void> check_integrity();  // PRAGMA quick_check
 

@@ -1,0 +1,32 @@
+// Which programs a click may never open for good.
+#include "approvals/questions.h"
+#include "policy/analysis/carried_code.h"
+#include "policy/analysis/inline_eval.h"
+#include "policy/analysis/wrappers.h"
+
+namespace hostclaw::approvals {
+namespace {
+
+bool runs_what_it_is_given(const std::string& token) {
+  return policy::shell_family(token) != policy::ShellFamily::kNone || policy::is_multiplexer(token) ||
+         policy::is_interpreter_like(token) || policy::is_inline_eval_interpreter(token);
+}
+
+}  // namespace
+
+std::string lasting_grant_refusal(const AskedCommand& command) {
+  if (command.argv.empty() || command.executable.empty()) return "the program is not known";
+  // The name decides what many programs do, the file what really runs: both must be harmless.
+  for (const std::string& word : {command.argv.front(), command.executable}) {
+    const std::string token = policy::executable_token(word);
+    if (runs_what_it_is_given(token)) return token + " runs whatever text or file it is given";
+    std::vector<std::string> argv = command.argv;
+    argv.front() = word;
+    const policy::UnwrappedCommand inner = policy::unwrap_command(argv);
+    if (inner.blocked || inner.unwrapped()) return token + " runs another program";
+    if (const auto carried = policy::carried_code(argv)) return carried->reason;
+  }
+  return {};
+}
+
+}  // namespace hostclaw::approvals
