@@ -43,7 +43,7 @@ const std::vector<Interpreter>& interpreters() {
       {{"node", "nodejs", "bun", "deno"}, {"-e", "--eval", "-p", "--print"}, {}, "ip", "ep", true, 0},
       {{"awk", "gawk", "mawk", "nawk"}, {"-e", "--source"}, {}, "", "e", true, 3},
       {{"ruby"}, {"-e"}, {}, "acdhlnpswvWU0123456789", "e", true, 0},
-      {{"perl"}, {"-e", "-E"}, {}, "acfhlnpstTuUvwWX0123456789", "eE", true, 0},
+      {{"perl"}, {"-e"}, {}, "acfhlnpstTuUvwWX0123456789", "eE", true, 0},
       {{"php"}, {"-r"}, {"-B", "-E", "-R"}, "", "r", true, 0},
       {{"r", "rscript"}, {"-e"}, {}, "", "", false, 0},
       {{"julia"}, {"-e", "--eval", "--print"}, {"-E"}, "", "e", true, 0},
