@@ -101,8 +101,12 @@ std::string lower_name_of(std::string_view token) {
 // The flag of `entry` that this element is, or empty.
 std::string_view match_flag(const Interpreter& entry, std::string_view argument) {
   const std::string_view name = argument.substr(0, argument.find('='));
+  // Upstream compares without regard to case, except where the capital letter means something else.
+  const bool case_matters = contains(
+      {"sed", "gsed", "make", "gmake", "php", "julia", "awk", "gawk", "mawk", "nawk"}, entry.names.front());
+  const std::string folded = case_matters ? std::string(argument) : to_lower_ascii(argument);
   for (const std::string_view flag : entry.exact) {
-    if (argument == flag) return flag;
+    if (folded == flag) return flag;
     if (flag.starts_with("--") && name == flag) return flag;
     const bool abbreviable =
         entry.abbreviation > 0 && flag.starts_with("--") && name.size() >= entry.abbreviation;

@@ -112,7 +112,8 @@ class Parser {
         // Upstream refuses it as well: parsers disagree about where the word begins.
         return fail(i, "LINE_CONTINUATION", "A line that begins with a backslash is not analysed.");
       }
-      if ((c < 0x20 && c != '\t' && c != '\n') || c == 0x7F) {
+      const bool tolerated = options_.control_characters && (c == '\r' || c == '\v' || c == '\f');
+      if (((c < 0x20 && c != '\t' && c != '\n') || c == 0x7F) && !tolerated) {
         return fail(i, "CONTROL_CHARACTER", "The text contains a control character.");
       }
     }

@@ -79,6 +79,8 @@ struct ShellTextOptions {
   // `unset NAME...` as a statement of its own is left out: the analysed programs do not see the shell's
   // variables.
   bool ignore_unset = false;
+  // CR, VT and FF are ordinary characters of a word, as they are to dash and bash (never separators).
+  bool control_characters = false;
 };
 
 ShellTextResult parse_shell_text(std::string_view text, const ShellTextOptions& options = {});

@@ -34,6 +34,8 @@ TEST_CASE("code on an interpreter's command line is a hit") {
   CHECK(message({"make", "--ev=x"}) == "make --eval");
   CHECK(message({"xargs", "-I", "{}", "sh"}) == "xargs inline command");
   CHECK(message({"gdb", "-ex", "x"}) == "gdb -ex");
+  CHECK(message({"python3", "-C", "1"}) == "python3 -c");
+  CHECK(message({"node", "-E", "1"}) == "node -e");
 }
 
 TEST_CASE("the hit is found behind wrappers, carriers and positional carriers") {

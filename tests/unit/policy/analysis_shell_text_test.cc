@@ -292,3 +292,13 @@ TEST_CASE("a plain unset may be left out, but not from a condition") {
   CHECK(words("unset A") == Argvs{{"EMPTY"}});
   CHECK(outcome("unset A; echo a") == "SHELL_STATE");
 }
+
+TEST_CASE("carriage return, vertical tab and form feed may be parts of words, never separators") {
+  ShellTextOptions options;
+  options.control_characters = true;
+  const ShellTextResult result = parse_shell_text("a b\rc d\v'\f'\r\ne", options);
+  REQUIRE(result);
+  CHECK(argvs_of(*result.program) == Argvs{{"a", "b\rc", "d\v\f\r"}, {"e"}});
+  CHECK_FALSE(parse_shell_text("a \x01", options));
+  CHECK_FALSE(parse_shell_text("a \x7F", options));
+}
