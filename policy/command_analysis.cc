@@ -37,7 +37,7 @@ bool reads_startup_files(std::string_view shell) {
   return shell != "sh" && shell != "dash" && shell != "ash";
 }
 
-// dash and bash agree on the grammar; the others agree with them only where every word is plain.
+// dash, bash and ksh agree on the grammar; the others agree with them only where every word is plain.
 bool is_plain_for_every_shell(const ShellWord& word) {
   if (word.value.starts_with('=')) return false;
   constexpr std::string_view kPlain = "@%+=:,./ -_";
@@ -48,7 +48,8 @@ bool is_plain_for_every_shell(const ShellWord& word) {
 }
 
 bool speaks_common_grammar(std::string_view shell) {
-  return shell == "sh" || shell == "dash" || shell == "ash" || shell == "bash";
+  return shell == "sh" || shell == "dash" || shell == "ash" || shell == "bash" || shell == "ksh" ||
+         shell == "mksh";
 }
 
 // Upstream looks at the text whatever the options of the shell are. These change nothing that matters here;
@@ -311,6 +312,12 @@ class Splitter {
     }
   }
 
+  // `busybox sh` without anything to run is what an entry for busybox allows upstream.
+  static bool is_bare_applet(const UnwrappedCommand& unwrapped) {
+    return !unwrapped.blocked && unwrapped.layers.size() == 1 && unwrapped.argv.size() == 1 &&
+           unwrapped.has_layer(LayerKind::kMultiplexer);
+  }
+
   // The host changes to the directory itself: options go, and no operand means HOME.
   void take_directory(Segment& segment, const BuiltinUse& use) {
     const std::string* home = find_variable(input_.environment, "HOME", input_.context.platform);
@@ -325,6 +332,7 @@ class Splitter {
     UnwrapOptions options;
     options.platform = input_.context.platform;
     segment.unwrapped = unwrap_command(argv, options);
+    if (!hardened() && is_bare_applet(segment.unwrapped)) segment.unwrapped = {argv, 0, {}, false, ""};
     if (segment.unwrapped.argv.empty() || is_blank(segment.unwrapped.argv.front())) {
       segment.unwrapped.argv = argv;
       refuse(segment, "WRAPPER_BLOCKED", shown(argv.front()) + " has no command to run");

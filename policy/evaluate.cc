@@ -250,8 +250,9 @@ class RunDecider {
     for (const Segment& segment : analysis_.segments) {
       if (!hit) hit = inline_eval_hit(segment.source);
     }
-    if (!hit && analysis_.segments.empty()) hit = inline_eval_hit(request_.argv);
-    if (!hit && !analysis_.ok && request_.shell && request_.shell->invocation.payload) {
+    const bool has_text = request_.shell && request_.shell->invocation.payload;
+    if (!hit && analysis_.segments.empty() && !has_text) hit = inline_eval_hit(request_.argv);
+    if (!hit && !analysis_.ok && has_text) {
       hit = inline_eval_in_text(*request_.shell->invocation.payload);
     }
     if (!hit) return true;
