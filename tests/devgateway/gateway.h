@@ -61,6 +61,7 @@ struct Faults {
   std::deque<Json> refuse_connects;  // {error, closeCode, closeReason}
   std::deque<std::string> challenges;
   std::deque<HttpReply> http_refusals;
+  bool mute_ticks = false;
 };
 
 struct RunRecord {

@@ -123,15 +123,16 @@ void Gateway::on_first_frame(Peer& peer, const std::string& text) {
 
 void Gateway::refuse(Peer& peer, const std::string& id, Json error, std::uint16_t code,
                      const std::string& reason) {
-  const Json details = error.value("details", Json::object());
+  // On demand an error may have members of any type; the journal keeps what is text.
+  const Json details = error.is_object() ? error.value("details", Json::object()) : Json::object();
   journal_.add("refused", {{"connection", peer.connection->id()},
                            {"nodeId", peer.node_id},
-                           {"code", error.value("code", "")},
-                           {"message", error.value("message", "")},
-                           {"detailsCode", details.value("code", "")},
-                           {"reason", details.value("reason", "")},
-                           {"requestId", details.value("requestId", "")},
-                           {"retryable", error.value("retryable", false)}});
+                           {"code", string_at(error, "code")},
+                           {"message", string_at(error, "message")},
+                           {"detailsCode", string_at(details, "code")},
+                           {"reason", string_at(details, "reason")},
+                           {"requestId", string_at(details, "requestId")},
+                           {"retryable", error.contains("retryable") && error["retryable"] == true}});
   send(peer, {{"type", "res"}, {"id", id}, {"ok", false}, {"error", std::move(error)}});
   close_peer(peer, code, reason);
 }
@@ -441,7 +442,7 @@ void Gateway::schedule_tick(std::uint64_t connection_id) {
   peer->tick_timer = scheduler_.after(settings_.tick_interval, [this, connection_id] {
     Peer* ticking = find_peer(connection_id);
     if (!ticking) return;
-    send_event(*ticking, "tick", {{"ts", wall_clock_ms()}}, true);
+    if (!faults_.mute_ticks) send_event(*ticking, "tick", {{"ts", wall_clock_ms()}}, true);
     schedule_tick(connection_id);
   });
 }

@@ -366,6 +366,7 @@ void Gateway::shut_down(const Json& params) {
 //     or {count, error, closeCode, closeReason}
 //   challenge {as: none | blank-nonce | text-ts | no-payload}: the next challenge
 //   http-refusal {status, body}: the next upgrade
+//   mute-ticks {muted}: no tick events
 Reply Gateway::on_fault(const Json& params) {
   const std::string kind = string_at(params, "kind");
   const int count = params.value("count", 1);
@@ -425,6 +426,8 @@ Reply Gateway::on_fault(const Json& params) {
     for (int i = 0; i < count; ++i) faults_.refuse_connects.push_back(fault);
   } else if (kind == "challenge") {
     for (int i = 0; i < count; ++i) faults_.challenges.push_back(string_at(params, "as"));
+  } else if (kind == "mute-ticks") {
+    faults_.mute_ticks = params.value("muted", true);
   } else if (kind == "http-refusal") {
     for (int i = 0; i < count; ++i) {
       faults_.http_refusals.push_back(

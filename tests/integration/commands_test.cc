@@ -1,0 +1,473 @@
+// The commands: which, run, prepare, approvals, the exec tool's way, results, cancel and loss.
+// Source: exec contract sections 3, 11 to 15; transport contract sections 5, 6 and 11.
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <filesystem>
+
+#include "base/sha256.h"
+#include "tests/devgateway/exec_tool.h"
+#include "tests/integration/scene.h"
+
+namespace hostclaw::integration {
+namespace {
+
+std::function<bool(const Json&)> with(const char* name, Json value) {
+  return [name, value = std::move(value)](const Json& record) { return record.value(name, Json()) == value; };
+}
+
+std::string real(const std::string& path) { return std::filesystem::canonical(path).string(); }
+
+std::string invoke_id_of(Scene& scene, const std::string& command) {
+  return string_at(scene.await("invoke", with("command", command)), "invokeId");
+}
+
+Json full_settings_plan(const Json& outcome) { return outcome["prepare"]["plan"]; }
+
+}  // namespace
+
+TEST_CASE("system.which finds programs in PATH and leaves misses out") {
+  Scene scene;
+  scene.connect_host();
+  const Json bins =
+      scene.invoke("system.which", {{"bins", Json::array({" sh ", "no-such-program", "/bin/sh", 7, ""})}})
+          .payload["payload"]["bins"];
+  REQUIRE(bins.size() == 1);
+  CHECK(string_at(bins, "sh").ends_with("/sh"));
+  const Reply bad = scene.invoke("system.which", Json::object());
+  CHECK(bad.error["details"]["nodeError"]["message"] == "Error: INVALID_REQUEST: bins required");
+}
+
+TEST_CASE("a listed argv runs and its result is exact") {
+  Scene scene;
+  scene.allow(real("/usr/bin/printf"));
+  scene.connect_host();
+  const Json result = scene.run({"printf", "a\\nb"});
+  CHECK(result == Json{{"exitCode", 0},
+                       {"timedOut", false},
+                       {"success", true},
+                       {"stdout", "a\nb"},
+                       {"stderr", ""},
+                       {"error", nullptr}});
+}
+
+TEST_CASE("an unlisted argv is denied with the code that agents treat as final, and an event") {
+  Scene scene;
+  scene.connect_host();
+  const Json answer = scene.run({"uname", "-s"}, {{"runId", "run-1"}});
+  const Json node_error = answer["error"]["details"]["nodeError"];
+  CHECK(node_error["code"] == "SYSTEM_RUN_DENIED");
+  CHECK(string_at(node_error, "message").starts_with("SYSTEM_RUN_DENIED: "));
+  const Json event = scene.await("event", with("event", "exec.denied"));
+  CHECK(event["payload"]["runId"] == "run-1");
+  CHECK(event["payload"]["sessionKey"] == "agent:main:test");
+  CHECK(event["payload"]["host"] == "node");
+  CHECK(event["reply"] == Json{{"ok", true}});
+}
+
+TEST_CASE("exit codes, signals and stderr reach the caller") {
+  Scene scene;
+  scene.preset("yolo");
+  scene.connect_host();
+  CHECK(scene.run({"/bin/sh", "-c", "echo out; echo err >&2; exit 3"}) == Json{{"exitCode", 3},
+                                                                               {"timedOut", false},
+                                                                               {"success", false},
+                                                                               {"stdout", "out\n"},
+                                                                               {"stderr", "err\n"},
+                                                                               {"error", nullptr}});
+  const Json killed = scene.run({"/bin/sh", "-c", "kill -9 $$"});
+  CHECK_FALSE(killed.contains("exitCode"));
+  CHECK(killed["success"] == false);
+}
+
+TEST_CASE("a run that does not end in time is ended with its whole tree") {
+  Scene scene;
+  scene.preset("yolo");
+  scene.connect_host();
+  Fifo fifo(scene.directory.path() + "/held");
+  const std::string script = "exec 3>'" + fifo.path() + "'; echo x >&3; setsid sleep 600 & sleep 600";
+  const Json result = scene.run({"/bin/sh", "-c", script}, {{"timeoutMs", 1000}});
+  CHECK(result["timedOut"] == true);
+  CHECK(result["exitCode"] == 124);
+  CHECK(fifo.wait_opened(kPatience));
+  CHECK(fifo.wait_closed(kPatience));
+}
+
+TEST_CASE("a cancelled run ends with its whole tree, and neither result nor event is sent") {
+  Scene scene;
+  scene.preset("yolo");
+  scene.connect_host();
+  Fifo fifo(scene.directory.path() + "/held");
+  const std::string script = "exec 3>'" + fifo.path() + "'; echo x >&3; setsid sleep 600 & sleep 600";
+  auto answer = scene.invoke_async("system.run",
+                                   {{"command", Json::array({"/bin/sh", "-c", script})}, {"runId", "run-1"}},
+                                   {{"timeoutMs", 0}});
+  REQUIRE(fifo.wait_opened(kPatience));
+  const std::string invoke_id = invoke_id_of(scene, "system.run");
+  scene.gateway->call("dev.cancel", {{"invokeId", invoke_id}});
+  CHECK(answer.get().error["code"] == "ABORTED");
+  CHECK(fifo.wait_closed(kPatience));
+  CHECK(scene.invoke("system.which", {{"bins", Json::array({"sh"})}}).ok);
+  CHECK(scene.gateway->journal().all("result", with("invokeId", invoke_id)).empty());
+  CHECK(scene.gateway->journal().all("event", with("event", "exec.finished")).empty());
+}
+
+TEST_CASE("an exhausted budget ends the run on protocol 4") {
+  Scene scene;
+  scene.preset("yolo");
+  scene.connect_host();
+  Fifo fifo(scene.directory.path() + "/held");
+  const std::string script = "exec 3>'" + fifo.path() + "'; echo x >&3; sleep 600";
+  const Reply reply = scene.invoke("system.run", {{"command", Json::array({"/bin/sh", "-c", script})}},
+                                   {{"timeoutMs", 1500}});
+  CHECK(reply.error["code"] == "TIMEOUT");
+  CHECK(fifo.wait_closed(kPatience));
+}
+
+TEST_CASE("exec.finished precedes the result, with the request's runId and sessionKey") {
+  Scene scene;
+  scene.allow(real("/usr/bin/printf"));
+  scene.connect_host();
+  scene.run({"/usr/bin/printf", "hello"}, {{"runId", "run-7"}, {"sessionKey", "agent:main:seven"}});
+  const Json event = scene.await("event", with("event", "exec.finished"));
+  const Json result = scene.await("result", with("command", "system.run"));
+  CHECK(event["index"].get<int>() < result["index"].get<int>());
+  CHECK(event["payload"] == Json{{"sessionKey", "agent:main:seven"},
+                                 {"runId", "run-7"},
+                                 {"host", "node"},
+                                 {"command", "/usr/bin/printf hello"},
+                                 {"exitCode", 0},
+                                 {"timedOut", false},
+                                 {"success", true},
+                                 {"output", "hello"},
+                                 {"suppressNotifyOnExit", false}});
+  CHECK(event["reply"] == Json{{"ok", true}});
+}
+
+TEST_CASE("a result is sent again on a retryable error and not on another") {
+  Scene scene;
+  scene.connect_host();
+  SECTION("retryable") {
+    scene.gateway->call("dev.fault", {{"kind", "refuse-results"}, {"count", 4}});
+    CHECK(scene.invoke("system.which", {{"bins", Json::array({"sh"})}}).ok);
+    CHECK(scene.gateway->journal().all("result").size() == 5);
+  }
+  SECTION("INVALID_REQUEST") {
+    scene.gateway->call("dev.fault", {{"kind", "refuse-results"},
+                                      {"count", 50},
+                                      {"error", {{"code", "INVALID_REQUEST"}, {"message", "no"}}}});
+    CHECK(
+        scene.invoke("system.which", {{"bins", Json::array({"sh"})}}, {{"timeoutMs", 2500}}).error["code"] ==
+        "TIMEOUT");
+    CHECK(scene.gateway->journal().all("result").size() == 1);
+  }
+}
+
+TEST_CASE("exec.finished is sent again on a retryable error and still precedes the result") {
+  Scene scene;
+  scene.allow(real("/usr/bin/true"));
+  scene.connect_host();
+  scene.await("event", with("event", "node.host.stats"));
+  scene.gateway->call("dev.fault", {{"kind", "refuse-events"}, {"count", 2}});
+  CHECK(scene.run({"/usr/bin/true"})["exitCode"] == 0);
+  CHECK(scene.gateway->journal().all("event", with("event", "exec.finished")).size() == 1);
+}
+
+TEST_CASE("a run that outlives the connection is finished and recorded, and nothing is replayed") {
+  Scene scene;
+  scene.preset("yolo");
+  scene.connect_host();
+  Fifo fifo(scene.directory.path() + "/held");
+  const std::string marker = scene.directory.path() + "/go";
+  const std::string script =
+      "exec 3>'" + fifo.path() + "'; echo x >&3; until [ -e '" + marker + "' ]; do sleep 0.05; done";
+  auto answer = scene.invoke_async("system.run",
+                                   {{"command", Json::array({"/bin/sh", "-c", script})}, {"runId", "run-9"}},
+                                   {{"timeoutMs", 0}});
+  REQUIRE(fifo.wait_opened(kPatience));
+  const std::string invoke_id = invoke_id_of(scene, "system.run");
+  const std::size_t from = scene.mark();
+  scene.fault({{"kind", "drop"}});
+  CHECK(answer.get().error["code"] == "DISCONNECTED");
+  scene.await("connected", {}, from);
+  write_file(marker, "");
+  CHECK(fifo.wait_closed(kPatience));
+  CHECK(scene.invoke("system.which", {{"bins", Json::array({"sh"})}}).ok);
+  CHECK(scene.gateway->journal().all("result", with("invokeId", invoke_id)).empty());
+  CHECK(scene.gateway->journal().all("event", with("event", "exec.finished")).empty());
+  scene.stop_host();
+  const Json runs = *parse_json(scene.hostclaw({"runs", "--json"}).standard_output);
+  REQUIRE(runs["runs"].size() == 1);
+  CHECK(runs["runs"][0]["runId"] == "run-9");
+  CHECK(runs["runs"][0]["exitCode"] == 0);
+}
+
+TEST_CASE("output is capped, counted and shown where it was cut") {
+  Scene scene;
+  scene.preset("yolo");
+  scene.connect_host();
+  const Json result = scene.run({"/bin/sh", "-c", "head -c 1048576 /dev/zero | tr '\\0' x"});
+  const std::string out = string_at(result, "stdout");
+  CHECK(result["exitCode"] == 0);
+  CHECK(out.starts_with(std::string(200'000, 'x')));
+  CHECK(out.size() < 201'000);
+  CHECK(out.find("truncated") != std::string::npos);
+}
+
+TEST_CASE("bytes that are not UTF-8 are shown as the replacement character") {
+  Scene scene;
+  scene.preset("yolo");
+  scene.connect_host();
+  const Json result = scene.run({"/bin/sh", "-c", "printf 'a\\377b'"});
+  CHECK(result["stdout"] ==
+        "a\xEF\xBF\xBD"
+        "b");
+}
+
+TEST_CASE("a result over the gateway's limit is replaced by an error instead of being sent") {
+  GatewaySettings settings = approving_settings();
+  settings.max_payload = 100'000;
+  Scene scene(settings);
+  scene.preset("yolo");
+  scene.connect_host();
+  const Json answer = scene.run({"/bin/sh", "-c", "head -c 150000 /dev/zero | tr '\\0' x"});
+  CHECK(answer["error"]["code"] == "UNAVAILABLE");
+  CHECK(scene.gateway->journal().all("closed").empty());
+  CHECK(scene.invoke("system.which", {{"bins", Json::array({"sh"})}}).ok);
+}
+
+TEST_CASE("a result of twenty megabytes is delivered") {
+  Scene scene;
+  scene.connect_host();
+  const Reply before = scene.gateway->call("exec.approvals.node.get", {{"nodeId", scene.node_id}});
+  REQUIRE(before.ok);
+  Json file = before.payload["file"];
+  file["agents"]["main"]["allowlist"] = Json::array();
+  for (int i = 0; i < 200; ++i) {
+    file["agents"]["main"]["allowlist"].push_back(
+        {{"pattern", "/opt/" + std::to_string(i) + std::string(100'000, 'x')}});
+  }
+  const Reply set = scene.gateway->call(
+      "exec.approvals.node.set",
+      {{"nodeId", scene.node_id}, {"file", file}, {"baseHash", before.payload["hash"]}}, kPatience);
+  if (set.ok) {
+    CHECK(dump_json(set.payload).size() > 20'000'000);
+  } else {
+    // A host may bound the document; then it says so, and the link lives.
+    CHECK(set.error["details"]["nodeError"]["code"] == "INVALID_REQUEST");
+    CHECK(scene.invoke("system.which", {{"bins", Json::array({"sh"})}}).ok);
+  }
+  CHECK(scene.gateway->journal().all("closed").empty());
+}
+
+TEST_CASE("the child sees a closed standard input, no descriptor of the host, and the host's marker") {
+  Scene scene;
+  scene.preset("yolo");
+  scene.connect_host();
+  const Json result =
+      scene.run({"/bin/sh", "-c", "cat; ls /proc/self/fd | tr '\\n' ' '; printf %s \"$OPENCLAW_CLI\""});
+  // 3 is ls reading the directory itself.
+  CHECK(result["stdout"] == "0 1 2 3 1");
+}
+
+TEST_CASE("the request's environment is filtered by permission and the host's secrets stay with the host") {
+  Scene scene;
+  scene.preset("yolo");
+  scene.connect_host();
+  const Json result = scene.run({"/bin/sh", "-c", "printf '%s|%s' \"$LANG\" \"$OPENCLAW_GATEWAY_TOKEN\""},
+                                {{"env", {{"LANG", "C"}}}});
+  CHECK(result["stdout"] == "C|");
+  const Json refused = scene.run({"/bin/true"}, {{"env", {{"LD_PRELOAD", "/tmp/x.so"}}}});
+  CHECK(refused["error"]["details"]["nodeError"]["code"] == "INVALID_REQUEST");
+}
+
+TEST_CASE("runs beyond the limit wait in order and all end well") {
+  Scene scene;
+  scene.allow(real("/usr/bin/true"));
+  scene.connect_host();
+  std::vector<std::future<Reply>> answers;
+  for (int i = 0; i < 100; ++i) {
+    answers.push_back(
+        scene.invoke_async("system.run", {{"command", Json::array({"/usr/bin/true"})}, {"agentId", "main"}}));
+  }
+  int good = 0;
+  for (std::future<Reply>& answer : answers) good += answer.get().ok ? 1 : 0;
+  CHECK(good == 100);
+}
+
+TEST_CASE("a listed command line runs unprompted in an agent's exec call under both caller policies") {
+  const auto [security, ask] = GENERATE(std::pair<const char*, const char*>{"full", "off"},
+                                        std::pair<const char*, const char*>{"allowlist", "on-miss"});
+  const int protocol = GENERATE(4, 3);
+  Scene scene(approving_settings(protocol));
+  scene.allow(real("/usr/bin/uname"));
+  scene.allow("printf");
+  scene.allow(real("/usr/bin/wc"));
+  scene.connect_host();
+  const Json caller = {{"callerSecurity", security}, {"callerAsk", ask}};
+  const auto [text, output] = GENERATE(table<std::string, std::string>({
+      {"uname -s", "Linux\n"},
+      {"uname -s && printf ok", "Linux\nok"},
+      {"printf 'a b\\n' | wc -w", "2\n"},
+      {"uname -s; printf done", "Linux\ndone"},
+      {"printf first || uname -s", "first"},
+  }));
+  INFO(text << " with " << security << "/" << ask << " on protocol " << protocol);
+  const Json outcome = scene.exec(text, caller);
+  INFO(outcome.dump());
+  CHECK(outcome["outcome"] == "completed");
+  CHECK(outcome["asked"] == false);
+  CHECK(outcome["run"]["stdout"] == output);
+}
+
+TEST_CASE("a command listed by its arguments runs for these arguments only") {
+  Scene scene;
+  const Finished added = scene.hostclaw(
+      {"approvals", "allowlist", "add", real("/usr/bin/uname"), "--agent", "*", "--arg-pattern", "^-s$"});
+  REQUIRE(added.status == 0);
+  scene.connect_host();
+  CHECK(scene.exec("uname -s")["outcome"] == "completed");
+  CHECK(scene.exec("uname -a", {{"interactive", false}})["outcome"] != "completed");
+}
+
+TEST_CASE("an unlisted command is asked about exactly once, and the answer decides") {
+  Scene scene;
+  scene.connect_host();
+  auto answer = scene.exec_async("uname -s");
+  const Json asked = scene.await("approval", with("status", "requested"));
+  CHECK(string_at(asked["request"], "command").find("uname -s") != std::string::npos);
+  SECTION("yes") {
+    scene.gateway->call("exec.approval.resolve", {{"id", asked["approvalId"]}, {"decision", "allow-once"}});
+    const Json outcome = answer.get().payload;
+    INFO(outcome.dump());
+    CHECK(outcome["outcome"] == "completed");
+    CHECK(outcome["run"]["stdout"] == "Linux\n");
+  }
+  SECTION("no") {
+    scene.gateway->call("exec.approval.resolve", {{"id", asked["approvalId"]}, {"decision", "deny"}});
+    CHECK(answer.get().payload["outcome"] == "denied");
+  }
+  CHECK(scene.gateway->journal().all("approval", with("status", "requested")).size() == 1);
+}
+
+TEST_CASE("a caller that may not ask is refused for an unlisted command") {
+  Scene scene;
+  scene.connect_host();
+  const Json outcome = scene.exec("uname -s", {{"callerSecurity", "allowlist"}, {"callerAsk", "off"}});
+  CHECK(outcome["outcome"] != "completed");
+  CHECK(scene.gateway->journal().all("event", with("event", "exec.finished")).empty());
+}
+
+TEST_CASE("under deny-all nothing runs, whatever is listed") {
+  Scene scene;
+  scene.allow(real("/usr/bin/uname"));
+  scene.preset("deny-all");
+  scene.connect_host();
+  CHECK(scene.exec("uname -s")["outcome"] == "denied");
+  CHECK(scene.run({"/usr/bin/uname"})["error"]["details"]["nodeError"]["code"] == "SYSTEM_RUN_DENIED");
+}
+
+TEST_CASE("text that is richer than simple commands is never let through by a list") {
+  Scene scene;
+  scene.allow("echo");
+  scene.allow(real("/usr/bin/echo"));
+  scene.connect_host();
+  const std::string text =
+      GENERATE(as<std::string>{}, "echo $(id)", "echo `id`", "echo a > out", "echo $HOME", "(echo a)",
+               "echo a & echo b", "echo {a,b}", "! echo a", "if true; then echo a; fi",
+               "echo a; unlisted-program", "echo a | unlisted-program");
+  INFO(text);
+  const Json outcome = scene.exec(text, {{"interactive", false}});
+  CHECK(outcome["outcome"] != "completed");
+  CHECK(scene.gateway->journal().all("event", with("event", "exec.finished")).empty());
+}
+
+TEST_CASE("prepare answers a plan bound to the real path, with its text in the official quoting") {
+  Scene scene;
+  scene.allow(real("/usr/bin/uname"));
+  scene.connect_host();
+  const Json outcome = scene.exec("uname -s", {{"cwd", scene.directory.path()}});
+  const Json plan = full_settings_plan(outcome);
+  CHECK(plan["argv"] == Json::array({real("/usr/bin/uname"), "-s"}));
+  CHECK(plan["commandText"] == devgateway::command_text({real("/usr/bin/uname"), "-s"}));
+  CHECK(plan["cwd"] == scene.directory.path());
+  CHECK(outcome["prepare"]["execPolicy"] == Json{{"security", "full"}, {"ask", "off"}});
+}
+
+TEST_CASE("the plan grants nothing: what is unlisted between prepare and run is refused at run time") {
+  Scene scene;
+  scene.allow(real("/usr/bin/uname"));
+  scene.connect_host();
+  const Json plan = full_settings_plan(scene.exec("uname -s"));
+  const Finished removed =
+      scene.hostclaw({"approvals", "allowlist", "remove", real("/usr/bin/uname"), "--agent", "*"});
+  REQUIRE(removed.status == 0);
+  const Json answer = scene.run({real("/usr/bin/uname"), "-s"}, {{"systemRunPlan", plan},
+                                                                 {"rawCommand", plan["commandText"]},
+                                                                 {"cwd", plan["cwd"]},
+                                                                 {"sessionKey", plan["sessionKey"]}});
+  CHECK(answer["error"]["details"]["nodeError"]["code"] == "SYSTEM_RUN_DENIED");
+}
+
+TEST_CASE("the approvals document can be read and edited from the gateway, under its hash") {
+  Scene scene;
+  scene.connect_host();
+  const Reply got = scene.gateway->call("exec.approvals.node.get", {{"nodeId", scene.node_id}});
+  REQUIRE(got.ok);
+  CHECK(got.payload["resolvedDefaults"]["security"] == "allowlist");
+  CHECK(got.payload["resolvedDefaults"]["ask"] == "on-miss");
+  CHECK(got.payload["resolvedDefaults"]["askFallback"] == "deny");
+  CHECK_FALSE(got.payload["file"].value("socket", Json::object()).contains("token"));
+
+  Json file = got.payload["file"];
+  file["agents"]["main"]["allowlist"] = {{{"pattern", real("/usr/bin/uname")}}};
+  Json set = {{"nodeId", scene.node_id}, {"file", file}};
+  CHECK_FALSE(scene.gateway->call("exec.approvals.node.set", set).ok);
+  set["baseHash"] = got.payload["hash"];
+  CHECK(scene.gateway->call("exec.approvals.node.set", set).ok);
+  CHECK_FALSE(scene.gateway->call("exec.approvals.node.set", set).ok);
+  CHECK(scene.exec("uname -s")["outcome"] == "completed");
+}
+
+TEST_CASE("an approvals document with a value that is not known is refused and the entry named") {
+  Scene scene;
+  scene.connect_host();
+  const Reply got = scene.gateway->call("exec.approvals.node.get", {{"nodeId", scene.node_id}});
+  Json file = got.payload["file"];
+  file["agents"]["main"]["security"] = "sometimes";
+  const Reply set =
+      scene.gateway->call("exec.approvals.node.set",
+                          {{"nodeId", scene.node_id}, {"file", file}, {"baseHash", got.payload["hash"]}});
+  REQUIRE_FALSE(set.ok);
+  const std::string message = string_at(set.error["details"]["nodeError"], "message");
+  INFO(message);
+  CHECK(message.find("main") != std::string::npos);
+  CHECK(message.find("security") != std::string::npos);
+  CHECK(scene.gateway->call("exec.approvals.node.get", {{"nodeId", scene.node_id}}).payload["hash"] ==
+        got.payload["hash"]);
+}
+
+TEST_CASE("a change of the list on the command line is seen by the next command of a running node") {
+  Scene scene;
+  scene.connect_host();
+  CHECK(scene.exec("uname -s", {{"interactive", false}})["outcome"] != "completed");
+  scene.allow(real("/usr/bin/uname"));
+  CHECK(scene.exec("uname -s", {{"interactive", false}})["outcome"] == "completed");
+}
+
+TEST_CASE("runs and refusals are visible in the record") {
+  Scene scene;
+  scene.allow(real("/usr/bin/uname"));
+  scene.connect_host();
+  scene.exec("uname -s");
+  scene.run({"/usr/bin/id"});
+  const Finished listed = scene.hostclaw({"runs", "--json"});
+  REQUIRE(listed.status == 0);
+  const Json runs = (*parse_json(listed.standard_output))["runs"];
+  REQUIRE(runs.size() == 2);
+  std::set<std::string> verdicts;
+  for (const Json& run : runs) verdicts.insert(string_at(run, "verdict"));
+  CHECK(verdicts.size() == 2);
+  CHECK(verdicts.contains("allow"));
+}
+
+}  // namespace hostclaw::integration
