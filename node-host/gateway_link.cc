@@ -24,6 +24,8 @@ constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kStatsInterval{60};
 constexpr std::chrono::seconds kSurfacePoll{20};
 constexpr std::chrono::seconds kCredentialPoll{3};
+// Right after a connect the gateway may call a pairing changed that is not; a pending surface stays refused.
+constexpr int kStatsTries = 3;
 // A reverse proxy that strips attribution refuses every upgrade; trying for ever would hide it.
 constexpr int kMaxProxyRefusals = 3;
 constexpr int kExitCredentials = 1;

@@ -22,7 +22,6 @@ using gateway_proto::PeerError;
 using gateway_proto::ResponseFrame;
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
-constexpr int kMaxTries = 10;
 // Silence longer than this many tick intervals means the peer is gone; a tick comes every interval.
 constexpr double kSilentIntervals = 2.5;
 // A peer that sends rubbish is told off in the log, not once per frame.
@@ -233,12 +232,13 @@ asio::awaitable<CallOutcome> GatewaySession::call(std::string method, Json param
   co_return outcome;
 }
 
-asio::awaitable<CallOutcome> GatewaySession::call_with_retries(std::string method, Json params) {
+asio::awaitable<CallOutcome> GatewaySession::call_with_retries(std::string method, Json params,
+                                                               int max_tries) {
   const auto self = shared_from_this();
   std::chrono::milliseconds pause{50};
   for (int attempt = 1;; ++attempt) {
     CallOutcome outcome = co_await call(method, params);
-    if (outcome.ok || !outcome.error.retryable || attempt == kMaxTries || !open_) co_return outcome;
+    if (outcome.ok || !outcome.error.retryable || attempt == max_tries || !open_) co_return outcome;
     asio::steady_timer timer(executor_, pause);
     co_await timer.async_wait(kTuple);
     pause = std::min(pause * 2, std::chrono::milliseconds(800));

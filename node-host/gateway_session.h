@@ -65,8 +65,8 @@ class GatewaySession : public std::enable_shared_from_this<GatewaySession> {
   // Sends a request and waits for its answer. Never throws; safe to call when the session has ended.
   boost::asio::awaitable<CallOutcome> call(std::string method, Json params);
 
-  // call() repeated while the gateway calls the failure transient: 50, 100, 200 ... ms, ten tries.
-  boost::asio::awaitable<CallOutcome> call_with_retries(std::string method, Json params);
+  // call() repeated while the gateway calls the failure transient: after 50, 100, 200 ... 800 ms.
+  boost::asio::awaitable<CallOutcome> call_with_retries(std::string method, Json params, int max_tries = 10);
 
   boost::asio::awaitable<void> close(int code, std::string reason);
   bool open() const { return open_; }
