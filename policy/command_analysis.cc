@@ -201,6 +201,7 @@ class Splitter {
     const std::string& name = shell.invocation.name;
     options.ansi_c_quotes = name == "bash" || name == "ksh" || name == "mksh" || name == "zsh";
     options.ignore_unset = true;
+    options.control_characters = true;
     return options;
   }
 
@@ -338,6 +339,10 @@ class Splitter {
       refuse(segment, "WRAPPER_BLOCKED", shown(argv.front()) + " has no command to run");
     }
     if (segment.unwrapped.blocked) refuse(segment, "WRAPPER_BLOCKED", segment.unwrapped.blocked_reason);
+    if (hides_package_exec(segment.unwrapped.argv)) {
+      refuse(segment, "WRAPPER_BLOCKED",
+             "what " + shown(segment.unwrapped.argv.front()) + " would run cannot be told");
+    }
     for (const WrapperLayer& layer : segment.unwrapped.layers) {
       if (!layer.transparent && hardened()) {
         refuse(segment, "WRAPPER_BLOCKED", shown(layer.word) + " changes what the command it runs means");
@@ -740,6 +745,15 @@ CommandAnalysis analyse_command(const AnalysisInput& input) { return Splitter(in
 
 void match_segments(const AnalysisInput& input, CommandAnalysis& analysis) {
   if (analysis.ok) Matcher(input, analysis).run();
+}
+
+bool hides_package_exec(const std::vector<std::string>& argv) {
+  const std::string manager = executable_token(argv.front());
+  if (manager != "npm" && manager != "pnpm" && manager != "yarn") return false;
+  if (argv.size() < 2 || !argv[1].starts_with('-')) return false;
+  return std::any_of(argv.begin() + 2, argv.end(), [](const std::string& word) {
+    return word == "exec" || word == "dlx" || word == "x" || word == "node";
+  });
 }
 
 std::string misleading_character(std::string_view text) {

@@ -69,6 +69,10 @@ CommandAnalysis analyse_command(const AnalysisInput& input);
 // find durable grants.
 void match_segments(const AnalysisInput& input, CommandAnalysis& analysis);
 
+// A package manager with options in front of a word that makes it run something: which word that is cannot be
+// told.
+bool hides_package_exec(const std::vector<std::string>& argv);
+
 // A character by which a text shows something else than it is: bidirectional controls, zero-width characters,
 // line separators, control characters; empty when there is none.
 std::string misleading_character(std::string_view text);

@@ -205,13 +205,17 @@ std::optional<PatternHit> PatternIndex::find(const PatternQuery& query, bool* pr
   if (universal_) return PatternHit{*universal_, true, false, false};
   Best best;
   if (!query.path.empty()) {
-    const std::string path = normalized(query.path);
+    std::string path = normalized(query.path);
+    // A wildcard must not be led out of its directory by `..`; Windows has many spellings of one path
+    // besides.
+    const std::string plain = absolute_path("", path, platform_);
+    if (platform_ == Platform::kWindows) path = plain;
     if (const auto it = paths_.find(path); it != paths_.end()) look(it->second, query, best);
-    look_up(path_globs_, path, query, best);
+    look_up(path_globs_, plain, query, best);
     for (const auto& [pattern, bucket] : home_patterns_) {
       if (query.home.empty()) break;
       const Glob glob(normalized(std::string(query.home) + pattern.substr(1)));
-      if (glob.matches(path)) look(bucket, query, best);
+      if (glob.matches(glob.has_wildcard() ? plain : path)) look(bucket, query, best);
     }
   }
   if (!query.name.empty()) {

@@ -379,7 +379,8 @@ class Preparer {
       refuse("approval requires a stable executable path");
       return false;
     }
-    if (!unwrapped.unwrapped() && !unwrapped.blocked) draft.argv.front() = found.real_path;
+    const bool manager = unwrapped.unwrapped() && unwrapped.layers.front().kind == LayerKind::kPackageManager;
+    if (manager || (!unwrapped.unwrapped() && !unwrapped.blocked)) draft.argv.front() = found.real_path;
     return true;
   }
 
@@ -388,6 +389,11 @@ class Preparer {
     if (!check.problem.empty() && context_.older_peer) return true;
     if (!check.problem.empty()) {
       refuse(check.problem);
+      return false;
+    }
+    // A package manager told to run something, in a way that is not understood: what would run is not known.
+    if (!check.operand && hides_package_exec(request_.argv)) {
+      refuse(unbindable_text());
       return false;
     }
     draft.operand = std::move(check.operand);

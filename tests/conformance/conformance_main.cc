@@ -34,5 +34,6 @@ int main(int argc, char** argv) {
   }
   int failures = conformance::report("decisions-observed", conformance::replay_decisions(options), options);
   failures += conformance::report("bypass-corpus", conformance::replay_bypass(options), options);
+  failures += conformance::report("upstream vectors", conformance::replay_upstream(options), options);
   return failures == 0 ? 0 : 1;
 }

@@ -42,6 +42,7 @@ using Comparisons = std::vector<Comparison>;
 
 Comparisons replay_decisions(const Options& options);
 Comparisons replay_bypass(const Options& options);
+Comparisons replay_upstream(const Options& options);
 
 std::vector<OrderedJson> read_rows(const std::string& path);
 Json to_plain(const OrderedJson& value);
