@@ -392,7 +392,7 @@ class Preparer {
       return false;
     }
     // A package manager told to run something, in a way that is not understood: what would run is not known.
-    if (!check.operand && hides_package_exec(request_.argv)) {
+    if (hides_package_exec(request_.argv)) {
       refuse(unbindable_text());
       return false;
     }
