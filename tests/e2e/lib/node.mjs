@@ -85,19 +85,32 @@ export class NodeHost {
   }
 
   invoke(command, params, { timeoutMs = 20_000 } = {}) {
-    return this.gateway.request('node.invoke', {
+    return this.#ask('node.invoke', {
       nodeId: this.id, command, params, timeoutMs, idempotencyKey: `${this.name}-${++counter}`,
     }, { timeoutMs: timeoutMs + 10_000 });
   }
 
+  // The gateway now and then refuses a request before it has sent anything to the node ("node pairing
+  // changed before request dispatch"); asking again is right, and the only thing that is retried.
+  async #ask(method, params, options) {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await this.gateway.request(method, params, options);
+      } catch (error) {
+        if (attempt >= 5 || !/before request dispatch/.test(error.message)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  }
+
   approvals() {
-    return this.gateway.request('exec.approvals.node.get', { nodeId: this.id });
+    return this.#ask('exec.approvals.node.get', { nodeId: this.id });
   }
 
   // Replaces the approvals document of the node through the gateway.
   async setApprovals(file) {
     const { hash } = await this.approvals();
-    return this.gateway.request('exec.approvals.node.set', { nodeId: this.id, file: { version: 1, ...file }, baseHash: hash });
+    return this.#ask('exec.approvals.node.set', { nodeId: this.id, file: { version: 1, ...file }, baseHash: hash });
   }
 
   // allowlist/on-miss with these patterns for every agent.
