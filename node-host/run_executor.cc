@@ -134,20 +134,20 @@ struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
     sessions.insert(&session);
     const std::shared_ptr<RunSession> listed(&session, [this](RunSession* gone) { sessions.erase(gone); });
     outcome = co_await session.run();
-    sweep();
+    sweep(Sweep::kQuick);
     co_return outcome;
   }
 
   // Orphans that were left to this process end at any time; while there are any, look once a second.
-  void sweep() {
-    if (sweeping || !reap_orphans()) return;
+  void sweep(Sweep how) {
+    if (sweeping || !reap_orphans(how)) return;
     sweeping = true;
     sweep_timer.expires_after(std::chrono::seconds(1));
     sweep_timer.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
       const auto self = weak.lock();
       if (!self) return;
       self->sweeping = false;
-      if (!error) self->sweep();
+      if (!error) self->sweep(Sweep::kThorough);
     });
   }
 

@@ -26,14 +26,25 @@ std::size_t incomplete_tail(std::string_view bytes) {
   return 0;
 }
 
-StreamOutput decode(std::string_view bytes, std::uint64_t total) {
-  if (bytes.size() < total) bytes.remove_suffix(incomplete_tail(bytes));
+bool is_ascii(std::string_view bytes) {
+  unsigned char seen = 0;
+  for (const char byte : bytes) seen |= static_cast<unsigned char>(byte);
+  return seen < 0x80;
+}
+
+StreamOutput decode(std::string bytes, std::uint64_t total) {
+  if (bytes.size() < total) bytes.resize(bytes.size() - incomplete_tail(bytes));
   StreamOutput output;
-  std::size_t replaced = 0;
-  output.text = to_valid_utf8(bytes, &replaced);
   output.total_bytes = total;
   output.kept_bytes = bytes.size();
   output.dropped_bytes = total - bytes.size();
+  // Most output is ASCII, and there may be a lot of it.
+  if (is_ascii(bytes)) {
+    output.text = std::move(bytes);
+    return output;
+  }
+  std::size_t replaced = 0;
+  output.text = to_valid_utf8(bytes, &replaced);
   output.replaced = replaced;
   return output;
 }
@@ -48,9 +59,9 @@ void OutputCapture::append(Stream stream, std::string_view bytes) {
   room_ -= fits;
 }
 
-void OutputCapture::finish(RunOutcome& outcome) const {
-  outcome.standard_output = decode(streams_[0].bytes, streams_[0].total);
-  outcome.standard_error = decode(streams_[1].bytes, streams_[1].total);
+void OutputCapture::finish(RunOutcome& outcome) {
+  outcome.standard_output = decode(std::move(streams_[0].bytes), streams_[0].total);
+  outcome.standard_error = decode(std::move(streams_[1].bytes), streams_[1].total);
   outcome.truncated = outcome.standard_output.dropped_bytes + outcome.standard_error.dropped_bytes > 0;
   if (!outcome.truncated) return;
   auto& target = trim(outcome.standard_error.text).empty() ? outcome.standard_output : outcome.standard_error;

@@ -22,7 +22,8 @@ class OutputCapture {
   // Fills the output members of `outcome`. An incomplete character at the end of a cut stream is dropped;
   // when anything was dropped, a line feed and `... (truncated)` follow stderr if it is not blank, else
   // stdout.
-  void finish(RunOutcome& outcome) const;
+  // Call once, at the end.
+  void finish(RunOutcome& outcome);
 
  private:
   struct Kept {

@@ -11,8 +11,9 @@
 namespace hostclaw::node_host {
 namespace {
 
-constexpr std::size_t kReadBytes = 65536;  // what a pipe holds
-constexpr int kReadsPerEvent = 16;         // so that one loud child does not starve the link
+constexpr int kPipeBytes = 256 * 1024;
+constexpr std::size_t kReadBytes = 65536;
+constexpr int kReadsPerEvent = 16;  // so that one loud child does not starve the link
 thread_local std::array<char, kReadBytes> read_buffer;
 
 }  // namespace
@@ -23,16 +24,25 @@ Result<Pipe> make_pipe() {
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
+Result<Pipe> make_output_pipe() {
+  auto pipe = make_pipe();
+  if (!pipe) return pipe;
+  // Only this end: the two ends of a pipe have flags of their own, and children expect blocking streams.
+  if (::fcntl(pipe->reading.get(), F_SETFL, O_NONBLOCK) != 0) return system_error(errno);
+  // Small enough that many runs stay far below the limit of pipe pages per user.
+  ::fcntl(pipe->reading.get(), F_SETPIPE_SZ, kPipeBytes);
+  return pipe;
+}
+
 OutputPipe::OutputPipe(const boost::asio::any_io_executor& executor, Handlers handlers)
     : descriptor_(executor), handlers_(std::move(handlers)) {}
 
-Result<void> OutputPipe::start(UniqueFd reading) {
-  // Only this end: the two ends of a pipe have flags of their own, and children expect blocking streams.
-  if (::fcntl(reading.get(), F_SETFL, O_NONBLOCK) != 0) return system_error(errno);
+Result<void> OutputPipe::watch() {
+  if (!reading_) return {};
   boost::system::error_code error;
-  descriptor_.assign(reading.get(), error);
+  descriptor_.assign(reading_.get(), error);
   if (error) return system_error(error.value());
-  reading.release();
+  reading_.release();
   wait_for_bytes();
   return {};
 }
@@ -48,7 +58,7 @@ void OutputPipe::wait_for_bytes() {
 
 void OutputPipe::drain() {
   for (int reads = 0; reads < kReadsPerEvent && !ended(); ++reads) {
-    const ssize_t count = ::read(descriptor_.native_handle(), read_buffer.data(), read_buffer.size());
+    const ssize_t count = ::read(descriptor(), read_buffer.data(), read_buffer.size());
     if (count > 0) {
       handlers_.on_bytes({read_buffer.data(), static_cast<std::size_t>(count)});
     } else if (count == 0) {
@@ -61,6 +71,8 @@ void OutputPipe::drain() {
 }
 
 void OutputPipe::close() {
+  reading_.reset();
+  if (!descriptor_.is_open()) return;
   boost::system::error_code ignored;
   descriptor_.close(ignored);
 }

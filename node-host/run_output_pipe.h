@@ -1,5 +1,6 @@
-// The reading end of one output stream of a run.
-// Thread rule: the executor's thread. Handlers keep the object alive; close() ends them.
+// The reading end of one output stream of a run. Most programs end before anyone needs to look at their
+// output, so the pipe enters the event queue only when watch() is called; until then drain() reads what has
+// come. Thread rule: the executor's thread. Handlers keep the object alive; close() ends them.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -20,6 +21,9 @@ struct Pipe {
 
 // Both ends close on exec. Errors: errno names.
 Result<Pipe> make_pipe();
+// The same, larger than usual where the system allows it and with a reading end that does not block: one
+// wake-up for what fits in a result.
+Result<Pipe> make_output_pipe();
 
 class OutputPipe : public std::enable_shared_from_this<OutputPipe> {
  public:
@@ -30,17 +34,21 @@ class OutputPipe : public std::enable_shared_from_this<OutputPipe> {
 
   OutputPipe(const boost::asio::any_io_executor& executor, Handlers handlers);
 
-  // Takes the reading end. Errors: errno names.
-  Result<void> start(UniqueFd reading);
+  // Takes the reading end of make_output_pipe().
+  void start(UniqueFd reading) { reading_ = std::move(reading); }
+  // From now on bytes and the end are noticed when they come. Errors: errno names.
+  Result<void> watch();
   // Reads what is there now.
   void drain();
-  bool ended() const { return !descriptor_.is_open(); }
+  bool ended() const { return !reading_ && !descriptor_.is_open(); }
   // No handler is called afterwards.
   void close();
 
  private:
   void wait_for_bytes();
+  int descriptor() { return reading_ ? reading_.get() : descriptor_.native_handle(); }
 
+  UniqueFd reading_;  // until it is watched
   boost::asio::posix::stream_descriptor descriptor_;
   Handlers handlers_;
 };

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
 
 #include "base/text.h"
 #include "node-host/system/system_error.h"
@@ -17,6 +18,7 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::steady_clock;
 
+constexpr auto kMoment = std::chrono::milliseconds(1);
 constexpr auto kQuietAfterExit = std::chrono::milliseconds(100);
 constexpr auto kLongestAfterExit = std::chrono::seconds(1);
 constexpr std::chrono::milliseconds kLongestTimeout = std::chrono::hours(24 * 365 * 100);
@@ -160,7 +162,7 @@ bool RunSession::still_judged(const policy::PlannedCommand& command) {
 
 bool RunSession::open_streams() {
   const auto open = [&](Stream stream, std::shared_ptr<OutputPipe>& reader, UniqueFd& writing) {
-    auto pipe = make_pipe();
+    auto pipe = make_output_pipe();
     if (!pipe) {
       outcome_.launch_error = launch_error_text(pipe.error().code);
       return false;
@@ -172,11 +174,7 @@ bool RunSession::open_streams() {
                                   },
                                   [wakeup = wakeup_] { wakeup->notify(); }};
     reader = std::make_shared<OutputPipe>(context_.executor, std::move(handlers));
-    const auto started = reader->start(std::move(pipe->reading));
-    if (!started) {
-      outcome_.launch_error = launch_error_text(started.error().code);
-      return false;
-    }
+    reader->start(std::move(pipe->reading));
     writing = std::move(pipe->writing);
     return true;
   };
@@ -213,11 +211,25 @@ asio::awaitable<void> RunSession::run_pipeline(const policy::PlannedPipeline& pi
 asio::awaitable<bool> RunSession::wait_until_ended() {
   // A named object: GCC 12 destroys temporaries of a co_await expression twice in some cases.
   auto done = [this] { return cancelled_ || processes_->all_ended(); };
-  const bool in_time = co_await wakeup_->wait(done, deadline_);
+  // Most programs are done within a moment: one wake-up for their end instead of one for each stream too.
+  const auto moment = steady_clock::now() + kMoment;
+  bool in_time = co_await wakeup_->wait(done, deadline_ ? std::min(moment, *deadline_) : moment);
+  if (!in_time) {
+    watch_streams();
+    in_time = co_await wakeup_->wait(done, deadline_);
+  }
   if (in_time && !cancelled_) co_return true;
   interrupted();
   co_await processes_->end_tree(context_.settings.kill_grace);
   co_return false;
+}
+
+void RunSession::watch_streams() {
+  for (const auto& stream : {output_, error_}) {
+    const auto watched = stream->watch();
+    // Without it a full pipe would hold its program for ever.
+    if (!watched) throw std::runtime_error(watched.error().code);
+  }
 }
 
 bool RunSession::start_stages(const policy::PlannedPipeline& pipeline, std::vector<Stage>& stages) {
@@ -354,6 +366,10 @@ asio::awaitable<void> RunSession::settle() {
   const bool failed = last_status_ != 0 || stopped_;
   if (failed) co_await processes_->end_groups(context_.settings.kill_grace);
   const auto exited = steady_clock::now();
+  output_->drain();
+  error_->drain();
+  if (output_->ended() && error_->ended()) co_return;
+  watch_streams();
   auto done = [this] { return cancelled_ || (output_->ended() && error_->ended()); };
   for (;;) {
     std::optional<SteadyTime> until = deadline_;

@@ -72,6 +72,7 @@ class RunSession {
 
   bool interrupted();  // cancelled or out of time; notes which
   boost::asio::awaitable<bool> wait_until_ended();
+  void watch_streams();
   void report_status();
   void close_streams();
 

@@ -52,27 +52,34 @@ bool walk(const std::string& path, const std::function<bool(const Step&)>& visit
   std::deque<std::string> pending;
   push_components(pending, path);
   std::string directory = "/";
+  struct stat directory_status {};
+  if (::lstat("/", &directory_status) != 0) return false;
   int symlinks = 0;
   while (!pending.empty()) {
     const std::string name = pending.front();
     pending.pop_front();
     if (name == "..") {
       directory = parent_of(directory);
+      if (::lstat(directory.c_str(), &directory_status) != 0) return false;
       continue;
     }
     Step step;
     step.directory = directory;
     step.entry_path = directory == "/" ? "/" + name : directory + "/" + name;
-    if (::lstat(directory.c_str(), &step.directory_status) != 0) return false;
+    step.directory_status = directory_status;
     if (::lstat(step.entry_path.c_str(), &step.entry_status) != 0) return false;
     if (!visit(step)) return false;
     if (S_ISLNK(step.entry_status.st_mode)) {
       const auto target = read_link(step.entry_path);
       if (!target || ++symlinks > kMaxSymlinks) return false;
-      if (target->front() == '/') directory = "/";
+      if (target->front() == '/') {
+        directory = "/";
+        if (::lstat("/", &directory_status) != 0) return false;
+      }
       push_components(pending, *target);
     } else {
       directory = step.entry_path;
+      directory_status = step.entry_status;
     }
   }
   return true;

@@ -52,8 +52,12 @@ std::uint64_t ticks_since_boot();
 // False when the kernel refuses; then orphans go to the init process and only the marker finds them.
 bool become_reaper_of_orphans();
 
+enum class Sweep { kQuick, kThorough };
+
 // Reaps ended children that were adopted from a run. Leaves alone what spawn() started and has not been
 // forgotten, and children in our own session (started by other means). Returns true while any child is left.
-bool reap_orphans();
+// kQuick is a few system calls, but misses orphans while an ended child of the other kinds waits to be
+// reaped; kThorough then passes over /proc.
+bool reap_orphans(Sweep sweep = Sweep::kThorough);
 
 }  // namespace hostclaw::node_host

@@ -220,14 +220,15 @@ void reap(pid_t pid) {
 
 }  // namespace
 
-bool reap_orphans() {
+bool reap_orphans(Sweep sweep) {
   for (;;) {
     siginfo_t information{};
     if (::waitid(P_ALL, 0, &information, WEXITED | WNOHANG | WNOWAIT) != 0) return errno != ECHILD;
     if (information.si_pid == 0) return true;  // children, none of them ended
-    if (!adopted(information.si_pid)) break;   // hides the others from waitid; look for them one by one
+    if (!adopted(information.si_pid)) break;   // hides the others from waitid
     reap(information.si_pid);
   }
+  if (sweep == Sweep::kQuick) return true;
   const std::int64_t self = ::getpid();
   for (const auto& process : read_all_processes())
     if (process.parent == self && process.ended() && adopted(static_cast<pid_t>(process.pid)))

@@ -76,7 +76,7 @@ TEST_CASE("a grandchild in another session whose parent has gone is found by its
   CHECK_FALSE(found(find_processes({.marker = "m"}), orphan));
   for (const auto& process : find_processes({.marker = "m2"})) send_signal(process, SIGKILL);
   child.end();
-  while (exists(orphan)) reap_orphans();
+  while (exists(orphan)) reap_orphans(Sweep::kThorough);
 }
 
 TEST_CASE("nothing older than the run belongs to it") {
@@ -95,7 +95,7 @@ TEST_CASE("only the groups are looked at when only they are asked for") {
   CHECK_FALSE(found(processes, orphan));
   ::kill(static_cast<pid_t>(orphan), SIGKILL);
   child.end();
-  while (exists(orphan)) reap_orphans();
+  while (exists(orphan)) reap_orphans(Sweep::kThorough);
 }
 
 TEST_CASE("a process that has ended is not found and cannot be signalled") {
