@@ -377,7 +377,7 @@ asio::awaitable<void> GatewayLink::serve(GatewayEndpoint endpoint, std::shared_p
 asio::awaitable<bool> GatewayLink::publish_stats(std::shared_ptr<GatewaySession> session) {
   const Json stats = handlers_.host_stats ? handlers_.host_stats() : Json::object();
   const CallOutcome outcome = co_await session->call_with_retries(
-      "node.event", gateway_proto::node_event_params("node.host.stats", stats));
+      "node.event", gateway_proto::node_event_params("node.host.stats", stats), kStatsTries);
   // Any answer but a pairing complaint means that the gateway listens to this node.
   co_return outcome.ok || !outcome.error.retryable || outcome.error.code == "INVALID_REQUEST";
 }
