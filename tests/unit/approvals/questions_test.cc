@@ -281,10 +281,21 @@ TEST_CASE("a shell, an interpreter or a wrapper is never granted for good", "[gr
   must(f.questions.answer(id, once(), 2000));
 }
 
-TEST_CASE("ordinary programs may be granted for good", "[grants]") {
-  const std::string name = GENERATE("git", "ls", "curl", "docker", "systemctl", "uname");
-  CAPTURE(name);
-  CHECK(lasting_grant_refusal({"/usr/bin/" + name, {name, "status"}}).empty());
+TEST_CASE("ordinary uses of ordinary programs may be granted for good", "[grants]") {
+  using Argv = std::vector<std::string>;
+  const Argv argv = GENERATE(Argv{"git", "status"}, Argv{"ls", "-l"}, Argv{"curl", "https://example.org/"},
+                             Argv{"docker", "ps"}, Argv{"systemctl", "status"}, Argv{"uname", "-s"});
+  CAPTURE(argv);
+  CHECK(lasting_grant_refusal({"/usr/bin/" + argv[0], argv}) == "");
+}
+
+TEST_CASE("a use that carries other code is not granted for good", "[grants]") {
+  using Argv = std::vector<std::string>;
+  const Argv argv =
+      GENERATE(Argv{"git", "-c", "core.pager=touch x", "log"}, Argv{"find", ".", "-exec", "rm", "{}", ";"},
+               Argv{"tar", "xf", "a", "--to-command=sh"});
+  CAPTURE(argv);
+  CHECK(lasting_grant_refusal({"/usr/bin/" + argv[0], argv}) != "");
 }
 
 TEST_CASE("nothing lasting is granted without an agent, without programs, or against the caller's word",
