@@ -78,19 +78,47 @@ class Inspection {
 
   std::optional<CarriedCode> find() const {
     if (argv_.size() == 2 && contains(tool_.harmless, argv_[1])) return std::nullopt;
-    if (subcommand_ < end_ && subcommand_ == 1 && contains(tool_.harmless_subcommands, argv_[1]))
-      return std::nullopt;
+    if (only_reports()) return std::nullopt;
+    const std::string name = executable_token(argv_.front());
+    if (is_foreign_subcommand() && !starts_behind_global_option()) {
+      return CarriedCode{std::string(tool_.names.front()), subcommand_,
+                         name + " runs an alias, an extension or a plugin for this subcommand."};
+    }
     for (const CarryRule& rule : tool_.rules) {
       const std::size_t at = match(rule);
       if (at == 0 && rule.kind != Kind::kNoArgument) continue;
       if (rule.kind == Kind::kNoArgument && argv_.size() > 1) continue;
       return CarriedCode{std::string(tool_.names.front()), std::min(at, argv_.size() - 1),
-                         executable_token(argv_.front()) + " " + std::string(rule.why) + "."};
+                         name + " " + std::string(rule.why) + "."};
     }
     return std::nullopt;
   }
 
  private:
+  // Names of aliases and plugins are plain; any other word is an error message of the tool's own.
+  bool is_foreign_subcommand() const {
+    if (tool_.own_subcommands.empty() || subcommand_ >= end_ ||
+        contains(tool_.own_subcommands, argv_[subcommand_]))
+      return false;
+    return std::all_of(argv_[subcommand_].begin(), argv_[subcommand_].end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+             c == '_' || c == '.';
+    });
+  }
+
+  // `git -c a=b log`: the value of a global option is no subcommand; the rules for the option itself decide.
+  bool starts_behind_global_option() const {
+    return std::any_of(tool_.rules.begin(), tool_.rules.end(),
+                       [&](const CarryRule& rule) { return rule.within == "-" && match(rule) != 0; });
+  }
+
+  bool only_reports() const {
+    if (argv_.size() < 2 || !contains(tool_.harmless_subcommands, argv_[1])) return false;
+    return std::all_of(argv_.begin() + 2, argv_.end(), [](const std::string& argument) {
+      return is_operand(argument) || argument == "--no-pager" || argument == "--full";
+    });
+  }
+
   // Index of the argument that matches; 0 when none does.
   std::size_t match(const CarryRule& rule) const {
     std::size_t first = 1;
@@ -212,7 +240,7 @@ std::optional<CarriedCode> sed_program(const Argv& argv) {
       text = std::string_view(argument).substr(argument.find('=') + 1);
     } else if (argument.starts_with("--")) {
       if (std::string_view("--expression").starts_with(argument.substr(0, argument.find('='))) &&
-          argument.size() > 3)
+          argument.size() > 2)
         return hit(i);
       continue;
     } else if (has_letter(argument, 'e')) {

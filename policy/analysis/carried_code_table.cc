@@ -55,11 +55,11 @@ constexpr std::string_view kOtherDirectory =
 constexpr std::string_view kInstalls = "installs or builds code and runs it";
 constexpr std::string_view kHost = "reaches into a container, machine or host";
 
-const std::vector<std::string_view> kVersionOnly = words("--version --help -V -v -version version -h");
+// No tool of the groups that use this runs anything, or reads a program, when one of these is its only
+// argument. Bare words
+// (`version`) and single letters are script names, targets or modes of some of them and have no place here.
+const std::vector<std::string_view> kVersionOnly = {"--version", "--help"};
 
-// Subcommands of package and cluster managers that print what is there.
-const std::vector<std::string_view> kReportOnly =
-    words("list ls outdated show info search version view why freeze policy status");
 const std::vector<std::string_view> kServiceReports =
     words("status is-active is-enabled is-failed list-units list-timers list-unit-files show");
 
@@ -131,6 +131,29 @@ void add_git(std::vector<CarryTool>& tools) {
              "scalar")) {
     git.rules.push_back(always(kRuns, subcommand));
   }
+  // Commands that cannot be shadowed by an alias. Helpers of other commands are left out: nobody calls them
+  // by hand.
+  git.own_subcommands = words(
+      "add am annotate apply archive bisect blame branch bugreport bundle cat-file check-attr check-ignore "
+      "check-mailmap "
+      "check-ref-format checkout checkout-index cherry cherry-pick clean clone column commit commit-graph "
+      "commit-tree config "
+      "count-objects describe diagnose diff diff-files diff-index diff-tree fast-export fetch fetch-pack "
+      "fmt-merge-msg "
+      "for-each-ref format-patch fsck gc get-tar-commit-id grep hash-object init interpret-trailers log "
+      "ls-files ls-remote "
+      "ls-tree mailinfo mailsplit maintenance merge merge-base merge-file merge-tree mktag mktree "
+      "multi-pack-index mv name-rev "
+      "notes pack-objects pack-refs patch-id prune prune-packed pull push range-diff read-tree rebase reflog "
+      "remote repack "
+      "replace request-pull rerere reset restore rev-list rev-parse revert rm send-pack shortlog show "
+      "show-branch show-index "
+      "show-ref sparse-checkout stage stash status stripspace submodule switch symbolic-ref tag unpack-file "
+      "unpack-objects "
+      "update-index update-ref update-server-info verify-commit verify-pack verify-tag version whatchanged "
+      "worktree write-tree "
+      // Always asked about, with a reason of their own.
+      "filter-branch difftool mergetool instaweb help daemon shell");
   tools.push_back(std::move(git));
 }
 
@@ -330,11 +353,16 @@ void add_network(std::vector<CarryTool>& tools) {
 }
 
 void add_interpreters(std::vector<CarryTool>& tools) {
+  tools.push_back({{"python", "pypy"}, {always(kInline)}, {"--version", "--help", "-V"}, false});
   tools.push_back(
-      {words("python pypy perl perl6 raku ruby jruby irb erb node nodejs bun deno php lua luajit tclsh "
+      {words("node nodejs bun ruby perl php lua"), {always(kInline)}, {"--version", "--help", "-v"}, false});
+  tools.push_back({{"deno"}, {always(kInline)}, {"--version", "--help", "-V"}, false});
+  tools.push_back({{"java", "javaw"}, {always(kInline)}, {"--version", "--help", "-version"}, false});
+  tools.push_back(
+      {words("perl6 raku jruby irb erb luajit tclsh "
              "wish expect guile racket sbcl clisp ecl emacs emacsclient julia r rscript octave maxima "
              "elixir iex erl werl ghc ghci runghc runhaskell ocaml swipl gprolog scala scala-cli groovy "
-             "kotlin kotlinc jshell clojure clj java javaw swift osascript tsx ts-node vite-node jiti "
+             "kotlin kotlinc jshell clojure clj swift osascript tsx ts-node vite-node jiti "
              "esno zx babel-node dc bc gnuplot gdb lldb ltrace rr valgrind ipython jupyter pytest "
              "nosetests tox nox micropython dotnet mono csi fsi"),
        {always(kInline)},
@@ -411,24 +439,34 @@ void add_interpreters(std::vector<CarryTool>& tools) {
 }
 
 void add_builders(std::vector<CarryTool>& tools) {
+  // Which program these are is decided by a file in the directory (yarnPath, rust-toolchain.toml, go.mod,
+  // packageManager), even for `--version`.
+  tools.push_back({words("yarn yarnpkg pnpm corepack volta cargo rustc rustup go gradlew mvnw bazel bazelisk "
+                         "uv uvx rye pdm"),
+                   {always(kInstalls)},
+                   {},
+                   false});
+  // Reports that run nothing when they stand alone.
+  tools.push_back({{"npm"}, {always(kInstalls)}, words("--version --help ls list outdated"), false});
+  tools.push_back({words("pip gem brew"), {always(kInstalls)}, words("--version --help list"), false});
+  tools.push_back({{"apt"}, {always(kInstalls)}, words("--version --help list"), false});
   tools.push_back(
-      {words("make gmake bmake nmake ninja just rake invoke fab scons waf meson cmake ctest cpack bazel "
-             "bazelisk buck pants gradle gradlew mvn mvnw ant sbt lein mill msbuild xbuild xcodebuild "
+      {words("make gmake bmake nmake ninja just rake invoke fab scons waf meson cmake ctest cpack "
+             "buck pants gradle mvn ant sbt lein mill msbuild xbuild xcodebuild "
              "gulp grunt nx turbo lerna rush vite webpack rollup jest vitest mocha eslint prettier "
              "pre-commit nodemon pm2 forever concurrently"),
        {always("runs what a file in the directory, or its arguments, tell it to")},
        kVersionOnly,
        false});
   tools.push_back(
-      {words("npm pnpm yarn yarnpkg npx pnpx bunx corepack volta nvm fnm pip pipx pipenv poetry uv uvx "
-             "rye pdm conda mamba easy_install gem bundle bundler composer cpan cpanm luarocks cabal "
-             "stack opam mix rebar3 go cargo rustup rustc nimble nim zig crystal shards brew port apt "
+      {words("npx pnpx bunx nvm fnm pipx pipenv poetry "
+             "conda mamba easy_install bundle bundler composer cpan cpanm luarocks cabal "
+             "stack opam mix rebar3 nimble nim zig crystal shards port "
              "apt-get aptitude dpkg rpm yum dnf zypper pacman apk snap flatpak nix nix-shell nix-env "
              "nix-build guix emerge winget choco scoop msiexec"),
        {always(kInstalls)},
        kVersionOnly,
-       false,
-       kReportOnly});
+       false});
   tools.push_back({words("gcc g++ cc c++ clang clang++ cpp gfortran tcc"),
                    {word("-wrapper", kRuns), prefix("-fplugin", kReadsCode), prefix("-B", kRuns),
                     prefix("-specs", kConfigures), prefix("@", kReads), word("-o", kWrites),
@@ -456,6 +494,14 @@ void add_containers(std::vector<CarryTool>& tools) {
              "desktop model ai mcp offload")) {
     docker.rules.push_back(always(kHost, subcommand));
   }
+  docker.own_subcommands = words(
+      "attach build builder buildx checkpoint commit compose config container context cp create diff events "
+      "exec export history "
+      "image images import info inspect kill load login logout logs manifest network node pause plugin port "
+      "ps pull push rename "
+      "restart rm rmi run save search secret service stack start stats stop swarm system tag top trust "
+      "unpause update version "
+      "volume wait");
   tools.push_back(std::move(docker));
   tools.push_back(
       {words("docker-compose podman-compose docker-buildx ctr crictl runc crun kata-runtime lxc lxd "
@@ -465,8 +511,7 @@ void add_containers(std::vector<CarryTool>& tools) {
              "netlify"),
        {always(kHost)},
        kVersionOnly,
-       false,
-       kReportOnly});
+       false});
   CarryTool kubectl{{"kubectl"}, {}, {"version", "--help", "api-resources"}};
   kubectl.rules = {option("--kubeconfig", kConfigures), letter("f", kReads), option("--filename", kReads),
                    option("--raw", kHost)};
@@ -475,6 +520,12 @@ void add_containers(std::vector<CarryTool>& tools) {
              "kustomize krew config set")) {
     kubectl.rules.push_back(always(kHost, subcommand));
   }
+  kubectl.own_subcommands = words(
+      "annotate api-resources api-versions apply attach auth autoscale certificate cluster-info completion "
+      "config cordon cp "
+      "create debug delete describe diff drain edit events exec explain expose get kustomize label logs "
+      "options patch plugin "
+      "port-forward proxy replace rollout run scale set taint top uncordon version wait");
   tools.push_back(std::move(kubectl));
 }
 

@@ -31,8 +31,11 @@ struct CarryTool {
   // Uses that are harmless although a rule would match: argv has one argument, and it is one of these.
   std::vector<std::string_view> harmless;
   bool double_dash_ends_options = true;
-  // First operands with which the tool only reports.
+  // First operands with which the tool only reports, as long as nothing but operands follows.
   std::vector<std::string_view> harmless_subcommands = {};
+  // When not empty: every other first operand is an alias, an extension or a plugin, which may be any
+  // program.
+  std::vector<std::string_view> own_subcommands = {};
 };
 
 const std::vector<CarryTool>& carry_tools();

@@ -232,12 +232,8 @@ TEST_CASE("builders and package managers are found, their reports are not") {
                  {"x86_64-linux-gnu-gcc", "-fplugin=x"},
                  {"apt-get", "install", "x"},
                  {"nix-shell", "--run", "id"}});
-  check_carries_nothing({{"npm", "ls"},
-                         {"npm", "--version"},
-                         {"pip", "list"},
-                         {"apt", "list"},
-                         {"go", "version"},
-                         {"gcc", "--version"}});
+  check_carries_nothing(
+      {{"npm", "ls"}, {"npm", "--version"}, {"pip", "list"}, {"apt", "list"}, {"gcc", "--version"}});
 }
 
 TEST_CASE("network and container tools are found by what they reach") {
@@ -304,4 +300,46 @@ TEST_CASE("entries that open a general door are named") {
   }
   CHECK(general_door("uname").empty());
   CHECK(general_door("ls").empty());
+}
+
+TEST_CASE("words that look like a report but name a script, a target or a mode are found") {
+  check_carries({{"python3", "version"},
+                 {"python3", "-v"},
+                 {"node", "version"},
+                 {"xargs", "version"},
+                 {"strace", "version"},
+                 {"make", "version"},
+                 {"make", "-v"},
+                 {"just", "version"},
+                 {"ed", "-v"},
+                 {"vim", "-v"},
+                 {"tmux", "-v"},
+                 {"npm", "version"},
+                 {"npm", "version", "patch"},
+                 {"yarn", "--version"},
+                 {"cargo", "--version"},
+                 {"go", "version"},
+                 {"vagrant", "status"},
+                 {"terraform", "show"},
+                 {"pip", "list", "--python=x"},
+                 {"systemctl", "status", "-H", "h"},
+                 {"bundle", "list"}});
+  check_carries_nothing({{"python3", "-V"},
+                         {"java", "-version"},
+                         {"make", "--version"},
+                         {"systemctl", "status", "x", "--no-pager"}});
+}
+
+TEST_CASE("subcommands that are aliases, extensions or plugins are found") {
+  check_carries({{"git", "lg"},
+                 {"git", "foo", "--x"},
+                 {"git", "--no-pager", "lg"},
+                 {"kubectl", "foo"},
+                 {"docker", "foo"}});
+  CHECK(carried_code({"git", "-c", "a=b", "log"})->argument == 1);
+  check_carries_nothing({{"git", "\xEF\xBF\xBD"}, {"git", "two words"}});
+}
+
+TEST_CASE("abbreviated expression options of sed do not hide a program") {
+  check_carries({{"sed", "p", "--e", "w x"}, {"sed", "p", "--expr", "w x"}, {"sed", "p", "-e", "w x"}});
 }
