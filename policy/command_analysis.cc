@@ -747,6 +747,97 @@ void match_segments(const AnalysisInput& input, CommandAnalysis& analysis) {
   if (analysis.ok) Matcher(input, analysis).run();
 }
 
+namespace {
+
+const Rule* strictest_rule(const AnalysisInput& input, const RuleSubject& subject) {
+  const Rule* found = nullptr;
+  for (const Rule& rule : *input.context.settings.rules) {
+    if (found != nullptr && found->effect <= rule.effect) continue;
+    if (!rule_is_in_force(rule, input.context.now_ms) || !rule_covers(rule, subject, input.request.agent_id))
+      continue;
+    if (rule.content_sha256 && input.context.files->content_sha256(subject.real_path) != rule.content_sha256)
+      continue;
+    found = &rule;
+  }
+  return found;
+}
+
+// Text that was not understood is searched word by word, for what must not run must not hide behind a `$`.
+const Rule* rule_in_text(const AnalysisInput& input, std::string_view text) {
+  const Rule* found = nullptr;
+  for (const std::vector<std::string>& words : rough_commands(text)) {
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      RuleSubject subject;
+      subject.argv.assign(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
+      const Rule* rule = strictest_rule(input, subject);
+      if (rule != nullptr && rule->effect != RuleEffect::kAllow &&
+          (found == nullptr || rule->effect < found->effect)) {
+        found = rule;
+      }
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<std::vector<std::string>> rough_commands(std::string_view text) {
+  constexpr std::string_view kSeparators = ";|&()<>{}`$\n\r";
+  std::vector<std::vector<std::string>> out(1);
+  std::string word;
+  const auto end_word = [&] {
+    if (!word.empty()) out.back().push_back(std::move(word));
+    word.clear();
+  };
+  for (const char c : text) {
+    if (c == '\'' || c == '"' || c == '\\') continue;
+    if (kSeparators.find(c) != std::string_view::npos) {
+      end_word();
+      if (!out.back().empty()) out.emplace_back();
+    } else if (c == ' ' || c == '\t') {
+      end_word();
+    } else {
+      word.push_back(c);
+    }
+  }
+  end_word();
+  return out;
+}
+
+const Rule* match_rules(const AnalysisInput& input, CommandAnalysis& analysis) {
+  if (!input.context.settings.rules || input.context.settings.rules->empty()) return nullptr;
+  const Rule* found = nullptr;
+  for (Segment& segment : analysis.segments) {
+    if (segment.builtin != Builtin::kNone) continue;
+    const ExecutableLookup& file = segment.executable;
+    segment.rule = strictest_rule(input, {segment.argv(), file.found ? file.real_path : "",
+                                          file.found ? file.name : "", !file.path_like});
+    if (segment.rule == nullptr) continue;
+    note(input.trace, "match",
+         "rule " + segment.rule->id + ": " + std::string(to_string(segment.rule->effect)));
+    if (found == nullptr || segment.rule->effect < found->effect) found = segment.rule;
+  }
+  const std::optional<ShellWrapper>& shell = input.request.shell;
+  if (!analysis.ok || !analysis.shell_text) {
+    const Rule* hidden =
+        shell && shell->invocation.payload ? rule_in_text(input, *shell->invocation.payload) : nullptr;
+    if (hidden != nullptr && (found == nullptr || hidden->effect < found->effect)) found = hidden;
+  }
+  for (Segment& segment : analysis.segments) {
+    if (segment.rule == nullptr || segment.rule->effect != RuleEffect::kAllow || !segment.executable.found)
+      continue;
+    const bool is_shell = shell_family(executable_token(segment.argv().front())) != ShellFamily::kNone ||
+                          shell_family(executable_token(segment.executable.real_path)) != ShellFamily::kNone;
+    // Words that the owner wrote down were seen; everything else that is never allowed stays so.
+    const bool seen = segment.code == "CARRIED_CODE" && segment.rule->arguments;
+    if (is_shell || segment.by != SatisfiedBy::kNothing || (segment.never && !seen)) continue;
+    segment.by = SatisfiedBy::kRule;
+    segment.never = false;
+    segment.code.clear();
+  }
+  return found;
+}
+
 bool hides_package_exec(const std::vector<std::string>& argv) {
   const std::string manager = executable_token(argv.front());
   if (manager != "npm" && manager != "pnpm" && manager != "yarn") return false;

@@ -15,7 +15,7 @@
 
 namespace hostclaw::policy {
 
-enum class SatisfiedBy { kNothing, kEntry, kSafeBin, kBuiltin, kSkill };
+enum class SatisfiedBy { kNothing, kEntry, kSafeBin, kBuiltin, kSkill, kRule };
 
 // One simple command.
 struct Segment {
@@ -30,6 +30,7 @@ struct Segment {
   SatisfiedBy by = SatisfiedBy::kNothing;
   std::optional<MatchedEntry> entry;    // by == kEntry
   std::optional<ScriptOperand> script;  // a shell's script that the entry is about
+  const Rule* rule = nullptr;           // the strictest rule about this command
   bool durable = false;                 // the entry is an allow-always grant
   bool official_builtin = false;        // `test` and `[`: upstream needs no entry, hardened does
   bool never = false;                   // no entry can satisfy it; `reason` says why
@@ -69,9 +70,17 @@ CommandAnalysis analyse_command(const AnalysisInput& input);
 // find durable grants.
 void match_segments(const AnalysisInput& input, CommandAnalysis& analysis);
 
+// The strictest of the owner's rules that covers one of the commands; null when none does. Sets
+// Segment::rule.
+const Rule* match_rules(const AnalysisInput& input, CommandAnalysis& analysis);
+
 // A package manager with options in front of a word that makes it run something: which word that is cannot be
 // told.
 bool hides_package_exec(const std::vector<std::string>& argv);
+
+// What could be commands in a text that was not understood: quotes and escapes dropped, everything that could
+// begin a command separates. For finding, never for allowing.
+std::vector<std::vector<std::string>> rough_commands(std::string_view text);
 
 // A character by which a text shows something else than it is: bidirectional controls, zero-width characters,
 // line separators, control characters; empty when there is none.

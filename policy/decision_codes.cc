@@ -13,6 +13,11 @@ constexpr std::array kCodes = {
     DecisionCode{"ALLOWED_BY_GRANT", "document", "An allow-always grant covers exactly this command."},
     DecisionCode{"ALLOWED_BY_APPROVAL", "document", "A person approved this very plan."},
     DecisionCode{"ALLOWED_BY_FALLBACK", "document", "Nobody answered in time and askFallback lets it run."},
+    DecisionCode{"ALLOWED_TO_OBSERVE", "node-policy",
+                 "This node only observes; would_have says what it would have been."},
+    // rules
+    DecisionCode{"RULE_DENY", "rule", "A rule of the node's owner refuses this command."},
+    DecisionCode{"RULE_ASK", "rule", "A rule of the node's owner wants a person to decide."},
     // the request
     DecisionCode{"REQUEST_INVALID", "request", "The parameters are malformed; nothing was decided."},
     DecisionCode{"RAW_COMMAND_MISMATCH", "request", "rawCommand is not what command says."},

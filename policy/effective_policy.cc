@@ -41,10 +41,10 @@ Sourced<Value> strictest(const PolicyDocument& document, std::optional<Value> Po
   return best;
 }
 
-using Rule = std::tuple<std::string, std::optional<std::string>, std::optional<std::string>>;
+using SnapshotRule = std::tuple<std::string, std::optional<std::string>, std::optional<std::string>>;
 
-std::set<Rule> rules_of(const EffectivePolicy& policy) {
-  std::set<Rule> out;
+std::set<SnapshotRule> rules_of(const EffectivePolicy& policy) {
+  std::set<SnapshotRule> out;
   for (const AgentList& list : policy.lists) {
     for (const AllowlistEntry& entry : *list.entries) {
       out.insert({entry.pattern, entry.arg_pattern,
@@ -152,7 +152,7 @@ bool is_snapshot_current(const Json& expected, const EffectivePolicy& policy) {
       expected["autoAllowSkills"] != policy.auto_allow_skills) {
     return false;
   }
-  const std::set<Rule> rules = rules_of(policy);
+  const std::set<SnapshotRule> rules = rules_of(policy);
   const Json& wanted = expected["allowlistRules"];
   return std::all_of(wanted.begin(), wanted.end(), [&](const Json& rule) {
     const std::string pattern = rule["pattern"].get<std::string>();

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "policy/document.h"
 #include "policy/execution_plan.h"
 #include "policy/file_probe.h"
+#include "policy/rules.h"
 #include "policy/types.h"
 
 namespace hostclaw::policy {
@@ -45,6 +47,11 @@ struct EngineSettings {
   std::vector<std::string> safe_bin_trusted_dirs;
   // (name, real path) pairs that the gateway lists as skill binaries; used only with autoAllowSkills.
   std::vector<std::pair<std::string, std::string>> skill_bins;
+  // The owner's own rules; deny > ask > allow, whatever their order.
+  std::shared_ptr<const std::vector<Rule>> rules;
+  // What would be asked about or refused runs all the same, and RunEvaluation::would_have says what it would
+  // have been. security=deny, a malformed policy and malformed requests stay refused.
+  bool observe = false;
 };
 
 // What a node keeps of a plan that it prepared itself, found again by plan_key when the plan comes back. It
@@ -69,6 +76,8 @@ struct EngineContext {
   // The gateway is of the 2026.4 generation: it sends no `security`/`ask` with prepare and drops
   // policySnapshot.
   bool older_peer = false;
+  // Milliseconds since the epoch, for rules that expire; nullopt: no clock.
+  std::optional<std::int64_t> now_ms;
   // sanitized_environment(host_environment, platform), made once per process; null: made for each decision.
   const Environment* child_environment = nullptr;
 };
@@ -109,6 +118,10 @@ struct RunEvaluation {
   Security security = Security::kDeny;
   Ask ask = Ask::kAlways;
   Security ask_fallback = Security::kDeny;
+  // Ids of the rules that took part, the deciding one first.
+  std::vector<std::string> rules;
+  // mode=observe only: the decision that was set aside. `decision` then is an allow.
+  std::optional<Decision> would_have;
   bool approved_by_gateway = false;  // an explicit approval with a matching plan was used
   std::vector<TraceStep> trace;
 };

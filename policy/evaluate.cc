@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "base/sha256.h"
 #include "base/text.h"
@@ -58,38 +59,16 @@ bool is_config_read(const std::vector<std::string>& argv) {
   return false;
 }
 
-// Text that was not understood can still be searched for an interpreter with code behind it. Quotes and
-// escapes are dropped, everything that could begin a command separates: this finds rather too much than too
-// little.
+// Text that was not understood can still be searched for an interpreter with code behind it.
 std::optional<InlineEvalHit> inline_eval_in_text(std::string_view text) {
-  constexpr std::string_view kSeparators = ";|&()<>{}`$\n\r";
-  std::vector<std::string> words;
-  std::string word;
-  std::optional<InlineEvalHit> hit;
-  const auto end_word = [&] {
-    if (!word.empty()) words.push_back(std::move(word));
-    word.clear();
-  };
-  const auto end_command = [&] {
-    end_word();
-    for (std::size_t i = 0; i < words.size() && !hit; ++i) {
+  for (const std::vector<std::string>& words : rough_commands(text)) {
+    for (std::size_t i = 0; i < words.size(); ++i) {
       if (!is_inline_eval_interpreter(executable_token(words[i]))) continue;
-      hit = inline_eval_hit({words.begin() + static_cast<std::ptrdiff_t>(i), words.end()});
-    }
-    words.clear();
-  };
-  for (const char c : text) {
-    if (c == '\'' || c == '"' || c == '\\') continue;
-    if (kSeparators.find(c) != std::string_view::npos) {
-      end_command();
-    } else if (c == ' ' || c == '\t') {
-      end_word();
-    } else {
-      word.push_back(c);
+      const std::vector<std::string> argv(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
+      if (std::optional<InlineEvalHit> hit = inline_eval_hit(argv)) return hit;
     }
   }
-  end_command();
-  return hit;
+  return std::nullopt;
 }
 
 class RunDecider {
@@ -114,8 +93,25 @@ class RunDecider {
     prepare_environment();
     const AnalysisInput input{request_, policy_, context_, cwd_, environment_, out_.trace};
     analysis_ = analyse_command(input);
-    if (security_ != Security::kDeny) match_segments(input, analysis_);
+    if (security_ != Security::kDeny) {
+      match_segments(input, analysis_);
+      rule_ = match_rules(input, analysis_);
+    }
     decide();
+    if (context_.settings.observe) observe();
+  }
+
+  // A refusal that is only noted down.
+  void observe() {
+    const Verdict verdict = out_.decision.verdict;
+    if (security_ == Security::kDeny || (verdict != Verdict::kAsk && verdict != Verdict::kDeny)) return;
+    out_.would_have = std::exchange(out_.decision, Decision{});
+    plan_original();
+    out_.decision.verdict = Verdict::kAllow;
+    out_.decision.code = "ALLOWED_TO_OBSERVE";
+    out_.decision.layer = "node-policy";
+    out_.decision.explanation = "Observed only: it would have been " + out_.would_have->code + ".";
+    note("decide", out_.decision.explanation);
   }
 
   // ---- request ----
@@ -212,6 +208,8 @@ class RunDecider {
     if (security_ != Security::kDeny && !check_inline_eval()) return;
     if (security_ != Security::kDeny && !check_wrappers()) return;
     if (security_ == Security::kDeny) return deny_by_policy();
+    if (rule_ != nullptr && rule_->effect == RuleEffect::kDeny) return deny_by_rule();
+    if (rule_ != nullptr && rule_->effect == RuleEffect::kAsk && !approved()) return ask_by_rule();
     if ((needs_ask || needs_person) && !approved()) return ask(needs_person);
     if (missed && !approved()) return deny_miss(windows_cmd);
     if (windows_cmd && !approved() && !durable) return ask(false);
@@ -399,6 +397,18 @@ class RunDecider {
            command_text({segment.executable.real_path});
   }
 
+  void deny_by_rule() {
+    out_.rules.insert(out_.rules.begin(), rule_->id);
+    deny("RULE_DENY", "rule", "a rule of this node refuses it", rule_->note,
+         "hostclaw policy explain " + rule_->id);
+  }
+
+  void ask_by_rule() {
+    out_.rules.insert(out_.rules.begin(), rule_->id);
+    deny("RULE_ASK", "approval-required", "approval required", rule_->note,
+         "hostclaw policy explain " + rule_->id, Verdict::kAsk);
+  }
+
   void ask(bool audit) {
     Why why = why_missed();
     if (ask_ == Ask::kAlways && analysis_.satisfied())
@@ -508,6 +518,9 @@ class RunDecider {
         case SatisfiedBy::kBuiltin:
           out += "builtin";
           break;
+        case SatisfiedBy::kRule:
+          out += "rule " + segment.rule->id;
+          break;
         case SatisfiedBy::kSkill:
           out += "skill";
           break;
@@ -606,6 +619,7 @@ class RunDecider {
   Ask ask_ = Ask::kAlways;
   std::vector<std::string> steering_;
   std::optional<MatchedEntry> exact_entry_;
+  const Rule* rule_ = nullptr;
 };
 
 }  // namespace

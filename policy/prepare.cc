@@ -39,6 +39,7 @@ class Preparer {
       return std::move(fail(read.error().message));
     }
     policy_ = resolve_policy(document_, request_.agent_id, context_.settings, context_.platform);
+    if (context_.settings.rules) look_at_rules();
     if (policy_.security == Security::kAllowlist && prepare_understood()) return std::move(out_);
     prepare_as_upstream();
     return std::move(out_);
@@ -69,6 +70,17 @@ class Preparer {
     if (decision.evaluation.decision.verdict == Verdict::kInvalid || !decision.analysis.ok) return false;
     if (decision.evaluation.decision.verdict == Verdict::kAllow) return prepare_listed(decision, cwd.path);
     return prepare_question(decision, cwd.path);
+  }
+
+  // What the gateway is told about the policy is about this command, so the owner's rules are part of it.
+  void look_at_rules() {
+    const std::string cwd = request_.cwd.empty()
+                                ? context_.host_cwd
+                                : absolute_path(context_.host_cwd, request_.cwd, context_.platform);
+    const std::string code =
+        decide_run(with_raw(run_params(request_.argv, cwd)), document_, context_).evaluation.decision.code;
+    if (code == "RULE_DENY") policy_.security = Security::kDeny;
+    if (code == "RULE_ASK") policy_.ask = Ask::kAlways;
   }
 
   Json run_params(const std::vector<std::string>& argv, const std::string& cwd) const {

@@ -1,0 +1,73 @@
+// Rules that say what people mean, beside the official document: deny > ask > allow on a program and its
+// arguments, each with a note that refusals show and with examples that are checked when the rule is stored.
+//
+// A rule names a program and the words of its arguments:
+//   program    a path pattern (compared with the resolved file) or a name pattern, in the glob grammar of
+//   allowlists arguments  one pattern per word, in order: `...` stands for any number of words, `*` and `?`
+//   for characters within
+//              a word, `a|b` for alternatives. Absent: any arguments; empty: none.
+// For deny and ask, which have to see through spellings, `-v` also finds `-fv` and `--volumes` also
+// `--volumes=x` and
+// `--vol`; a name pattern also finds the program behind a path or a link. An allow rule takes every word as
+// it is.
+//
+// Pure; safe from any thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "policy/types.h"
+
+namespace hostclaw::policy {
+
+enum class RuleEffect { kDeny, kAsk, kAllow };  // strictest first
+std::string_view to_string(RuleEffect value);   // deny | ask | allow
+std::optional<RuleEffect> rule_effect_from(std::string_view text);
+
+struct Rule {
+  std::string id;
+  RuleEffect effect = RuleEffect::kAsk;
+  std::string agent = "*";  // whose requests; `*`: everybody's
+  std::string program;
+  std::optional<std::vector<std::string>> arguments;
+  std::string note;                                 // shown to whoever is refused
+  std::vector<std::vector<std::string>> match;      // whole commands that the rule must cover
+  std::vector<std::vector<std::string>> not_match;  // ... and must not
+  std::optional<std::string>
+      content_sha256;  // of the program, lower-case hex: another content does not match
+  std::optional<std::int64_t> expires_at_ms;  // since the epoch; an expired rule does not apply
+};
+
+// What a rule is compared with.
+struct RuleSubject {
+  std::vector<std::string> argv;  // of the program itself, wrappers stripped
+  std::string real_path;          // empty: not found
+  std::string name;       // of the file that was found, before symlinks were resolved; empty: not found
+  bool bare_word = true;  // the command word holds no separator
+};
+// `agent` empty: none was given, every rule counts. The content is not looked at here.
+bool rule_covers(const Rule& rule, const RuleSubject& subject, std::string_view agent);
+
+// True when the rule has not expired. Without a clock (nullopt) deny and ask rules hold and allow rules do
+// not.
+bool rule_is_in_force(const Rule& rule, std::optional<std::int64_t> now_ms);
+
+// Strict reading: unknown members and empty patterns are errors that name the member (code RULE_INVALID).
+Result<Rule> read_rule(const Json& value);
+Json rule_to_json(const Rule& rule);
+
+// Every rule needs one example of each kind at least; the error (RULE_EXAMPLE_FAILED) quotes the one that
+// fails.
+Result<void> verify_rule(const Rule& rule);
+
+// A reviewed set for hosts that work with git, docker and curl.
+const std::vector<Rule>& starter_rules();
+
+}  // namespace hostclaw::policy
