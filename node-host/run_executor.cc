@@ -127,7 +127,9 @@ struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
       }
     }
     if (options.cancellation.cancelled()) co_return outcome;
-    const RunSession::Context context{executor, settings, null_input.get()};
+    for (RunSession* other : sessions) other->joined_by_another();
+    const bool alone = sessions.empty() && !reap_orphans(Sweep::kQuick);
+    const RunSession::Context context{executor, settings, null_input.get(), alone};
     const RunCancellation cancellation = options.cancellation;
     RunSession session(context, std::move(plan), std::move(files), std::move(options));
     const CancelListener listener(cancellation, [&session] { session.cancel(); });

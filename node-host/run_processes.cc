@@ -136,13 +136,14 @@ void RunProcesses::signal_leader_groups(int signal_number) const {
     if (!program->reaped) ::kill(static_cast<pid_t>(-program->pid), signal_number);
 }
 
-asio::awaitable<void> RunProcesses::end_tree(std::chrono::milliseconds grace) {
+asio::awaitable<void> RunProcesses::end_tree(std::chrono::milliseconds grace, bool alone) {
   TreeQuery query;
   for (const auto& program : programs_) {
     if (!program->reaped) query.leaders.push_back(program->pid);
     query.groups.push_back(program->pid);
   }
   query.marker = marker_;
+  query.all_adopted = alone;
   co_await end(std::move(query), grace);
 }
 

@@ -40,8 +40,9 @@ class RunProcesses : public std::enable_shared_from_this<RunProcesses> {
   bool all_ended() const;
   std::int64_t first_pid() const;  // 0 when none was started
 
-  // Ends every process of the run: SIGTERM, after `grace` SIGKILL, until a look finds none.
-  boost::asio::awaitable<void> end_tree(std::chrono::milliseconds grace);
+  // Ends every process of the run: SIGTERM, after `grace` SIGKILL, until a look finds none. `alone`: no other
+  // run and nothing left by one was there since this one began.
+  boost::asio::awaitable<void> end_tree(std::chrono::milliseconds grace, bool alone);
   // The same for the process groups of the programs only. Requires: all_ended().
   boost::asio::awaitable<void> end_groups(std::chrono::milliseconds grace);
 

@@ -63,7 +63,8 @@ RunSession::RunSession(const Context& context, policy::ExecutionPlan plan, std::
       options_(std::move(options)),
       capture_(options_.limits.max_bytes),
       wakeup_(std::make_shared<Wakeup>(context_.executor)),
-      last_output_(steady_clock::now()) {
+      last_output_(steady_clock::now()),
+      alone_(context_.alone) {
   single_ = plan_.pipelines.size() == 1 && plan_.pipelines.front().commands.size() == 1;
 }
 
@@ -220,7 +221,7 @@ asio::awaitable<bool> RunSession::wait_until_ended() {
   }
   if (in_time && !cancelled_) co_return true;
   interrupted();
-  co_await processes_->end_tree(context_.settings.kill_grace);
+  co_await processes_->end_tree(context_.settings.kill_grace, alone_);
   co_return false;
 }
 
@@ -385,7 +386,7 @@ asio::awaitable<void> RunSession::settle() {
       continue;  // there was output meanwhile
     }
     interrupted();
-    co_await processes_->end_tree(context_.settings.kill_grace);
+    co_await processes_->end_tree(context_.settings.kill_grace, alone_);
     output_->drain();
     error_->drain();
     co_return;

@@ -28,6 +28,7 @@ class RunSession {
     boost::asio::any_io_executor executor;
     RunExecutor::Settings settings;
     int null_input = -1;  // /dev/null, open for reading
+    bool alone = false;   // this process has no child and no other run
   };
 
   RunSession(const Context& context, policy::ExecutionPlan plan, std::shared_ptr<OpenedFiles> files,
@@ -38,6 +39,7 @@ class RunSession {
 
   boost::asio::awaitable<RunOutcome> run();
   void cancel();
+  void joined_by_another() { alone_ = false; }
 
  private:
   // What became of one command of a pipeline.
@@ -95,6 +97,7 @@ class RunSession {
   bool single_ = false;   // one program: launch failures and signals are reported as they are
   bool stopped_ = false;  // refused or failed to launch: nothing more is started
   bool cancelled_ = false;
+  bool alone_ = false;                   // an unknown orphan can only be ours
   int last_status_ = 0;                  // as a shell counts
   std::optional<ExitStatus> last_exit_;  // of the last program, when its pipeline was not negated
 };

@@ -7,7 +7,8 @@
 // pid is never hit.
 //
 // The honest limit: a process that (1) left its parent by a double fork, (2) called setsid and (3) wiped
-// HOSTCLAW_RUN from its environment before we looked cannot be told from other orphans and survives; so does
+// HOSTCLAW_RUN from its environment before we looked cannot be told from other orphans. It is ended only when
+// its run was the only one since it began (TreeQuery::all_adopted); beside other runs it survives. So does
 // one that changed to a user we may not signal. Control groups of a service manager end those when the
 // service stops.
 //
@@ -33,11 +34,14 @@ struct TreeProcess {
 };
 
 struct TreeQuery {
-  std::vector<std::int64_t>
-      leaders;  // programs of the run that have not been reaped (their pids cannot be re-used)
-  std::vector<std::int64_t> groups;    // process groups and sessions that the run created
-  bool groups_only = false;            // process groups alone: no descendants, no sessions, no marker
-  std::string marker;                  // value of HOSTCLAW_RUN
+  // Programs of the run that have not been reaped: their pids cannot be re-used.
+  std::vector<std::int64_t> leaders;
+  std::vector<std::int64_t> groups;  // process groups and sessions that the run created
+  bool groups_only = false;          // process groups alone: no descendants, no sessions, no marker
+  std::string marker;                // value of HOSTCLAW_RUN
+  // Every orphan that this process adopted belongs to the run. Requires: nothing else of ours left orphans
+  // since `not_before_ticks`.
+  bool all_adopted = false;
   std::uint64_t not_before_ticks = 0;  // nothing older belongs to the run
 };
 

@@ -121,6 +121,12 @@ class Classifier {
     }
     for (const auto& process : processes_)
       if (in_created_group(process)) add(process.pid);
+    if (!query_.groups_only && query_.all_adopted) {
+      const pid_t own_session = ::getsid(0);
+      for (const auto& process : processes_)
+        if (process.parent == self_ && process.session != own_session && !is_our_child(process.pid))
+          add(process.pid);
+    }
     if (!query_.groups_only && !query_.marker.empty()) {
       for (const auto& process : processes_)
         if (may_be_marked(process) && carries_marker(process.pid, query_.marker)) add(process.pid);

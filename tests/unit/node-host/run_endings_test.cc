@@ -72,6 +72,26 @@ TEST_CASE("a grandchild in a session of its own ends with the cancel") {
   CHECK_FALSE(is_alive(orphan));
 }
 
+TEST_CASE("a grandchild that also wiped its environment ends when the run was alone") {
+  Harness harness({.kill_grace = 50ms});
+  Reports reports(harness);
+  const auto running = harness.start(plan(child({"escape-clean", reports.path()})), with_timeout(300ms));
+  const auto orphan = reports.next_pid();
+  CHECK(harness.finish(running).timed_out);
+  CHECK_FALSE(is_alive(orphan));
+}
+
+TEST_CASE("an unmarked orphan is left alone when it could be another run's") {
+  Harness harness({.kill_grace = 50ms});
+  Reports reports(harness);
+  const auto other = harness.start(plan(child({"escape-clean", reports.path()})));
+  const auto orphan = reports.next_pid();
+  CHECK(harness.run(command("/bin/sleep", {"sleep", "60"}), with_timeout(30ms)).timed_out);
+  CHECK(is_alive(orphan));
+  CHECK_FALSE(other->outcome);
+  ::kill(static_cast<pid_t>(orphan), SIGKILL);
+}
+
 TEST_CASE("an orphan that a run left behind is reaped when it ends") {
   Harness harness;
   Reports reports(harness);
