@@ -78,14 +78,15 @@ asio::awaitable<HandshakeOutcome> GatewaySession::handshake(const gateway_proto:
   // Shared with the timer's handler, which may still be queued when this coroutine has ended.
   const auto timed_out = std::make_shared<std::string>();
   asio::steady_timer deadline(executor_, timeouts_.challenge);
-  const auto on_deadline = [self, timed_out](std::string why) {
-    return [self, timed_out, why = std::move(why)](error_code stopped) {
+  const auto on_deadline = [self, timed_out](int code, std::string why) {
+    return [self, timed_out, code, why = std::move(why)](error_code stopped) {
       if (stopped || self->open_) return;
       *timed_out = why;
-      self->socket_->abort();
+      asio::co_spawn(
+          self->executor_, [self, code, why]() { return self->close(code, why); }, asio::detached);
     };
   };
-  deadline.async_wait(on_deadline("connect challenge timeout"));
+  deadline.async_wait(on_deadline(1008, "connect challenge timeout"));
   auto challenge = co_await await_challenge();
   if (!challenge) {
     outcome.failure = timed_out->empty() ? challenge.error() : make_error("CONNECT_TIMEOUT", *timed_out);
@@ -106,7 +107,7 @@ asio::awaitable<HandshakeOutcome> GatewaySession::handshake(const gateway_proto:
   }
   outcome.connect_was_sent = true;
   deadline.expires_after(timeouts_.hello);
-  deadline.async_wait(on_deadline("connect timeout"));
+  deadline.async_wait(on_deadline(4000, "connect timeout"));
   if (auto sent = co_await socket_->write(text); !sent) {
     outcome.failure = closed_error();
     co_return outcome;
@@ -115,7 +116,7 @@ asio::awaitable<HandshakeOutcome> GatewaySession::handshake(const gateway_proto:
   deadline.cancel();
   if (!answer) {
     outcome.failure = timed_out->empty() ? answer.error() : make_error("CONNECT_TIMEOUT", *timed_out);
-    co_await close(timed_out->empty() ? 1008 : 4000, outcome.failure->message);
+    co_await close(1008, outcome.failure->message);
     co_return outcome;
   }
   if (!answer->ok) {

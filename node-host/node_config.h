@@ -25,7 +25,8 @@ struct NodeConfig {
 // Errors: CONFIG_INVALID names the member that is wrong; STORE_*.
 Result<NodeConfig> node_config_from(const Json& json);
 Json to_json(const NodeConfig& config);
-Result<NodeConfig> load_node_config(approvals::Store& store);  // a node id is made, not stored, when there is none
+Result<NodeConfig> load_node_config(
+    approvals::Store& store);  // a node id is made, not stored, when there is none
 Result<void> save_node_config(approvals::Store& store, const NodeConfig& config);
 
 // The stored device key; makes and stores one when `create` is set. Two processes that race get the same.

@@ -201,6 +201,8 @@ class Node {
     asio::co_spawn(
         io_, [this]() { return main(); },
         [this](std::exception_ptr failed) {
+          // Whatever still waits (a name lookup, a signal) has nobody left to tell.
+          io_.stop();
           if (!failed) return;
           // Only a broken invariant of ours gets here: say so and let the service manager restart us.
           try {
@@ -314,7 +316,6 @@ class Node {
     if (!settings) {
       log_error_with_next(settings.error());
       exit_status_ = settings.error().code == "CONFIG_INVALID" ? kExitConfiguration : 1;
-      signals_.cancel();
       co_return;
     }
     if (const auto saved =
@@ -322,7 +323,6 @@ class Node {
         !saved) {
       log_error_with_next(saved.error());
       exit_status_ = 1;
-      signals_.cancel();
       co_return;
     }
     co_await start_up(*settings);
@@ -358,7 +358,6 @@ class Node {
       log_error_with_next(end.error);
       exit_status_ = end.exit_status;
     }
-    signals_.cancel();
   }
 
   asio::awaitable<void> start_up(const LinkSettings& link) {

@@ -41,8 +41,8 @@ const std::vector<std::string>& supported_commands();
 // Requires: called once per process; blocks SIGINT and SIGTERM handling of its own.
 int run_node(const NodeOptions& options);
 
-// What a running node last said about its link: {state, url, detail, requestId, next, serverVersion, protocol, pid,
-// sinceMs}; nullopt when no node has ever run here.
+// What a running node last said about its link: {state, url, detail, requestId, next, serverVersion,
+// protocol, pid, sinceMs}; nullopt when no node has ever run here.
 inline constexpr const char* kLinkStatusKey = "runtime.link";
 
 }  // namespace hostclaw::node_host

@@ -191,6 +191,8 @@ class Connection final : public WebSocket {
   }
 
   asio::awaitable<void> close(int code, std::string reason) override {
+    if (closing_) co_return;
+    closing_ = true;
     asio::steady_timer grace(co_await asio::this_coro::executor, kCloseGrace);
     // The handler may be queued when the close has already finished; by then it must not touch this object.
     const auto waiting = std::make_shared<bool>(true);
@@ -236,6 +238,7 @@ class Connection final : public WebSocket {
   beast::flat_buffer buffer_;
   CloseInfo close_;
   bool ended_ = false;
+  bool closing_ = false;
   std::chrono::steady_clock::time_point last_received_ = std::chrono::steady_clock::now();
 };
 
