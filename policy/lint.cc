@@ -1,0 +1,102 @@
+#include "policy/lint.h"
+
+#include "base/text.h"
+#include "policy/analysis/carried_code.h"
+#include "policy/analysis/wrappers.h"
+#include "policy/command_text.h"
+#include "policy/glob.h"
+#include "policy/pattern_index.h"
+
+namespace hostclaw::policy {
+namespace {
+
+using Severity = LintFinding::Severity;
+
+bool names_arguments(const AllowlistEntry& entry) { return entry.arg_pattern && !entry.arg_pattern->empty(); }
+
+// A path entry is compared with the file behind all symlinks, so the path of a link never matches.
+std::string real_path_behind(const std::string& pattern, const EngineContext& context) {
+  if (context.files == nullptr || pattern.empty() || pattern.front() != '/') return {};
+  const FileFacts facts = context.files->facts(pattern);
+  return facts.kind == FileKind::kMissing || facts.real_path == pattern ? "" : facts.real_path;
+}
+
+void look_at_pattern(const std::string& pattern, const AllowlistEntry& entry, const EngineContext& context,
+                     const LintFinding& about, std::vector<LintFinding>& out) {
+  const auto add = [&](Severity severity, const char* code, std::string message, std::string instead) {
+    LintFinding finding = about;
+    finding.severity = severity;
+    finding.code = code;
+    finding.message = std::move(message);
+    finding.instead = std::move(instead);
+    out.push_back(std::move(finding));
+  };
+  if (pattern == "*" && !names_arguments(entry)) {
+    add(Severity::kWarning, "OPENS_EVERYTHING", "`*` allows every command.",
+        "list the programs that are needed; `hostclaw runs` shows which were");
+    return;
+  }
+  if (pattern.find_first_of("*?") != std::string::npos) {
+    const std::string prefix = Glob(pattern).literal_prefix();
+    if (prefix.find('/', 1) == std::string::npos && pattern.find('/') != std::string::npos) {
+      add(Severity::kWarning, "WIDE_PATTERN",
+          "The first directory of " + pattern + " is a wildcard, so any directory counts.",
+          "begin the pattern with a directory that only you can write to");
+    }
+    return;
+  }
+  if (const std::string real = real_path_behind(pattern, context); !real.empty()) {
+    add(Severity::kWarning, "NEVER_MATCHES",
+        pattern + " is a link, and entries are compared with the file behind it.",
+        "use " + real + ", or the bare name " + std::string(base_name(pattern)));
+  }
+  const std::string door = names_arguments(entry) ? "" : general_door(executable_token(pattern));
+  if (!door.empty()) {
+    add(Severity::kWarning, "GENERAL_DOOR", door,
+        "add an argPattern that describes the arguments you mean, or a rule");
+  }
+}
+
+}  // namespace
+
+std::vector<LintFinding> lint_entry(const std::string& agent, const AllowlistEntry& entry,
+                                    const EngineContext& context) {
+  std::vector<LintFinding> out;
+  if (entry.allow_always) return out;
+  LintFinding about;
+  about.agent = agent;
+  about.pattern = entry.pattern;
+  look_at_pattern(std::string(trim(entry.pattern)), entry, context, about, out);
+  return out;
+}
+
+std::vector<LintFinding> lint_policy(const PolicyDocument& document, const EngineContext& context) {
+  std::vector<LintFinding> out;
+  if (document.malformed) {
+    out.push_back({Severity::kWarning, "POLICY_MALFORMED", "", 0, "",
+                   "The stored policy cannot be read, so everything is denied: " + document.malformed_reason,
+                   "hostclaw approvals set --file FILE"});
+    return out;
+  }
+  const Security security = document.defaults.security.value_or(context.settings.fallback_security);
+  if (security == Security::kFull && context.settings.security_limit == Security::kFull) {
+    out.push_back({Severity::kWarning, "POLICY_OPEN", "", 0, "",
+                   "security=full lets every command run, listed or not.",
+                   "hostclaw exec-policy preset cautious"});
+  }
+  for (const auto& [name, agent] : document.agents) {
+    for (std::size_t i = 0; i < agent.allowlist.size(); ++i) {
+      for (LintFinding& finding : lint_entry(name, agent.allowlist[i], context)) {
+        finding.index = i;
+        out.push_back(std::move(finding));
+      }
+    }
+  }
+  for (const PatternProblem& problem : pattern_problems(document)) {
+    out.push_back({Severity::kWarning, "NEVER_MATCHES", problem.agent, problem.index, problem.pattern,
+                   problem.reason, ""});
+  }
+  return out;
+}
+
+}  // namespace hostclaw::policy

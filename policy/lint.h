@@ -1,0 +1,31 @@
+// What an owner should know about a policy: entries that open more than they seem to, and entries that never
+// match. Looks at files through a FileProbe, which may be null. Pure otherwise.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "policy/document.h"
+#include "policy/engine.h"
+
+namespace hostclaw::policy {
+
+struct LintFinding {
+  enum class Severity { kWarning, kNote };
+  Severity severity = Severity::kWarning;
+  std::string code;   // OPENS_EVERYTHING | GENERAL_DOOR | NEVER_MATCHES | WIDE_PATTERN | POLICY_OPEN |
+                      // POLICY_MALFORMED
+  std::string agent;  // empty: the defaults
+  std::size_t index = 0;
+  std::string pattern;  // empty: not about an entry
+  std::string message;  // one sentence
+  std::string instead;  // what to do, or empty
+};
+
+std::vector<LintFinding> lint_policy(const PolicyDocument& document, const EngineContext& context);
+
+// The findings about one entry that is about to be added.
+std::vector<LintFinding> lint_entry(const std::string& agent, const AllowlistEntry& entry,
+                                    const EngineContext& context);
+
+}  // namespace hostclaw::policy
