@@ -66,7 +66,7 @@ Result<void> add_grants(Store& store, const std::string& agent,
   if (document.malformed) {
     return make_error("GRANT_REFUSED",
                       "the stored policy document is malformed: " + document.malformed_reason,
-                      "hostclaw approvals set FILE");
+                      "hostclaw approvals set --file FILE");
   }
   OrderedJson json = document.json;
   OrderedJson& list = json["agents"][agent]["allowlist"];

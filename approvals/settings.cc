@@ -5,7 +5,6 @@
 #include <initializer_list>
 
 #include "approvals/audit_chain.h"
-#include "approvals/private_files.h"
 #include "approvals/sqlite.h"
 #include "base/text.h"
 
@@ -231,8 +230,10 @@ const Setting* find_setting(std::string_view key) {
 }
 
 Error invalid_setting(const std::string& key, const Problem& problem, const Setting& setting) {
-  return make_error("SETTING_INVALID", "setting " + key + " " + problem,
-                    "hostclaw exec-policy set " + key + " " + shell_word(setting.info.initial));
+  return make_error(
+      "SETTING_INVALID",
+      "setting " + key + " " + problem + "; its values are: " + std::string(setting.info.values),
+      "hostclaw exec-policy show");
 }
 
 void read_stored(const std::string& key, std::string_view text, ExecSettingsReading& reading) {
@@ -245,7 +246,8 @@ void read_stored(const std::string& key, std::string_view text, ExecSettingsRead
   const Result<Json> value = parse_json(text);
   const Problem problem = value ? setting->apply(*value, reading.settings) : "is not valid JSON";
   if (problem.empty()) return;
-  reading.problems.push_back(invalid_setting(key, problem + "; the strictest value is in force", *setting));
+  reading.problems.push_back(
+      invalid_setting(key, problem + ", so that its strictest value is in force", *setting));
 }
 
 // After everything else, so that a good value of one setting cannot undo the strictness that another one

@@ -160,7 +160,7 @@ TEST_CASE("one wrong setting leaves the others as they are", "[settings]") {
   const ExecSettingsReading reading = read_exec_settings(*store);
   REQUIRE(reading.problems.size() == 1);
   CHECK(reading.problems[0].code == "SETTING_INVALID");
-  CHECK(reading.problems[0].next == "hostclaw exec-policy set exec.maxConcurrentRuns 64");
+  CHECK(reading.problems[0].next == "hostclaw exec-policy show");
   CHECK(reading.settings.engine.strictness == policy::Strictness::kOfficial);
 }
 
