@@ -15,6 +15,9 @@ export class NodeHost {
     this.gateway = gateway;
     this.name = name ?? `node-${process.pid}-${++counter}`;
     this.directory = stateDirectory ?? temporaryDirectory('node');
+    // The usual layout of the official host: the older one keeps its approvals below the home directory
+    // whatever its state directory is.
+    this.stateDirectory = this.official ? join(this.directory, '.openclaw') : this.directory;
     this.extraEnvironment = env;
     if (this.official) this.package = gatewayPackage(host.split(':')[1] ?? '2026.9.6');
   }
@@ -25,7 +28,8 @@ export class NodeHost {
       HOME: this.directory,
       LANG: 'C.UTF-8',
       OPENCLAW_NO_AUTO_UPDATE: '1',
-      ...(this.official ? { OPENCLAW_STATE_DIR: this.directory } : { HOSTCLAW_STATE_DIR: this.directory }),
+      ...(this.official ? { OPENCLAW_STATE_DIR: this.stateDirectory } : { HOSTCLAW_STATE_DIR: this.stateDirectory }),
+      ...(this.package?.plugins && { OPENCLAW_BUNDLED_PLUGINS_DIR: this.package.plugins }),
       ...this.extraEnvironment,
     };
   }
@@ -73,12 +77,16 @@ export class NodeHost {
     return entry;
   }
 
-  // Approves the pending command surface; resolves when the gateway shows the commands as usable.
-  async approveSurface() {
-    const request = await eventually(async () => {
+  pendingSurface() {
+    return eventually(async () => {
       const { pending } = await this.gateway.request('node.pair.list', {});
       return pending.find((item) => item.nodeId === this.id);
     }, { what: `a pending surface of ${this.name}` });
+  }
+
+  // Approves the pending command surface; resolves when the gateway shows the commands as usable.
+  async approveSurface() {
+    const request = await this.pendingSurface();
     await this.gateway.request('node.pair.approve', { requestId: request.requestId });
     await eventually(async () => (await this.entry())?.commands?.includes('system.run'), { what: `an approved surface of ${this.name}` });
     return request;
@@ -138,8 +146,3 @@ export async function pairedNode(options, start = {}) {
   await node.approveSurface();
   return node;
 }
-
-// The envelope of node.invoke holds the node's answer under payload.
-export const payloadOf = (answer) => answer?.payload ?? answer;
-
-export const logFile = (node) => join(node.directory, 'node.log');

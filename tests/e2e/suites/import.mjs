@@ -25,10 +25,10 @@ export default function importing(context, scenario) {
       await official.stop();
       const node = new NodeHost({ host: context.host, gateway: context.gateway, name: official.name });
       context.disposables.push(() => node.dispose());
-      const before = inventory(official.directory);
-      const imported = await node.verb(['import', '--from', official.directory, '--json']);
+      const before = inventory(official.stateDirectory);
+      const imported = await node.verb(['import', '--from', official.stateDirectory, '--json']);
       assert.equal(imported.code, 0, imported.text);
-      assert.deepEqual(inventory(official.directory), before, 'the source is only read');
+      assert.deepEqual(inventory(official.stateDirectory), before, 'the source is only read');
       node.start({ auth: false });
       await node.connected();
       assert.equal(node.id, official.id, 'the same device');

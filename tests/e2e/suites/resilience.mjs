@@ -63,9 +63,15 @@ export default function resilience(context, scenario) {
 
   scenario('the gateway restarts in the middle of a run of an agent', async () => {
     const node = await context.pairedNode();
-    await node.setApprovals({ defaults: { security: 'full', ask: 'off' } });
     const job = latch(node, 'restart');
-    context.agentTurn({ node, command: job.script }).catch(() => {});
+    if (context.official) await node.setApprovals({ defaults: { security: 'full', ask: 'off' } });
+    else await node.allow(job.script, 'uname');
+    if (context.official && context.protocol < 4) {
+      // That pair prepares no plan for a script.
+      node.invoke('system.run', { command: [job.script], agentId: 'main' }, { timeoutMs: 120_000 }).catch(() => {});
+    } else {
+      context.agentTurn({ node, command: job.script }).catch(() => {});
+    }
     await job.started();
     await context.gateway.restart({ between: () => job.release() });
     await node.connected({ timeoutMs: 90_000 });

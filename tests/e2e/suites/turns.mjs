@@ -88,13 +88,16 @@ export default function turns(context, scenario) {
     await target.setApprovals({ defaults: { security: 'full', ask: 'off' } });
     const turn = await context.agentTurn({ node: target, command: 'ls /no-such-directory' });
     assert.match(turn.raw[0], /no-such-directory/);
-    assert.match(turn.raw[0], /exit(ed)?( with)?( code)? 2|\(exit 2\)|code 2/i, turn.raw[0]);
+    // The older gateway hands on the output alone.
+    if (context.protocol >= 4) assert.match(turn.raw[0], /exit(ed)?( with)?( code)? 2|\(exit 2\)|code 2/i, turn.raw[0]);
   });
 
   scenario('one mebibyte of output reaches the agent as far as the limits allow, and says what is missing', async () => {
     const target = await shared();
     await target.setApprovals({ defaults: { security: 'full', ask: 'off' } });
-    const turn = await context.agentTurn({ node: target, command: 'yes 0123456789abcde | head -c 1048576' });
+    const file = join(realpathSync(target.directory), 'mebibyte');
+    writeFileSync(file, '0123456789abcde\n'.repeat(65_536));
+    const turn = await context.agentTurn({ node: target, command: `cat ${file}` });
     assert.ok(turn.raw[0].length > 10_000, `${turn.raw[0].length} characters`);
     assert.match(turn.raw[0], /truncated|dropped|omitted/i);
   });
@@ -104,7 +107,9 @@ export default function turns(context, scenario) {
     await target.setApprovals({ defaults: { security: 'full', ask: 'off' } });
     const nap = `41${Date.now() % 100_000}`;
     const turn = await context.agentTurn({ node: target, command: `sleep ${nap}`, extra: context.protocol >= 4 ? { timeoutSeconds: 2 } : { timeout: 2 } });
-    assert.match(turn.raw[0], /time(d)?[ -]?out/i);
+    // The older gateway hands on the output alone, of which there is none.
+    if (context.protocol >= 4) assert.match(turn.raw[0], /time(d)?[ -]?out/i);
+    assert.equal(turn.raw.length, 1, 'the agent goes on');
     assert.deepEqual(processesWith(`sleep ${nap}`), []);
   });
 
@@ -146,6 +151,8 @@ export default function turns(context, scenario) {
 
   scenario('every run of this suite is on record', async () => {
     const target = await shared();
+    await target.allow('uname');
+    await assert.rejects(target.invoke('system.run', { command: ['/usr/bin/id'], agentId: 'main' }), /SYSTEM_RUN_DENIED/);
     const { stdout, code } = await target.verb(['runs', '--json', '--limit', '200']);
     assert.equal(code, 0);
     const { runs } = JSON.parse(stdout);
