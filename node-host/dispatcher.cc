@@ -165,7 +165,7 @@ asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
             -> asio::awaitable<void> { co_await session->call_with_retries("node.event", params); },
         asio::detached);
   }
-  if (co_await deliver(flight, std::move(reply.result))) co_await pipeline_.mark_delivered(reply.row);
+  if (co_await deliver(flight, std::move(reply.result))) co_await pipeline_.mark_delivered(reply.row_id);
 }
 
 asio::awaitable<InvokeResult> Dispatcher::answer(const InvokeRequest& request) {

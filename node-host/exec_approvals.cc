@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "approvals/remote_edits.h"
 #include "approvals/settings.h"
 #include "base/text.h"
 #include "node-host/uuid.h"
@@ -15,13 +16,11 @@ Error invalid(const std::string& message) {
 }
 
 Result<OrderedJson> snapshot_of(approvals::Store& store, approvals::PolicyCache& cache) {
-  const auto document = cache.current(store);
-  auto stored = store.document();
-  if (!stored) return stored.error();
-  OrderedJson file = policy::redacted_document(*document);
+  const approvals::PolicySnapshot current = cache.snapshot(store);
+  OrderedJson file = policy::redacted_document(*current.document);
   return OrderedJson{{"path", store.path() + "#policy_document"},
-                     {"exists", stored->exists},
-                     {"hash", stored->hash},
+                     {"exists", current.exists},
+                     {"hash", current.hash},
                      {"file", std::move(file)}};
 }
 
@@ -67,19 +66,18 @@ Result<OrderedJson> edit_document(approvals::Store& store, approvals::PolicyCach
                                   const approvals::Actor& actor, Edit edit) {
   constexpr int kTries = 8;
   for (int attempt = 1;; ++attempt) {
-    const auto document = cache.current(store);
+    const approvals::PolicySnapshot current = cache.snapshot(store);
+    const auto& document = current.document;
     if (document->malformed) {
       return make_error("DOCUMENT_MALFORMED",
                         "the stored approvals document is malformed: " + document->malformed_reason,
                         "hostclaw approvals set FILE");
     }
-    auto stored = store.document();
-    if (!stored) return stored.error();
     OrderedJson json = document->json;
     if (Result<void> edited = edit(json); !edited) return edited.error();
     auto read = policy::read_document(json, new_uuid);
     if (!read) return read.error();
-    auto written = store.put_document(policy::serialize_document(*read), stored->hash, actor);
+    auto written = store.put_document(policy::serialize_document(*read), current.hash, actor);
     if (written) return snapshot_of(store, cache);
     if (written.error().code != "STORE_CONFLICT" || attempt == kTries) return written.error();
   }
@@ -121,19 +119,26 @@ Result<OrderedJson> replace_approvals(approvals::Store& store, approvals::Policy
   if (const auto it = request.params.find("baseHash"); it != request.params.end() && it->is_string()) {
     base_hash = std::string(trim(it->get_ref<const std::string&>()));
   }
-  const auto document = cache.current(store);  // creates the fresh document when there is none
-  auto stored = store.document();
-  if (!stored) return stored.error();
-  if (stored->exists && base_hash.empty())
+  const approvals::PolicySnapshot current =
+      cache.snapshot(store);  // creates the fresh document when there is none
+  if (current.exists && base_hash.empty())
     return invalid("exec approvals base hash required; reload and retry");
-  if (!base_hash.empty() && base_hash != stored->hash)
+  if (!base_hash.empty() && base_hash != current.hash)
     return invalid("exec approvals changed; reload and retry");
 
   drop_shown_only(file, request.shown_only);
-  keep_socket(file, document->json);
+  keep_socket(file, current.document->json);
   auto read = policy::read_document(file, new_uuid);
   if (!read) return read.error();
-  auto written = store.put_document(policy::serialize_document(*read), stored->hash, request.actor);
+  if (request.actor.door == "gateway") {
+    const approvals::ExecSettings owner = approvals::read_exec_settings(store).settings;
+    if (auto fine = approvals::check_remote_edit(owner.remote_edits, *current.document, *read, owner.engine);
+        !fine) {
+      return make_error("INVALID_REQUEST", "Error: INVALID_REQUEST: " + fine.error().message,
+                        fine.error().next);
+    }
+  }
+  auto written = store.put_document(policy::serialize_document(*read), current.hash, request.actor);
   if (!written) {
     return written.error().code == "STORE_CONFLICT" ? invalid("exec approvals changed; reload and retry")
                                                     : written.error();

@@ -128,7 +128,7 @@ struct ExecPipeline::PreparedPlans {
 struct ExecPipeline::Decided {
   policy::RunEvaluation evaluation;
   std::shared_ptr<OpenedFiles> files;
-  std::shared_ptr<approvals::RunRow> row = std::make_shared<approvals::RunRow>();
+  approvals::RunRow row;
   std::optional<Error> store_failure;
 };
 
@@ -168,7 +168,7 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
 
   policy::RunEvaluation& evaluation = decided.evaluation;
   if (evaluation.run_id.empty()) evaluation.run_id = new_uuid();
-  approvals::RunRow& row = *decided.row;
+  approvals::RunRow& row = decided.row;
   row.run_id = evaluation.run_id;
   row.invoke_id = request.invoke_id;
   row.agent_id = evaluation.agent_id;
@@ -191,24 +191,20 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
     row.cwd = text_at(request.params, "cwd");
   }
 
-  // A grant that a human gave must be stored before the run it allows: if that fails, nothing runs.
-  if (allowed && !evaluation.grants.empty()) {
-    if (auto stored = approvals::store_grants(store, evaluation.agent_id, evaluation.grants); !stored) {
-      decided.store_failure = stored.error();
+  // Grant, row and usage commit together: no run without its row, and a grant that a human gave is stored
+  // before the run it allows or nothing runs.
+  auto written = store.transaction([&]() -> Result<void> {
+    if (allowed && !evaluation.grants.empty()) {
+      if (auto stored = approvals::store_grants(store, evaluation.agent_id, evaluation.grants); !stored)
+        return stored;
     }
-  }
-  if (!decided.store_failure) {
     auto inserted = store.insert_run(row);
-    if (inserted) {
-      row.row_id = *inserted;
-    } else {
-      decided.store_failure = inserted.error();
-    }
-  }
-  if (!decided.store_failure && allowed && !evaluation.matched.empty()) {
-    // Usage is bookkeeping: losing it loses no decision.
-    (void)approvals::record_usage(store, evaluation.matched, evaluation.command_text, row.started_at_ms);
-  }
+    if (!inserted) return inserted.error();
+    row.row_id = *inserted;
+    if (!allowed || evaluation.matched.empty()) return Result<void>();
+    return approvals::record_usage(store, evaluation.matched, evaluation.command_text, row.started_at_ms);
+  });
+  if (!written) decided.store_failure = written.error();
   return decided;
 }
 
@@ -239,7 +235,7 @@ asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellatio
   const RunOutcome outcome =
       co_await executor_.run(std::move(evaluation.plan), decided.files, std::move(options));
 
-  approvals::RunRow& row = *decided.row;
+  approvals::RunRow& row = decided.row;
   row.state = state_of(outcome);
   row.exit_code = outcome.exit_code;
   row.signal = outcome.signal;
@@ -262,7 +258,7 @@ ExecReply ExecPipeline::reply_to_refusal(const Decided& decided) const {
   const policy::RunEvaluation& evaluation = decided.evaluation;
   const policy::Decision& decision = evaluation.decision;
   ExecReply reply;
-  reply.row = decided.row;
+  reply.row_id = decided.row.row_id;
   reply.result = InvokeResult::failure(decision.wire_code, decision.wire_message);
   if (!decision.event_reason.empty()) {
     reply.event = "exec.denied";
@@ -281,7 +277,7 @@ ExecReply ExecPipeline::reply_to_refusal(const Decided& decided) const {
 ExecReply ExecPipeline::reply_to_outcome(const Decided& decided, const RunOutcome& outcome) const {
   const policy::RunEvaluation& evaluation = decided.evaluation;
   ExecReply reply;
-  reply.row = decided.row;
+  reply.row_id = decided.row.row_id;
   reply.cancelled = outcome.cancelled;
   if (outcome.cancelled) return reply;
 
@@ -311,10 +307,9 @@ ExecReply ExecPipeline::reply_to_outcome(const Decided& decided, const RunOutcom
   return reply;
 }
 
-asio::awaitable<void> ExecPipeline::mark_delivered(std::shared_ptr<approvals::RunRow> row) {
-  if (row == nullptr || row->row_id == 0) co_return;
-  row->delivered = true;
-  (void)co_await store_.on_store([&row](approvals::Store& store) { return store.update_run(*row); });
+asio::awaitable<void> ExecPipeline::mark_delivered(std::int64_t row_id) {
+  if (row_id == 0) co_return;
+  (void)co_await store_.on_store([row_id](approvals::Store& store) { return store.mark_delivered(row_id); });
 }
 
 asio::awaitable<std::string> ExecPipeline::describe_policy() {

@@ -38,8 +38,8 @@ struct ExecReply {
   gateway_proto::InvokeResult result;
   std::string event;  // exec.finished | exec.denied, empty: none is sent
   Json event_payload;
-  bool cancelled = false;                  // neither event nor result is sent
-  std::shared_ptr<approvals::RunRow> row;  // of the record, for mark_delivered; never null after run()
+  bool cancelled = false;   // neither event nor result is sent
+  std::int64_t row_id = 0;  // of the record, for mark_delivered; 0 when there is none
 };
 
 class ExecPipeline {
@@ -58,7 +58,7 @@ class ExecPipeline {
   // system.run. Never throws; every outcome is a reply and a row.
   boost::asio::awaitable<ExecReply> run(ExecRequest request, RunCancellation cancellation);
   // The result of the run reached the caller.
-  boost::asio::awaitable<void> mark_delivered(std::shared_ptr<approvals::RunRow> row);
+  boost::asio::awaitable<void> mark_delivered(std::int64_t row_id);
 
   // One line for the log: the effective policy and how much is listed.
   boost::asio::awaitable<std::string> describe_policy();
