@@ -92,6 +92,7 @@ class Host {
   async round(share) {
     const count = Math.ceil(repeat * share);
     await this.node.setApprovals({ defaults: { security: 'full', ask: 'off' } });
+    for (let i = 0; i < 10; i += 1) await this.runTrue();
     await this.time('which', count, () => this.node.invoke('system.which', { bins: ['true'] }));
     await this.time('true', count, () => this.runTrue());
     await this.atOnce('rate', Math.max(64, count));
@@ -142,6 +143,7 @@ const output = {
   machine: { cpus: cpus().length, model: cpus()[0]?.model, kernel: release(), load_before: loadavg().map((value) => round(value)) },
 };
 try {
+  if (!existsSync(spawnLoop)) console.error(`no spawn_loop at ${spawnLoop}: the figure against a bare spawn is left out (--spawn-loop PATH)`);
   if (existsSync(spawnLoop)) output.spawn_loop = JSON.parse(execFileSync(spawnLoop, ['--count', String(repeat)], { encoding: 'utf8' }));
 
   // Start to connected, several times; the first start of each creates its state and is not counted.

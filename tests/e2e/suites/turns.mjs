@@ -149,6 +149,20 @@ export default function turns(context, scenario) {
     assert.ok(context.model.results(id).length <= 1);
   });
 
+  scenario('the markers that the gateway needs for a chain are never stored, not even when they are written back', async () => {
+    const target = await shared();
+    await target.allow('/usr/bin/uname');
+    const turn = await context.agentTurn({ node: target, agent: 'ask', command: 'uname -s && uname -m' });
+    assert.match(turn.outputs[0], /^Linux\n/);
+    const { file, hash } = await target.approvals();
+    await context.gateway.request('exec.approvals.node.set', { nodeId: target.id, file, baseHash: hash });
+    const { stdout, code } = await target.verb(['approvals', 'get', '--json']);
+    assert.equal(code, 0);
+    assert.ok(stdout.includes('/usr/bin/uname'));
+    assert.ok(!stdout.includes('=node-command:'), stdout);
+    assert.ok(!stdout.includes('allow-always'), stdout);
+  }, { hostclaw: true });
+
   scenario('every run of this suite is on record', async () => {
     const target = await shared();
     await target.allow('uname');
