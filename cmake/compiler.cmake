@@ -29,4 +29,9 @@ endif()
 
 if(HOSTCLAW_STATIC)
   add_link_options(-static-libstdc++ -static-libgcc -Wl,--gc-sections -Wl,--as-needed)
+  # Coroutine and handler templates repeat the same machine code under many names; gold folds it.
+  find_program(HOSTCLAW_GOLD ld.gold)
+  if(HOSTCLAW_GOLD)
+    add_link_options(-fuse-ld=gold -Wl,--icf=safe)
+  endif()
 endif()
