@@ -140,7 +140,8 @@ Answer pattern_matches(const Vector& v) {
   query.path = target;
   query.name = policy::base_name(target);
   query.arguments = &none;
-  query.home = std::string(kRoot) + "/home";
+  const std::string home = std::string(kRoot) + "/home";
+  query.home = home;
   query.strictness = v.strictness;
   const bool got = index.find(query).has_value();
   return equal(v.expected, got, got);
