@@ -27,10 +27,11 @@ InvokeResult params_error(const char* what) {
 struct Dispatcher::Flight {
   Flight(const asio::any_io_executor& executor, std::shared_ptr<GatewaySession> its_session,
          InvokeRequest its_request)
-      : session(std::move(its_session)),
+      : session(its_session),
         request(std::move(its_request)),
         admitted(executor),
-        budget(executor) {}
+        budget(executor),
+        older_peer(its_session->hello().protocol < 4) {}
 
   std::weak_ptr<GatewaySession> session;
   InvokeRequest request;
@@ -38,6 +39,7 @@ struct Dispatcher::Flight {
   asio::steady_timer admitted;
   asio::steady_timer budget;
   bool has_slot = false;
+  const bool older_peer;
 };
 
 Dispatcher::Dispatcher(asio::any_io_executor executor, ExecPipeline& pipeline, Settings settings)
@@ -105,7 +107,7 @@ asio::awaitable<void> Dispatcher::serve(std::shared_ptr<Flight> flight) {
   } else if (request.command == "system.run") {
     co_await serve_run(flight);
   } else {
-    co_await deliver(flight, co_await answer(request));
+    co_await deliver(flight, co_await answer(*flight));
   }
   flights_.erase(request.id);
   if (flights_.empty()) all_done_.cancel();
@@ -142,7 +144,7 @@ asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
   }
   ExecReply reply;
   if (!flight->cancellation.cancelled()) {
-    ExecRequest exec{"gateway", request.id, std::move(*params)};
+    ExecRequest exec{"gateway", request.id, std::move(*params), flight->older_peer};
     reply = co_await pipeline_.run(std::move(exec), flight->cancellation);
   } else {
     reply.cancelled = true;
@@ -168,7 +170,8 @@ asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
   if (co_await deliver(flight, std::move(reply.result))) co_await pipeline_.mark_delivered(reply.row_id);
 }
 
-asio::awaitable<InvokeResult> Dispatcher::answer(const InvokeRequest& request) {
+asio::awaitable<InvokeResult> Dispatcher::answer(const Flight& flight) {
+  const InvokeRequest& request = flight.request;
   if (!request.params_json || request.params_json->empty()) co_return params_error("paramsJSON required");
   auto params = parse_ordered_json(*request.params_json);
   if (!params) co_return params_error("paramsJSON malformed JSON");
@@ -176,7 +179,9 @@ asio::awaitable<InvokeResult> Dispatcher::answer(const InvokeRequest& request) {
     co_return co_await pipeline_.set_approvals(std::move(*params), "gateway");
   }
   Json plain = Json::parse(dump_json(*params), nullptr, false);
-  if (request.command == "system.run.prepare") co_return co_await pipeline_.prepare(std::move(plain));
+  if (request.command == "system.run.prepare") {
+    co_return co_await pipeline_.prepare(std::move(plain), flight.older_peer);
+  }
   if (request.command == "system.which") co_return co_await pipeline_.which(std::move(plain));
   if (request.command == "system.execApprovals.get")
     co_return co_await pipeline_.get_approvals(std::move(plain));

@@ -38,7 +38,7 @@ class Dispatcher {
   struct Flight;
   boost::asio::awaitable<void> serve(std::shared_ptr<Flight> flight);
   boost::asio::awaitable<void> serve_run(std::shared_ptr<Flight> flight);
-  boost::asio::awaitable<gateway_proto::InvokeResult> answer(const gateway_proto::InvokeRequest& request);
+  boost::asio::awaitable<gateway_proto::InvokeResult> answer(const Flight& flight);
   boost::asio::awaitable<bool> enter(std::shared_ptr<Flight> flight);
   void leave();
   boost::asio::awaitable<bool> deliver(std::shared_ptr<Flight> flight, gateway_proto::InvokeResult result);

@@ -136,6 +136,7 @@ ExecPipeline::ExecPipeline(StoreThread& store, RunExecutor& executor, Settings s
     : store_(store),
       executor_(executor),
       settings_(std::move(settings)),
+      child_environment_(policy::sanitized_environment(settings_.host_environment, policy::Platform::kPosix)),
       cache_(std::make_unique<approvals::PolicyCache>()),
       prepared_(std::make_unique<PreparedPlans>()) {}
 
@@ -149,10 +150,13 @@ policy::EngineContext ExecPipeline::context(const approvals::ExecSettings& exec,
   context.home = settings_.home;
   context.running_as_root = settings_.running_as_root;
   context.files = &files;
+  context.now_ms = now_ms();
   context.host_environment = settings_.host_environment;
   if (exec.path_override) {
     std::erase_if(context.host_environment, [](const auto& variable) { return variable.first == "PATH"; });
     context.host_environment.emplace_back("PATH", *exec.path_override);
+  } else {
+    context.child_environment = &child_environment_;
   }
   return context;
 }
@@ -164,6 +168,7 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
   const auto document = cache_->current(store);
   policy::EngineContext engine_context = context(exec, *decided.files);
   engine_context.remembered = prepared_->find(request.params);
+  engine_context.older_peer = request.older_peer;
   decided.evaluation = policy::evaluate_run(request.params, *document, engine_context);
 
   policy::RunEvaluation& evaluation = decided.evaluation;
@@ -329,12 +334,13 @@ asio::awaitable<std::string> ExecPipeline::describe_policy() {
   });
 }
 
-asio::awaitable<InvokeResult> ExecPipeline::prepare(Json params) {
-  co_return co_await store_.on_store([this, &params](approvals::Store& store) {
+asio::awaitable<InvokeResult> ExecPipeline::prepare(Json params, bool older_peer) {
+  co_return co_await store_.on_store([this, &params, older_peer](approvals::Store& store) {
     OpenedFiles files;
     const auto document = cache_->current(store);
-    const policy::PrepareEvaluation prepared =
-        policy::prepare_run(params, *document, context(approvals::read_exec_settings(store).settings, files));
+    policy::EngineContext engine_context = context(approvals::read_exec_settings(store).settings, files);
+    engine_context.older_peer = older_peer;
+    const policy::PrepareEvaluation prepared = policy::prepare_run(params, *document, engine_context);
     if (!prepared.ok) return InvokeResult::failure(prepared.wire_code, prepared.wire_message);
     prepared_->remember(prepared);
     prepared_->show(prepared.run.agent_id, prepared.visible_markers);

@@ -29,9 +29,10 @@ struct ExecSettings;
 namespace hostclaw::node_host {
 
 struct ExecRequest {
-  std::string door;       // gateway | local
-  std::string invoke_id;  // of the door, for the record
-  Json params;            // of system.run
+  std::string door;         // gateway | local
+  std::string invoke_id;    // of the door, for the record
+  Json params;              // of system.run
+  bool older_peer = false;  // the gateway speaks protocol 3: it drops what newer ones send back
 };
 
 struct ExecReply {
@@ -64,7 +65,7 @@ class ExecPipeline {
   boost::asio::awaitable<std::string> describe_policy();
 
   // system.run.prepare, system.which: no side effects but the memory of prepared plans.
-  boost::asio::awaitable<gateway_proto::InvokeResult> prepare(Json params);
+  boost::asio::awaitable<gateway_proto::InvokeResult> prepare(Json params, bool older_peer);
   boost::asio::awaitable<gateway_proto::InvokeResult> which(Json params);
 
   // system.execApprovals.get / .set. Exec contract 5.6.
@@ -83,6 +84,7 @@ class ExecPipeline {
   StoreThread& store_;
   RunExecutor& executor_;
   Settings settings_;
+  const policy::Environment child_environment_;  // made once: the host's own environment does not change
   // Touched on the store's thread only.
   std::unique_ptr<approvals::PolicyCache> cache_;
   std::unique_ptr<PreparedPlans> prepared_;
