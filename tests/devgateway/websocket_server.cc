@@ -32,6 +32,9 @@ using boost::system::error_code;
 // that Beast itself refuses is followed by a reset, and the peer may never see the code.
 constexpr std::size_t kMaxMessage = 64U * 1024 * 1024;
 
+// How long a peer may take to answer a close frame.
+constexpr std::chrono::seconds kCloseGrace(2);
+
 class AsioScheduler : public Scheduler {
  public:
   explicit AsioScheduler(asio::io_context& context) : context_(context) {}
@@ -67,7 +70,7 @@ struct Outgoing {
   enum class Kind { kText, kBinary, kRaw, kPing, kClose };
   Kind kind = Kind::kText;
   std::string data;
-  std::uint16_t code = 0;
+  std::uint16_t code = 0;  // of a close frame
 };
 
 std::multimap<std::string, std::string> headers_of(const http::request<http::string_body>& request) {
@@ -84,7 +87,7 @@ template <class Layer>
 class Session : public Connection, public std::enable_shared_from_this<Session<Layer>> {
  public:
   Session(Layer layer, std::shared_ptr<SessionOwner> owner, bool tls)
-      : owner_(std::move(owner)), socket_(std::move(layer)) {
+      : owner_(std::move(owner)), socket_(std::move(layer)), grace_(socket_.get_executor()) {
     error_code ignored;
     const auto peer = beast::get_lowest_layer(socket_).socket().remote_endpoint(ignored);
     request_.remote_address = peer.address().to_string();
@@ -120,8 +123,9 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
   void ping(std::string payload) override { enqueue({Outgoing::Kind::kPing, std::move(payload), 0}); }
 
   void close(std::uint16_t code, std::string reason) override {
-    if (reason.size() > 123) reason.resize(123);
-    enqueue({Outgoing::Kind::kClose, std::move(reason), code});
+    if (ending_) return;
+    closing_code_ = code;
+    enqueue({Outgoing::Kind::kClose, reason.substr(0, 123), code});
     ending_ = true;
   }
 
@@ -206,7 +210,8 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
     if (finished_) return;
     finished_ = true;
     ending_ = true;
-    std::uint16_t code = 1006;
+    grace_.cancel();
+    std::uint16_t code = closing_code_ != 0 ? closing_code_ : std::uint16_t{1006};
     std::string reason;
     if (error == websocket::error::closed) {
       code = socket_.reason().code == websocket::close_code::none
@@ -247,21 +252,33 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
       case Outgoing::Kind::kPing:
         return socket_.async_ping(websocket::ping_data(item.data), done);
       case Outgoing::Kind::kClose:
-        break;
+        return write_close(item);
     }
+  }
+
+  void write_close(const Outgoing& item) {
     websocket::close_reason reason(static_cast<websocket::close_code>(item.code));
     if (item.code == 1005) reason = websocket::close_reason();
     reason.reason = item.data;
+    const auto self = this->shared_from_this();
+    // In Boost 1.81 async_close and a pending read wait for each other for ever when the peer's close frame
+    // comes right behind a message. By then both close frames have been exchanged, so ending the line is
+    // harmless.
+    grace_.expires_after(kCloseGrace);
+    grace_.async_wait([self](error_code stopped) {
+      if (!stopped) self->drop();
+    });
     socket_.async_close(reason, [self](error_code) {
+      self->grace_.cancel();
       self->writing_ = false;
       self->queue_.clear();
-      // The pending read ends with an error of its own; a peer that never answers is cut off here.
       beast::get_lowest_layer(self->socket_).close();
     });
   }
 
   std::shared_ptr<SessionOwner> owner_;
   websocket::stream<Layer> socket_;
+  asio::steady_timer grace_;
   beast::flat_buffer buffer_;
   http::request_parser<http::string_body> parser_;
   http::request<http::string_body> http_request_;
@@ -269,6 +286,7 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
   HttpRequest request_;
   std::deque<Outgoing> queue_;
   std::uint64_t id_ = 0;
+  std::uint16_t closing_code_ = 0;  // of the close frame that this side sent first
   bool loopback_ = false;
   bool open_ = false;
   bool writing_ = false;

@@ -77,6 +77,9 @@ HostProcess::HostProcess(const std::string& program, const std::vector<std::stri
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, out[1], 1);
   posix_spawn_file_actions_adddup2(&actions, err[1], 2);
+  // The gateway's sockets live in this process; a copy in the child would keep a port open that was closed
+  // here.
+  posix_spawn_file_actions_addclosefrom_np(&actions, 3);
   std::vector<std::string> words = arguments;
   words.insert(words.begin(), program);
   std::vector<char*> argv;

@@ -114,8 +114,8 @@ TEST_CASE("stats are sent to a protocol 4 gateway and nothing optional to a prot
     Scene scene;
     scene.connect_host();
     const Json stats = scene.await("event", with("event", "node.host.stats"));
-    CHECK(stats["reply"]["reason"] == "updated");
-    CHECK(stats["payload"]["cpuCount"].get<int>() >= 1);
+    CHECK(pick(stats, "/reply/reason") == "updated");
+    CHECK(pick(stats, "/payload/cpuCount").get<int>() >= 1);
   }
   SECTION("protocol 3") {
     Scene scene(approving_settings(3));
@@ -158,8 +158,8 @@ TEST_CASE("a pending device keeps one request id over its retries") {
   Scene scene(asking_settings());
   scene.start_host();
   const Json first = scene.await("refused");
-  const Json second = scene.await("refused", {}, first["index"].get<std::size_t>() + 1);
-  CHECK(first["requestId"] == second["requestId"]);
+  const Json second = scene.await("refused", {}, pick(first, "/index").get<std::size_t>() + 1);
+  CHECK(pick(first, "/requestId") == pick(second, "/requestId"));
 }
 
 TEST_CASE("the device token is kept and used instead of the shared one after a restart of the node") {
@@ -206,7 +206,7 @@ TEST_CASE("after a revocation the node asks for its role again and returns when 
   const std::size_t from = scene.mark();
   CHECK(scene.gateway->call("device.token.revoke", {{"deviceId", scene.node_id}, {"role", "node"}}).ok);
   const Json refused = scene.await("refused", with("reason", "role-upgrade"), from);
-  CHECK(scene.gateway->call("device.pair.approve", {{"requestId", refused["requestId"]}}).ok);
+  CHECK(scene.gateway->call("device.pair.approve", {{"requestId", pick(refused, "/requestId")}}).ok);
   scene.await("connected", {}, from);
 }
 
@@ -288,7 +288,7 @@ TEST_CASE("a pinned certificate is checked before any byte of HTTP") {
   SECTION("another pin") {
     scene.start_host({"--tls", "--tls-fingerprint", std::string(64, 'a')});
     const Json first = scene.await("handshake-failed");
-    scene.await("handshake-failed", {}, first["index"].get<std::size_t>() + 1);  // it is tried again
+    scene.await("handshake-failed", {}, pick(first, "/index").get<std::size_t>() + 1);  // it is tried again
     CHECK(scene.gateway->journal().all("open").empty());
     CHECK(scene.gateway->journal().all("http").empty());
   }
@@ -302,7 +302,7 @@ TEST_CASE("a pinned certificate is checked before any byte of HTTP") {
 TEST_CASE("configuration errors end the node with status 78 and name the trouble") {
   Scene scene;
   std::vector<std::string> arguments;
-  SECTION("a pin without TLS") { arguments = {"--tls-fingerprint", std::string(64, 'a')}; }
+  SECTION("a pin without TLS") { arguments = {"--no-tls", "--tls-fingerprint", std::string(64, 'a')}; }
   SECTION("a malformed pin") { arguments = {"--tls", "--tls-fingerprint", "abc"}; }
   SECTION("plaintext to a public address") { arguments = {"--host", "192.0.2.10"}; }
   std::vector<std::string> words = {"node", "run"};
@@ -391,7 +391,7 @@ TEST_CASE("a gateway that never sends its challenge is left") {
   Scene scene;
   scene.gateway->call("dev.fault", {{"kind", "challenge"}, {"as", "none"}});
   scene.start_host({}, {{"OPENCLAW_CONNECT_CHALLENGE_TIMEOUT_MS", "500"}});
-  CHECK(scene.await("closed")["code"] == 1008);
+  CHECK(scene.await("closed")["afterHello"] == false);
   scene.await("connected");
 }
 
@@ -422,19 +422,19 @@ TEST_CASE("a silent gateway is noticed by its missing ticks") {
 
 TEST_CASE("a ping is answered with its payload while fifty commands run") {
   GatewaySettings settings = approving_settings();
-  settings.ping_interval = std::chrono::milliseconds(100);
+  settings.ping_interval = std::chrono::seconds(1);
   Scene scene(settings);
   scene.allow("/usr/bin/sleep");
   scene.connect_host();
   std::vector<std::future<Reply>> answers;
   for (int i = 0; i < 50; ++i) {
     answers.push_back(scene.invoke_async(
-        "system.run", {{"command", Json::array({"/usr/bin/sleep", "2"})}, {"agentId", "main"}},
+        "system.run", {{"command", Json::array({"/usr/bin/sleep", "8"})}, {"agentId", "main"}},
         {{"timeoutMs", 60'000}}));
   }
   scene.await("invoke", [count = 0](const Json&) mutable { return ++count == 50; });
   std::size_t from = scene.mark();
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < 3; ++i) {
     from = scene.await("pong", {}, from)["index"].get<std::size_t>() + 1;
     CHECK(scene.gateway->journal().all("result", {}, 0).empty());
   }

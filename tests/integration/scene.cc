@@ -35,6 +35,15 @@ Scene::Scene(const GatewaySettings& settings, const ListenSettings& listen)
     : gateway(std::move(*DevGateway::start(settings, listen))),
       state_directory_(directory.path() + "/state") {}
 
+Json pick(const Json& value, const std::string& pointer) {
+  const Json::json_pointer at(pointer);
+  return value.contains(at) ? value.at(at) : Json();
+}
+
+Json node_error(const Reply& reply) { return pick(reply.error, "/details/nodeError"); }
+
+Json node_error(const Json& answer) { return pick(answer, "/error/details/nodeError"); }
+
 Environment Scene::environment() const {
   const char* path = std::getenv("PATH");
   return {{"PATH", path ? path : "/usr/bin:/bin"},

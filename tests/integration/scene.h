@@ -29,6 +29,13 @@ GatewaySettings approving_settings(int protocol = 4);
 // A gateway that waits for an operator at both stages, although everything happens on loopback.
 GatewaySettings asking_settings(int protocol = 4);
 
+// The member that a JSON pointer names, or null. Missing members are no mistake of the test.
+Json pick(const Json& value, const std::string& pointer);
+// code and message that the node gave, from the error a caller got; null when there is none.
+Json node_error(const Reply& reply);
+// The same from what Scene::run answers.
+Json node_error(const Json& answer);
+
 class Scene {
  public:
   explicit Scene(const GatewaySettings& settings = approving_settings(), const ListenSettings& listen = {});
