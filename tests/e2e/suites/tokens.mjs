@@ -13,17 +13,23 @@ export default function tokens(context, scenario) {
     return { tap, node };
   }
 
+  const helloAfter = (tap, from) => tap.waitFor(
+    (entry) => entry.from === 'gateway' && entry.frame.ok && entry.frame.payload?.type === 'hello-ok', { from, timeoutMs: 60_000 });
+
   // Waits for the close that the gateway sends, then for the next hello.
   async function reconnected(tap, from) {
     const close = await tap.waitFor((entry) => entry.from === 'gateway' && entry.frame.control === 'close', { from });
-    const hello = await tap.waitFor((entry) => entry.from === 'gateway' && entry.frame.ok && entry.frame.payload?.type === 'hello-ok', { from, timeoutMs: 60_000 });
+    const hello = await helloAfter(tap, from);
     return { close: close.frame, hello: hello.frame.payload };
   }
 
   scenario('the device token is kept: a restarted node needs no shared token', async () => {
     const { tap, node } = await tappedNode();
     await node.stop();
+    const from = tap.mark();
     node.start({ port: tap.port, auth: false });
+    // The gateway may still show the old connection: the new hello is what counts.
+    await helloAfter(tap, from);
     await node.connected();
     const { auth } = lastConnect(tap);
     assert.ok(auth.deviceToken, 'it logs in with the device token');
@@ -39,7 +45,9 @@ export default function tokens(context, scenario) {
     assert.ok(hello.auth.deviceToken);
     await node.connected();
     await node.stop();
+    const restart = tap.mark();
     node.start({ port: tap.port, auth: false });
+    await helloAfter(tap, restart);
     await node.connected();
     assert.equal(lastConnect(tap).auth.deviceToken, hello.auth.deviceToken, 'the rotated token is the one that was stored');
     assert.equal(node.child.exited, false);

@@ -171,7 +171,7 @@ export default function turns(context, scenario) {
     assert.equal(code, 0);
     const { runs } = JSON.parse(stdout);
     assert.ok(runs.some((run) => run.verdict === 'allow' && run.exitCode === 0));
-    assert.ok(runs.some((run) => run.verdict === 'deny'));
+    assert.ok(runs.some((run) => run.command === '/usr/bin/id' && run.verdict === 'ask'), 'a refusal is on record with its verdict');
     assert.ok(runs.every((run) => run.code !== undefined && run.command !== undefined));
   }, { hostclaw: true });
 }
