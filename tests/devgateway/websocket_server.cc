@@ -87,9 +87,9 @@ template <class Layer>
 class Session : public Connection, public std::enable_shared_from_this<Session<Layer>> {
  public:
   Session(Layer layer, std::shared_ptr<SessionOwner> owner, bool tls)
-      : owner_(std::move(owner)), socket_(std::move(layer)), grace_(socket_.get_executor()) {
+      : owner_(std::move(owner)), socket_(std::in_place, std::move(layer)), grace_(socket_->get_executor()) {
     error_code ignored;
-    const auto peer = beast::get_lowest_layer(socket_).socket().remote_endpoint(ignored);
+    const auto peer = beast::get_lowest_layer(*socket_).socket().remote_endpoint(ignored);
     request_.remote_address = peer.address().to_string();
     request_.tls = tls;
     loopback_ = peer.address().is_loopback();
@@ -98,17 +98,17 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
 
   void start() {
     owner_->sessions.insert(this->shared_from_this());
-    beast::get_lowest_layer(socket_).expires_after(std::chrono::seconds(15));
+    beast::get_lowest_layer(*socket_).expires_after(std::chrono::seconds(15));
     if constexpr (!std::is_same_v<Layer, beast::tcp_stream>) {
-      socket_.next_layer().async_handshake(asio::ssl::stream_base::server,
-                                           [self = this->shared_from_this()](error_code error) {
-                                             if (error) {
-                                               if (self->owner_->events)
-                                                 self->owner_->events->on_handshake_failed(error.message());
-                                               return self->forget();
-                                             }
-                                             self->read_request();
-                                           });
+      socket_->next_layer().async_handshake(asio::ssl::stream_base::server,
+                                            [self = this->shared_from_this()](error_code error) {
+                                              if (error) {
+                                                if (self->owner_->events)
+                                                  self->owner_->events->on_handshake_failed(error.message());
+                                                return self->forget();
+                                              }
+                                              self->read_request();
+                                            });
     } else {
       read_request();
     }
@@ -131,7 +131,8 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
 
   void drop() override {
     ending_ = true;
-    beast::get_lowest_layer(socket_).close();
+    if (!socket_) return;
+    beast::get_lowest_layer(*socket_).close();
   }
 
  private:
@@ -139,7 +140,7 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
 
   void read_request() {
     parser_.body_limit(65'536);
-    http::async_read(socket_.next_layer(), buffer_, parser_,
+    http::async_read(socket_->next_layer(), buffer_, parser_,
                      [self = this->shared_from_this()](error_code error, std::size_t) {
                        if (error) {
                          if (self->owner_->events) self->owner_->events->on_handshake_failed(error.message());
@@ -170,24 +171,24 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
     http_reply_.body() = reply.body;
     http_reply_.prepare_payload();
     http::async_write(
-        socket_.next_layer(), http_reply_, [self = this->shared_from_this()](error_code, std::size_t) {
+        socket_->next_layer(), http_reply_, [self = this->shared_from_this()](error_code, std::size_t) {
           error_code ignored;
-          beast::get_lowest_layer(self->socket_).socket().shutdown(tcp::socket::shutdown_send, ignored);
+          beast::get_lowest_layer(*self->socket_).socket().shutdown(tcp::socket::shutdown_send, ignored);
           self->forget();
         });
   }
 
   void accept_websocket() {
-    beast::get_lowest_layer(socket_).expires_never();
-    socket_.set_option(
+    beast::get_lowest_layer(*socket_).expires_never();
+    socket_->set_option(
         websocket::stream_base::timeout{std::chrono::seconds(15), websocket::stream_base::none(), false});
-    socket_.read_message_max(kMaxMessage);
-    socket_.auto_fragment(false);
-    socket_.control_callback([this](websocket::frame_type kind, beast::string_view payload) {
+    socket_->read_message_max(kMaxMessage);
+    socket_->auto_fragment(false);
+    socket_->control_callback([this](websocket::frame_type kind, beast::string_view payload) {
       if (kind != websocket::frame_type::pong || !owner_->events) return;
       owner_->events->on_pong(*this, std::string(payload.data(), payload.size()));
     });
-    socket_.async_accept(http_request_, [self = this->shared_from_this()](error_code error) {
+    socket_->async_accept(http_request_, [self = this->shared_from_this()](error_code error) {
       if (error || !self->owner_->events) return self->forget();
       self->open_ = true;
       self->owner_->events->on_open(self);
@@ -197,7 +198,7 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
   }
 
   void read() {
-    socket_.async_read(buffer_, [self = this->shared_from_this()](error_code error, std::size_t) {
+    socket_->async_read(buffer_, [self = this->shared_from_this()](error_code error, std::size_t) {
       if (error) return self->finish(error);
       std::string text = beast::buffers_to_string(self->buffer_.data());
       self->buffer_.consume(self->buffer_.size());
@@ -214,10 +215,10 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
     std::uint16_t code = closing_code_ != 0 ? closing_code_ : std::uint16_t{1006};
     std::string reason;
     if (error == websocket::error::closed) {
-      code = socket_.reason().code == websocket::close_code::none
+      code = socket_->reason().code == websocket::close_code::none
                  ? 1005
-                 : static_cast<std::uint16_t>(socket_.reason().code);
-      reason = std::string(socket_.reason().reason.data(), socket_.reason().reason.size());
+                 : static_cast<std::uint16_t>(socket_->reason().code);
+      reason = std::string(socket_->reason().reason.data(), socket_->reason().reason.size());
     } else if (error == websocket::error::message_too_big) {
       code = 1009;
     }
@@ -245,12 +246,12 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
     switch (item.kind) {
       case Outgoing::Kind::kText:
       case Outgoing::Kind::kBinary:
-        socket_.text(item.kind == Outgoing::Kind::kText);
-        return socket_.async_write(asio::buffer(item.data), done);
+        socket_->text(item.kind == Outgoing::Kind::kText);
+        return socket_->async_write(asio::buffer(item.data), done);
       case Outgoing::Kind::kRaw:
-        return asio::async_write(socket_.next_layer(), asio::buffer(item.data), done);
+        return asio::async_write(socket_->next_layer(), asio::buffer(item.data), done);
       case Outgoing::Kind::kPing:
-        return socket_.async_ping(websocket::ping_data(item.data), done);
+        return socket_->async_ping(websocket::ping_data(item.data), done);
       case Outgoing::Kind::kClose:
         return write_close(item);
     }
@@ -262,22 +263,33 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
     reason.reason = item.data;
     const auto self = this->shared_from_this();
     // In Boost 1.81 async_close and a pending read wait for each other for ever when the peer's close frame
-    // comes right behind a message. By then both close frames have been exchanged, so ending the line is
-    // harmless.
+    // comes right behind a message. By then both close frames have been exchanged: end the line here.
     grace_.expires_after(kCloseGrace);
     grace_.async_wait([self](error_code stopped) {
-      if (!stopped) self->drop();
+      if (!stopped) self->give_up();
     });
-    socket_.async_close(reason, [self](error_code) {
+    socket_->async_close(reason, [self](error_code) {
       self->grace_.cancel();
       self->writing_ = false;
       self->queue_.clear();
-      beast::get_lowest_layer(self->socket_).close();
+      if (!self->socket_) return;
+      beast::get_lowest_layer(*self->socket_).close();
     });
   }
 
+  void give_up() {
+    const auto self = this->shared_from_this();
+    drop();
+    finish(asio::error::operation_aborted);
+    // Operations that wait for the system end by themselves now. The two that wait for each other keep this
+    // object alive until the stream goes.
+    grace_.expires_after(std::chrono::milliseconds(100));
+    grace_.async_wait([self](error_code) { self->socket_.reset(); });
+  }
+
   std::shared_ptr<SessionOwner> owner_;
-  websocket::stream<Layer> socket_;
+  // Emptied only to break the circle of two operations that wait for each other; see write_close().
+  std::optional<websocket::stream<Layer>> socket_;
   asio::steady_timer grace_;
   beast::flat_buffer buffer_;
   http::request_parser<http::string_body> parser_;

@@ -200,14 +200,15 @@ TEST_CASE("a run that outlives the connection is finished and recorded, and noth
   scene.await("connected", {}, from);
   write_file(marker, "");
   CHECK(fifo.wait_closed(kPatience));
+  CHECK(scene.host->wait_line("hostclaw runs show run-9", kPatience));
   CHECK(scene.invoke("system.which", {{"bins", Json::array({"sh"})}}).ok);
   CHECK(scene.gateway->journal().all("result", with("invokeId", invoke_id)).empty());
   CHECK(scene.gateway->journal().all("event", with("event", "exec.finished")).empty());
   scene.stop_host();
   const Json runs = *parse_json(scene.hostclaw({"runs", "--json"}).standard_output);
   REQUIRE(pick(runs, "/runs").size() == 1);
-  CHECK(runs["runs"][0]["runId"] == "run-9");
-  CHECK(runs["runs"][0]["exitCode"] == 0);
+  CHECK(pick(runs, "/runs/0/runId") == "run-9");
+  CHECK(pick(runs, "/runs/0/exitCode") == 0);
 }
 
 TEST_CASE("output is capped, counted and shown where it was cut") {
