@@ -343,7 +343,8 @@ asio::awaitable<InvokeResult> ExecPipeline::prepare(Json params, bool older_peer
     const policy::PrepareEvaluation prepared = policy::prepare_run(params, *document, engine_context);
     if (!prepared.ok) return InvokeResult::failure(prepared.wire_code, prepared.wire_message);
     prepared_->remember(prepared);
-    prepared_->show(prepared.run.agent_id, prepared.visible_markers);
+    // 2026.4 gateways need no markers, and refuse a document that brings their `source` back in a `set`.
+    if (!older_peer) prepared_->show(prepared.run.agent_id, prepared.visible_markers);
     return InvokeResult::success(prepared.payload);
   });
 }
