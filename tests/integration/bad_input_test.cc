@@ -203,7 +203,7 @@ TEST_CASE("a symbolic link is no working directory for a listed command") {
   CHECK(node_error(answer)["code"] == "SYSTEM_RUN_DENIED");
 }
 
-TEST_CASE("a store that cannot be used ends the start with its reason") {
+TEST_CASE("a store that cannot be used ends the start with its reason, and is left as it was") {
   Scene scene;
   scene.connect_host();
   scene.stop_host();
@@ -213,14 +213,20 @@ TEST_CASE("a store that cannot be used ends the start with its reason") {
       database = entry.path().string();
   }
   REQUIRE_FALSE(database.empty());
+  std::string bytes = read_file(database);
+  SECTION("not a database") { bytes = std::string(8192, 'x'); }
+  // Bytes 60 to 63 of a SQLite file hold user_version, big-endian.
+  SECTION("of a newer version") { bytes.replace(60, 4, std::string("\x00\x00\x27\x0F", 4)); }
   std::filesystem::remove(database + "-wal");
   std::filesystem::remove(database + "-shm");
-  write_file(database, std::string(8192, 'x'), 0600);
+  write_file(database, bytes, 0600);
   HostProcess& host = scene.start_host();
   const auto finished = host.wait_exit(kPatience);
   REQUIRE(finished.has_value());
+  INFO(finished->standard_error);
   CHECK(finished->status != 0);
   CHECK(finished->standard_error.find(database) != std::string::npos);
+  CHECK(read_file(database) == bytes);
 }
 
 TEST_CASE("a gateway that answers hello with nonsense is tried again and never trusted") {

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 namespace hostclaw::integration {
 
@@ -192,6 +193,13 @@ bool Fifo::wait_closed(std::chrono::milliseconds timeout) {
     char byte = 0;
     if (read(fd_, &byte, 1) == 0) return true;
   }
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
 }
 
 void write_file(const std::string& path, const std::string& text, unsigned mode) {

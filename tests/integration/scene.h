@@ -100,6 +100,7 @@ class Fifo {
   int fd_;
 };
 
+std::string read_file(const std::string& path);
 void write_file(const std::string& path, const std::string& text, unsigned mode = 0644);
 
 }  // namespace hostclaw::integration
