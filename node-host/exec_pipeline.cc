@@ -67,6 +67,21 @@ Json stream_counts(const StreamOutput& stream) {
               {"replacedSequences", stream.replaced}};
 }
 
+approvals::RunRow row_of(const policy::RunEvaluation& evaluation, const std::string& invoke_id) {
+  approvals::RunRow row;
+  row.run_id = evaluation.run_id;
+  row.invoke_id = invoke_id;
+  row.agent_id = evaluation.agent_id;
+  row.session_key = evaluation.session_key;
+  row.command_text = evaluation.command_text;
+  row.argv_json = dump_json(Json(evaluation.argv));
+  row.verdict = std::string(policy::to_string(evaluation.decision.verdict));
+  row.code = evaluation.decision.code;
+  row.reason = evaluation.decision.explanation;
+  row.started_at_ms = now_ms();
+  return row;
+}
+
 std::string text_at(const Json& object, const char* name) {
   if (!object.is_object()) return {};
   const auto it = object.find(name);
@@ -174,16 +189,7 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
   policy::RunEvaluation& evaluation = decided.evaluation;
   if (evaluation.run_id.empty()) evaluation.run_id = new_uuid();
   approvals::RunRow& row = decided.row;
-  row.run_id = evaluation.run_id;
-  row.invoke_id = request.invoke_id;
-  row.agent_id = evaluation.agent_id;
-  row.session_key = evaluation.session_key;
-  row.command_text = evaluation.command_text;
-  row.argv_json = dump_json(Json(evaluation.argv));
-  row.verdict = std::string(policy::to_string(evaluation.decision.verdict));
-  row.code = evaluation.decision.code;
-  row.reason = evaluation.decision.explanation;
-  row.started_at_ms = now_ms();
+  row = row_of(evaluation, request.invoke_id);
   const bool allowed = evaluation.decision.verdict == Verdict::kAllow;
   row.state = allowed ? "running" : "decided";
   if (allowed) {
@@ -342,6 +348,16 @@ asio::awaitable<InvokeResult> ExecPipeline::prepare(Json params, bool older_peer
     engine_context.older_peer = older_peer;
     const policy::PrepareEvaluation prepared = policy::prepare_run(params, *document, engine_context);
     if (!prepared.ok) return InvokeResult::failure(prepared.wire_code, prepared.wire_message);
+    if (prepared.run.decision.verdict == Verdict::kDeny) {
+      // The gateway ends the call here: this is the only trace the refusal leaves.
+      approvals::RunRow row = row_of(prepared.run, "");
+      row.run_id = new_uuid();
+      row.cwd = text_at(params, "cwd");
+      row.state = "decided";
+      row.ended_at_ms = row.started_at_ms;
+      if (auto kept = store.insert_run(row); !kept)
+        log_error("a refusal could not be recorded: " + kept.error().message);
+    }
     prepared_->remember(prepared);
     // 2026.4 gateways need no markers, and refuse a document that brings their `source` back in a `set`.
     if (!older_peer) prepared_->show(prepared.run.agent_id, prepared.visible_markers);
