@@ -359,8 +359,7 @@ asio::awaitable<InvokeResult> ExecPipeline::prepare(Json params, bool older_peer
         log_error("a refusal could not be recorded: " + kept.error().message);
     }
     prepared_->remember(prepared);
-    // 2026.4 gateways need no markers, and refuse a document that brings their `source` back in a `set`.
-    if (!older_peer) prepared_->show(prepared.run.agent_id, prepared.visible_markers);
+    prepared_->show(prepared.run.agent_id, prepared.visible_markers);
     return InvokeResult::success(prepared.payload);
   });
 }
