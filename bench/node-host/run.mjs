@@ -95,14 +95,14 @@ class Host {
     for (let i = 0; i < 10; i += 1) await this.runTrue();
     await this.time('which', count, () => this.node.invoke('system.which', { bins: ['true'] }));
     await this.time('true', count, () => this.runTrue());
-    await this.atOnce('rate', Math.max(64, count));
+    await this.atOnce('rate', count * (this.official ? 2 : 5));
     await this.time('mebibyte', Math.ceil(20 * share), async () => {
       const { stdout } = await this.node.run(['/bin/cat', mebibyte]);
       this.mebibyteKept = stdout.length;
     });
     await this.node.setApprovals({ defaults: { security: 'allowlist', ask: 'on-miss' }, agents: { '*': { allowlist: [{ pattern: '/usr/bin/true' }, { pattern: '/bin/true' }] } } });
     await this.time('listed', count, () => this.runTrue());
-    await this.atOnce('listedRate', Math.max(64, count));
+    await this.atOnce('listedRate', count * (this.official ? 2 : 5));
   }
 
   result() {

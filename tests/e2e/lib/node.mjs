@@ -46,6 +46,7 @@ export class NodeHost {
       ...(this.gateway.tls && target ? ['--tls'] : []),
       '--display-name', this.name, ...args,
     ]);
+    this.startedAt = Date.now();
     this.child = new Child(command, words, {
       env: { ...this.environment, ...(auth && { OPENCLAW_GATEWAY_TOKEN: this.gateway.token }), ...env },
       cwd: this.directory, name: this.name,
@@ -69,7 +70,8 @@ export class NodeHost {
     const entry = await eventually(async () => {
       if (this.child.exited) throw new Error(`${this.name} ended: ${JSON.stringify(this.child.status)}\n${this.child.tail()}`);
       const found = await this.entry();
-      return found?.connected ? found : undefined;
+      // A connection of an earlier start may still be shown for a moment.
+      return found?.connected && found.connectedAtMs >= this.startedAt ? found : undefined;
     }, { timeoutMs: 30_000, what: `${this.name} to be connected\n${this.child.tail()}`, ...options }).catch((error) => {
       throw new Error(`${error.message}\n${this.child.tail()}`);
     });
