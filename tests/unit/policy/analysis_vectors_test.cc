@@ -185,8 +185,8 @@ TEST_CASE("recorded inline-eval detections are answered alike") {
 }
 
 TEST_CASE("the shell parser agrees with the parity fixture") {
-  for (const Json& row :
-       read_document("openclaw-fixtures/exec-allowlist-shell-parser-parity.json").at("cases")) {
+  const Json document = read_document("openclaw-fixtures/exec-allowlist-shell-parser-parity.json");
+  for (const Json& row : document.at("cases")) {
     const std::string text = row.at("command").get<std::string>();
     INFO(text);
     const ShellTextResult result = parse_shell_text(text);
@@ -203,7 +203,8 @@ TEST_CASE("the shell parser agrees with the parity fixture") {
 }
 
 TEST_CASE("wrapper resolution agrees with the parity fixture") {
-  for (const Json& row : read_document("openclaw-fixtures/exec-wrapper-resolution-parity.json").at("cases")) {
+  const Json document = read_document("openclaw-fixtures/exec-wrapper-resolution-parity.json");
+  for (const Json& row : document.at("cases")) {
     INFO(row.at("id").get<std::string>());
     CHECK(unwrap_command(row.at("argv").get<Argv>()).argv.front() ==
           row.at("expectedRawExecutable").get<std::string>());
