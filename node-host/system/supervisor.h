@@ -1,0 +1,34 @@
+// The link from a running node to whoever supervises it (systemd, the Service Control Manager, or nobody).
+// Thread rule: the io_context thread; the constructor before any other thread exists.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace hostclaw::node_host {
+
+class Supervisor {
+ public:
+  virtual ~Supervisor() = default;
+  // The node serves, or honestly waits for a person. Only the first call counts.
+  virtual void ready() = 0;
+  // One line for `systemctl status` and the like.
+  virtual void status(std::string_view text) = 0;
+  virtual void stopping() = 0;
+  // How often alive() is expected; nullopt: nobody watches.
+  virtual std::optional<std::chrono::milliseconds> watchdog_interval() const = 0;
+  virtual void alive() = 0;
+};
+
+// By the environment of this process, from which the supervisor's own variables are removed: commands must
+// not see them. Without a supervisor, one that says nothing.
+std::unique_ptr<Supervisor> supervisor_of_this_process();
+
+// A secret that the service manager handed over (systemd credentials): "gateway-token", "gateway-password".
+// Empty when there is none. Requires: called before supervisor_of_this_process().
+std::string supervised_secret(std::string_view name);
+
+}  // namespace hostclaw::node_host
