@@ -1,0 +1,167 @@
+#include "approvals/secret_masking.h"
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+namespace hostclaw::approvals {
+namespace {
+
+using Argv = std::vector<std::string>;
+
+struct Row {
+  const char* why;
+  Argv argv;
+  Argv shown;
+};
+
+// No row holds a real credential.
+const std::vector<Row> kMasked = {
+    {"an option with its value", {"tool", "--password=hunter2", "x"}, {"tool", "--password=***", "x"}},
+    {"an option before its value", {"tool", "--token", "hunter2", "x"}, {"tool", "--token", "***", "x"}},
+    {"camel case", {"tool", "--apiKey", "hunter2"}, {"tool", "--apiKey", "***"}},
+    {"a variable", {"env", "DB_PASSWORD=hunter2", "make"}, {"env", "DB_PASSWORD=***", "make"}},
+    {"a secret access key", {"env", "AWS_SECRET_ACCESS_KEY=abc/def+1"}, {"env", "AWS_SECRET_ACCESS_KEY=***"}},
+    {"a name that ends in password", {"env", "PGPASSWORD=x1"}, {"env", "PGPASSWORD=***"}},
+    {"mysql -p", {"mysql", "-uroot", "-phunter2", "db"}, {"mysql", "-uroot", "-p***", "db"}},
+    {"mysqldump by path", {"/usr/bin/mysqldump", "-phunter2"}, {"/usr/bin/mysqldump", "-p***"}},
+    {"mysql behind a wrapper", {"sudo", "mysql", "-phunter2"}, {"sudo", "mysql", "-p***"}},
+    {"sshpass in two words", {"sshpass", "-p", "hunter2", "ssh", "h"}, {"sshpass", "-p", "***", "ssh", "h"}},
+    {"docker login",
+     {"docker", "login", "-u", "me", "-p", "hunter2"},
+     {"docker", "login", "-u", "me", "-p", "***"}},
+    {"curl -u", {"curl", "-u", "me:hunter2", "https://x"}, {"curl", "-u", "me:***", "https://x"}},
+    {"curl -u in one word", {"curl", "-ume:hunter2", "https://x"}, {"curl", "-ume:***", "https://x"}},
+    {"curl --user", {"curl", "--user", "me:hunter2"}, {"curl", "--user", "me:***"}},
+    {"curl --user=", {"curl", "--user=me:hunter2"}, {"curl", "--user=me:***"}},
+    {"a proxy's user", {"curl", "--proxy-user", "me:hunter2"}, {"curl", "--proxy-user", "me:***"}},
+    {"an Authorization header",
+     {"curl", "-H", "Authorization: Bearer abc.def"},
+     {"curl", "-H", "Authorization: Bearer ***"}},
+    {"a header of any case",
+     {"curl", "-H", "authorization: hunter2 x"},
+     {"curl", "-H", "authorization: ***"}},
+    {"a key header", {"curl", "-H", "X-Api-Key: hunter2"}, {"curl", "-H", "X-Api-Key: ***"}},
+    {"cookies", {"curl", "-H", "Cookie: a=b; c=d"}, {"curl", "-H", "Cookie: ***"}},
+    {"curl -b", {"curl", "-b", "session=abc", "https://x"}, {"curl", "-b", "***", "https://x"}},
+    {"a bearer in any text", {"tool", "x bearer abcdefghijklmnop y"}, {"tool", "x bearer *** y"}},
+    {"a password in a URL",
+     {"git", "clone", "https://me:hunter2@h/r"},
+     {"git", "clone", "https://me:***@h/r"}},
+    {"a password with an at sign in a URL", {"x", "ftp://me:a@b@h/"}, {"x", "ftp://me:***@h/"}},
+    {"a token as the user of a URL",
+     {"git", "clone", "https://abcdefghijklmnopqrstuvwxyz@h/r"},
+     {"git", "clone", "https://***@h/r"}},
+    {"a member of a query",
+     {"curl", "https://h/?a=1&access_token=abc&b=2"},
+     {"curl", "https://h/?a=1&access_token=***&b=2"}},
+    {"JSON",
+     {"curl", "-d", R"({"user":"me","password":"hunter2"})"},
+     {"curl", "-d", R"({"user":"me","password":"***"})"}},
+    {"JSON with spaces",
+     {"curl", "-d", R"({"apiKey" : "hunter2" })"},
+     {"curl", "-d", R"({"apiKey" : "***" })"}},
+    {"redis-cli -a", {"redis-cli", "-a", "hunter2"}, {"redis-cli", "-a", "***"}},
+    {"openssl", {"openssl", "enc", "-pass", "pass:hunter2"}, {"openssl", "enc", "-pass", "***"}},
+    {"a token by its shape", {"tool", "ghp_abcdefghijklmnopqrstuvwxyz0123456789"}, {"tool", "***"}},
+    {"a key by its shape", {"tool", "x=sk-abcdefghijklmnopqrstuv,y"}, {"tool", "x=***,y"}},
+    {"an access key id", {"tool", "AKIAABCDEFGHIJKLMNOP"}, {"tool", "***"}},
+    {"a web token", {"tool", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"}, {"tool", "***"}},
+    {"a private key",
+     {"tool", "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----"},
+     {"tool", "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----"}},
+    {"text of a shell: an option",
+     {"sh", "-c", "mysql -uroot -phunter2 db"},
+     {"sh", "-c", "mysql -uroot -p*** db"}},
+    {"text of a shell: a variable", {"sh", "-c", "TOKEN=hunter2 make x"}, {"sh", "-c", "TOKEN=*** make x"}},
+    {"text of a shell: quotes",
+     {"sh", "-c", "curl -H 'Authorization: Bearer abc' https://x"},
+     {"sh", "-c", "curl -H 'Authorization: Bearer ***' https://x"}},
+    {"text of a shell: a quoted value",
+     {"sh", "-c", "PASSWORD='a b c' tool --password \"d e\""},
+     {"sh", "-c", "PASSWORD='***' tool --password \"***\""}},
+    {"text of a shell in the text of a shell",
+     {"sh", "-c", "bash -c 'sshpass -p hunter2 ssh h'"},
+     {"sh", "-c", "bash -c 'sshpass -p *** ssh h'"}},
+    {"the second command of a text",
+     {"sh", "-c", "true; sshpass -p hunter2 ssh h"},
+     {"sh", "-c", "true; sshpass -p *** ssh h"}},
+    {"a value that ends the text inside quotes",
+     {"sh", "-c", "x \"password=hunter2"},
+     {"sh", "-c", "x \"password=***"}},
+};
+
+const std::vector<Argv> kUntouched = {
+    {"mkdir", "-p", "a/b"},
+    {"ssh", "-p", "22", "host"},
+    {"docker", "run", "-p", "8080:80", "image"},
+    {"git", "clone", "git@github.com:owner/repository"},
+    {"git", "clone", "https://github.com/owner/repository"},
+    {"git", "log", "--author=me"},
+    {"sudo", "-u", "postgres", "psql"},
+    {"tool", "--password-file", "/run/secrets/db"},
+    {"tool", "--password-file=/run/secrets/db"},
+    {"tool", "--max-tokens-count=5"},
+    {"env", "PWD=/home/me", "OLDPWD=/", "ls"},
+    {"sort", "--key=2"},
+    {"cut", "-d:", "-f1"},
+    {"sh", "-c", "curl -u \"$NAME\" https://x && echo done"},
+    {"gh", "auth", "token", "list"},
+    {"curl", "https://h:8080/path@x"},
+    {"tool", "--token", "--verbose"},
+    {"tool", "--token", "$TOKEN"},
+    {"sk-", "AKIA", "eyJ", "Bearer"},
+    {},
+    {""},
+};
+
+}  // namespace
+
+TEST_CASE("secrets of every known form are masked and the rest stays") {
+  for (const Row& row : kMasked) {
+    INFO(row.why);
+    const MaskedArgv out = mask_secrets(row.argv);
+    CHECK(out.argv == row.shown);
+    CHECK(out.masked > 0);
+  }
+}
+
+TEST_CASE("commands without secrets stay as they are") {
+  for (const Argv& argv : kUntouched) {
+    const MaskedArgv out = mask_secrets(argv);
+    CHECK(out.argv == argv);
+    CHECK(out.masked == 0);
+  }
+}
+
+TEST_CASE("names tell secrets from what is about secrets") {
+  for (const char* name : {"password", "DB_PASS", "githubToken", "client-secret", "api_key", "x-api-key",
+                           "MYSQL_PWD", "sessionToken", "SIGNATURE", "npm_config__auth"}) {
+    INFO(name);
+    CHECK(is_secret_name(name));
+  }
+  for (const char* name : {"PWD", "OLDPWD", "password-file", "author", "compass", "passive", "key",
+                           "keyboard", "tokenizer", "secret-name", "token-type", "", "-", "bypass"}) {
+    INFO(name);
+    CHECK_FALSE(is_secret_name(name));
+  }
+}
+
+TEST_CASE("masking is stable: what is masked stays as it is") {
+  for (const Row& row : kMasked) {
+    INFO(row.why);
+    CHECK(mask_secrets(row.shown).argv == row.shown);
+  }
+}
+
+TEST_CASE("masking ends on every text, also on hostile ones") {
+  for (const std::string& piece :
+       {std::string("\"'"), std::string("password="), std::string("://:@"), std::string("\\\""),
+        std::string("-p "), std::string(1, '\0'), std::string("eyJ."), std::string("-----BEGIN ")}) {
+    std::string text;
+    while (text.size() < 20'000) text += piece;
+    CHECK_FALSE(mask_secrets({"mysql", text, "-p" + text}).argv.empty());
+  }
+}
+
+}  // namespace hostclaw::approvals
