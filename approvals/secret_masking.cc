@@ -9,6 +9,8 @@
 namespace hostclaw::approvals {
 namespace {
 
+// The program is among the first words; an argv of a million words must not cost its square.
+constexpr std::size_t kLongestFront = 32;
 constexpr int kDeepestText = 4;  // a command line in an argument of a command line in ...
 
 struct Span {
@@ -285,7 +287,7 @@ bool named_before(const std::vector<Word>& words, std::size_t index, std::string
   // docker -p is a port, docker login -p a password.
   const bool login = pattern == "docker" || pattern == "podman";
   bool found = false;
-  for (std::size_t i = 0; i < index; ++i) {
+  for (std::size_t i = 0; i < std::min(index, kLongestFront); ++i) {
     if (runs_program(program_name(words[i].text), pattern)) found = true;
     if (found && login && words[i].text == "login") return true;
   }

@@ -25,6 +25,16 @@ std::int64_t now_ms() {
 // The hash that stands for "there is no document" in compare-and-swap; part of the wire contract.
 std::string missing_hash() { return "missing:" + sha256_hex(""); }
 
+// Who may speak for this node changed. Tokens and keys themselves never enter the record.
+Result<void> record_pairing(Database& database, std::string_view change, const std::string& device_id,
+                            const std::string& role) {
+  Json fields = {{"change", change}, {"device", device_id}};
+  if (!role.empty()) fields["role"] = role;
+  const Result<AuditRow> recorded = append_audit_row(database, now_ms(), "pairing", fields);
+  if (!recorded) return recorded.error();
+  return {};
+}
+
 Result<Json> parse_setting(const std::string& key, std::string_view text) {
   Result<Json> value = parse_json(text);
   if (!value) {
@@ -73,24 +83,34 @@ Result<IdentityRow> Store::insert_identity(const IdentityRow& candidate) {
                                 .bind(candidate.created_at_ms)
                                 .run();
     if (!inserted) return inserted.error();
+    const bool made = sqlite3_changes(database().handle()) == 1;
     Result<std::optional<IdentityRow>> stored = identity();
     if (!stored) return stored.error();
+    if (made) {
+      Result<void> recorded = record_pairing(database(), "identity-made", candidate.device_id, "");
+      if (!recorded) return recorded.error();
+    }
     return **stored;
   });
 }
 
 Result<void> Store::replace_identity(const IdentityRow& row) {
-  return database()
-      .statement(
-          "INSERT INTO identity (slot, device_id, public_key_pem, private_key_pem, created_at_ms) "
-          "VALUES (1, ?, ?, ?, ?) ON CONFLICT (slot) DO UPDATE SET device_id = excluded.device_id, "
-          "public_key_pem = excluded.public_key_pem, private_key_pem = excluded.private_key_pem, "
-          "created_at_ms = excluded.created_at_ms")
-      .bind(row.device_id)
-      .bind(row.public_key_pem)
-      .bind(row.private_key_pem)
-      .bind(row.created_at_ms)
-      .run();
+  return database().transaction([&]() -> Result<void> {
+    Result<void> stored =
+        database()
+            .statement(
+                "INSERT INTO identity (slot, device_id, public_key_pem, private_key_pem, created_at_ms) "
+                "VALUES (1, ?, ?, ?, ?) ON CONFLICT (slot) DO UPDATE SET device_id = excluded.device_id, "
+                "public_key_pem = excluded.public_key_pem, private_key_pem = excluded.private_key_pem, "
+                "created_at_ms = excluded.created_at_ms")
+            .bind(row.device_id)
+            .bind(row.public_key_pem)
+            .bind(row.private_key_pem)
+            .bind(row.created_at_ms)
+            .run();
+    if (!stored) return stored;
+    return record_pairing(database(), "identity-imported", row.device_id, "");
+  });
 }
 
 Result<std::optional<DeviceToken>> Store::device_token(const std::string& device_id,
@@ -114,25 +134,33 @@ Result<void> Store::put_device_token(const std::string& device_id, const std::st
                         "the stored token for role " + role + " was changed by another process");
     }
     if (current->has_value() && (*current)->token == token) return {};
-    return database()
-        .statement(
-            "INSERT INTO device_tokens (device_id, role, token, updated_at_ms) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (device_id, role) DO UPDATE SET token = excluded.token, "
-            "updated_at_ms = excluded.updated_at_ms")
-        .bind(device_id)
-        .bind(role)
-        .bind(token)
-        .bind(now_ms())
-        .run();
+    Result<void> stored =
+        database()
+            .statement(
+                "INSERT INTO device_tokens (device_id, role, token, updated_at_ms) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (device_id, role) DO UPDATE SET token = excluded.token, "
+                "updated_at_ms = excluded.updated_at_ms")
+            .bind(device_id)
+            .bind(role)
+            .bind(token)
+            .bind(now_ms())
+            .run();
+    if (!stored) return stored;
+    return record_pairing(database(), current->has_value() ? "token-replaced" : "token-received", device_id,
+                          role);
   });
 }
 
 Result<void> Store::remove_device_token(const std::string& device_id, const std::string& role) {
-  return database()
-      .statement("DELETE FROM device_tokens WHERE device_id = ? AND role = ?")
-      .bind(device_id)
-      .bind(role)
-      .run();
+  return database().transaction([&]() -> Result<void> {
+    Result<void> removed = database()
+                               .statement("DELETE FROM device_tokens WHERE device_id = ? AND role = ?")
+                               .bind(device_id)
+                               .bind(role)
+                               .run();
+    if (!removed || sqlite3_changes(database().handle()) == 0) return removed;
+    return record_pairing(database(), "token-removed", device_id, role);
+  });
 }
 
 Result<std::optional<Json>> Store::setting(const std::string& key) {

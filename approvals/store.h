@@ -138,6 +138,7 @@ class Store {
   // See "Durability" above. Holds for this object, from its next transaction on.
   Result<void> survive_power_loss(bool yes);
 
+  // Every change of identity or tokens is a `pairing` row of the audit chain, in the same transaction.
   // Identity. `insert_identity` keeps the first row: two processes that race end up with the same identity.
   Result<std::optional<IdentityRow>> identity();
   Result<IdentityRow> insert_identity(const IdentityRow& candidate);  // answers the row that is stored
@@ -177,8 +178,9 @@ class Store {
   // The newest with that id, else with that row id in decimal, else with a unique prefix of the id.
   // RUN_AMBIGUOUS when several ids start with the prefix.
   Result<std::optional<RunRow>> run(const std::string& run_id);
-  // Rows left `running` or `decided`-and-allowed by a process that died: marked `interrupted`. Answers how
-  // many. Requires: no other node process runs on this store; call it before the first run.
+  // Rows left `running` or `decided`-and-allowed by a process that died: marked `interrupted`, each with an
+  // `end` row of the audit chain. Answers how many. Requires: no other node process runs on this store; call
+  // it before the first run.
   Result<std::size_t> mark_interrupted_runs(std::int64_t now_ms);
 
   // Changes whenever another connection (another process, usually) committed something: a cheap way to notice

@@ -1,4 +1,5 @@
 // Runs and decisions.
+#include "approvals/audit_chain.h"
 #include "approvals/store_impl.h"
 
 namespace hostclaw::approvals {
@@ -170,6 +171,18 @@ Result<std::optional<RunRow>> Store::run(const std::string& run_id) {
 
 Result<std::size_t> Store::mark_interrupted_runs(std::int64_t now_ms) {
   return database().transaction([&]() -> Result<std::size_t> {
+    std::vector<std::string> interrupted;
+    {
+      Statement open = database().statement(
+          "SELECT run_id FROM runs WHERE verdict = 'allow' AND state IN ('decided', 'running')");
+      for (;;) {
+        const Result<bool> found = open.step();
+        if (!found) return found.error();
+        if (!*found) break;
+        interrupted.push_back(open.text(0));
+      }
+    }
+    if (interrupted.empty()) return std::size_t{0};
     Result<void> marked = database()
                               .statement(
                                   "UPDATE runs SET state = 'interrupted', ended_at_ms = ? "
@@ -177,7 +190,12 @@ Result<std::size_t> Store::mark_interrupted_runs(std::int64_t now_ms) {
                               .bind(now_ms)
                               .run();
     if (!marked) return marked.error();
-    return static_cast<std::size_t>(sqlite3_changes(database().handle()));
+    for (const std::string& run_id : interrupted) {
+      const Result<AuditRow> recorded =
+          append_audit_row(database(), now_ms, "end", {{"run", run_id}, {"state", "interrupted"}});
+      if (!recorded) return recorded.error();
+    }
+    return interrupted.size();
   });
 }
 

@@ -120,6 +120,18 @@ std::string DeviceIdentity::sign(std::string_view message) const {
   return to_base64url(signature);
 }
 
+bool is_signed_by(const std::string& public_key, std::string_view message, const std::string& signature) {
+  const auto raw = from_base64url(public_key);
+  const auto bytes = from_base64url(signature);
+  if (!raw || raw->size() != 32 || !bytes || bytes->size() != 64) return false;
+  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(
+      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw->data(), raw->size()), EVP_PKEY_free);
+  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  return key && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
+         EVP_DigestVerify(context.get(), bytes->data(), bytes->size(),
+                          reinterpret_cast<const unsigned char*>(message.data()), message.size()) == 1;
+}
+
 std::string signature_payload_v2(const SignatureFields& fields) { return common_payload("v2", fields); }
 
 std::string signature_payload_v3(const SignatureFields& fields) {

@@ -38,6 +38,9 @@ class DeviceIdentity {
   std::string public_key_;
 };
 
+// Whether `signature` (base64url) over `message` was made with the key whose raw public part is `public_key`.
+bool is_signed_by(const std::string& public_key, std::string_view message, const std::string& signature);
+
 struct SignatureFields {
   std::string device_id;
   std::string client_id;

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <chrono>
 
+#include "approvals/audit_chain.h"
 #include "approvals/policy_cache.h"
 #include "approvals/settings.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "node-host/exec_approvals.h"
 #include "node-host/log.h"
+#include "node-host/run_record.h"
 #include "node-host/uuid.h"
 
 namespace hostclaw::node_host {
@@ -82,6 +84,13 @@ approvals::RunRow row_of(const policy::RunEvaluation& evaluation, const std::str
   return row;
 }
 
+Result<void> append_row(approvals::Store& store, std::int64_t at_ms, std::string_view kind,
+                        const Json& fields) {
+  const auto appended = approvals::append_audit_row(store.database(), at_ms, kind, fields);
+  if (!appended) return appended.error();
+  return {};
+}
+
 std::string text_at(const Json& object, const char* name) {
   if (!object.is_object()) return {};
   const auto it = object.find(name);
@@ -141,7 +150,9 @@ struct ExecPipeline::PreparedPlans {
 
 // What the store's thread hands back to the io_context thread.
 struct ExecPipeline::Decided {
-  policy::RunEvaluation evaluation;
+  policy::RunDecision judged;
+  policy::RunEvaluation& evaluation() { return judged.evaluation; }
+  const policy::RunEvaluation& evaluation() const { return judged.evaluation; }
   std::shared_ptr<OpenedFiles> files;
   approvals::RunRow row;
   std::optional<Error> store_failure;
@@ -184,9 +195,9 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
   policy::EngineContext engine_context = context(exec, *decided.files);
   engine_context.remembered = prepared_->find(request.params);
   engine_context.older_peer = request.older_peer;
-  decided.evaluation = policy::evaluate_run(request.params, *document, engine_context);
+  decided.judged = policy::decide_run(request.params, *document, engine_context);
 
-  policy::RunEvaluation& evaluation = decided.evaluation;
+  policy::RunEvaluation& evaluation = decided.evaluation();
   if (evaluation.run_id.empty()) evaluation.run_id = new_uuid();
   approvals::RunRow& row = decided.row;
   row = row_of(evaluation, request.invoke_id);
@@ -202,8 +213,14 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
     row.cwd = text_at(request.params, "cwd");
   }
 
-  // Grant, row and usage commit together: no run without its row, and a grant that a human gave is stored
-  // before the run it allows or nothing runs.
+  DecisionContext recorded;
+  recorded.door = request.door;
+  recorded.hash_key = settings_.hash_key;
+  if (evaluation.approved_by_gateway) recorded.answered_by = "gateway";
+  const Json fields = decision_fields(decided.judged, row, recorded);
+
+  // Grant, row, audit row and usage commit together: no run without its row, and a grant that a human gave is
+  // stored before the run it allows or nothing runs.
   auto written = store.transaction([&]() -> Result<void> {
     if (allowed && !evaluation.grants.empty()) {
       if (auto stored = approvals::store_grants(store, evaluation.agent_id, evaluation.grants); !stored)
@@ -212,17 +229,25 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
     auto inserted = store.insert_run(row);
     if (!inserted) return inserted.error();
     row.row_id = *inserted;
+    if (auto kept = append_row(store, row.started_at_ms, "decision", fields); !kept) return kept;
     if (!allowed || evaluation.matched.empty()) return Result<void>();
     return approvals::record_usage(store, evaluation.matched, evaluation.command_text, row.started_at_ms);
   });
-  if (!written) decided.store_failure = written.error();
+  if (!written) {
+    decided.store_failure = written.error();
+    row.row_id = 0;
+  }
   return decided;
 }
 
 asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellation cancellation) {
   Decided decided =
       co_await store_.on_store([this, &request](approvals::Store& store) { return decide(store, request); });
-  policy::RunEvaluation& evaluation = decided.evaluation;
+  policy::RunEvaluation& evaluation = decided.evaluation();
+  if (decided.store_failure) {
+    log_error("a decision could not be recorded: " + decided.store_failure->code + ": " +
+              decided.store_failure->message);
+  }
   if (decided.store_failure && evaluation.decision.verdict == Verdict::kAllow) {
     // No spawn precedes its row.
     policy::Decision& decision = evaluation.decision;
@@ -234,8 +259,6 @@ asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellatio
     decision.wire_message = "SYSTEM_RUN_DENIED: approval state could not be persisted\n" +
                             decided.store_failure->code + ": " + decided.store_failure->message +
                             ". Next, on the node: hostclaw status";
-    log_error("refused a run because its record could not be written: " + decided.store_failure->code + ": " +
-              decided.store_failure->message);
   }
   if (evaluation.decision.verdict != Verdict::kAllow) co_return reply_to_refusal(decided);
 
@@ -258,15 +281,20 @@ asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellatio
   std::string tail = event_output(outcome);
   if (tail.size() > kRecordedTailBytes) tail = tail.substr(tail.size() - kRecordedTailBytes);
   row.output_tail = to_valid_utf8(tail);
-  const auto updated =
-      co_await store_.on_store([&row](approvals::Store& store) { return store.update_run(row); });
+  const Json fields = end_fields(row, outcome);
+  const auto updated = co_await store_.on_store([&row, &fields](approvals::Store& store) {
+    return store.transaction([&]() -> Result<void> {
+      if (auto kept = store.update_run(row); !kept) return kept;
+      return append_row(store, row.ended_at_ms, "end", fields);
+    });
+  });
   if (!updated)
     log_error("the end of run " + row.run_id + " could not be recorded: " + updated.error().message);
   co_return reply_to_outcome(decided, outcome);
 }
 
 ExecReply ExecPipeline::reply_to_refusal(const Decided& decided) const {
-  const policy::RunEvaluation& evaluation = decided.evaluation;
+  const policy::RunEvaluation& evaluation = decided.evaluation();
   const policy::Decision& decision = evaluation.decision;
   ExecReply reply;
   reply.row_id = decided.row.row_id;
@@ -286,7 +314,7 @@ ExecReply ExecPipeline::reply_to_refusal(const Decided& decided) const {
 }
 
 ExecReply ExecPipeline::reply_to_outcome(const Decided& decided, const RunOutcome& outcome) const {
-  const policy::RunEvaluation& evaluation = decided.evaluation;
+  const policy::RunEvaluation& evaluation = decided.evaluation();
   ExecReply reply;
   reply.row_id = decided.row.row_id;
   reply.cancelled = outcome.cancelled;
@@ -348,20 +376,38 @@ asio::awaitable<InvokeResult> ExecPipeline::prepare(Json params, bool older_peer
     engine_context.older_peer = older_peer;
     const policy::PrepareEvaluation prepared = policy::prepare_run(params, *document, engine_context);
     if (!prepared.ok) return InvokeResult::failure(prepared.wire_code, prepared.wire_message);
-    if (prepared.run.decision.verdict == Verdict::kDeny) {
-      // The gateway ends the call here: this is the only trace the refusal leaves.
-      approvals::RunRow row = row_of(prepared.run, "");
-      row.run_id = new_uuid();
-      row.cwd = text_at(params, "cwd");
-      row.state = "decided";
-      row.ended_at_ms = row.started_at_ms;
-      if (auto kept = store.insert_run(row); !kept)
-        log_error("a refusal could not be recorded: " + kept.error().message);
+    // The gateway ends a refused call here and may end one that it asks about: this is the only trace of it.
+    const Verdict verdict = prepared.run.decision.verdict;
+    if (verdict == Verdict::kDeny || verdict == Verdict::kAsk) {
+      policy::RunDecision judged = policy::decide_run(params, *document, engine_context);
+      judged.evaluation = prepared.run;
+      record_prepared(store, judged, text_at(params, "cwd"));
     }
     prepared_->remember(prepared);
     prepared_->show(prepared.run.agent_id, prepared.visible_markers);
     return InvokeResult::success(prepared.payload);
   });
+}
+
+void ExecPipeline::record_prepared(approvals::Store& store, const policy::RunDecision& judged,
+                                   const std::string& cwd) {
+  approvals::RunRow row = row_of(judged.evaluation, "");
+  row.run_id = new_uuid();
+  row.cwd = cwd;
+  row.state = "decided";
+  row.ended_at_ms = row.started_at_ms;
+  DecisionContext recorded;
+  recorded.stage = "prepare";
+  recorded.door = "gateway";
+  recorded.hash_key = settings_.hash_key;
+  const Json fields = decision_fields(judged, row, recorded);
+  auto kept = store.transaction([&]() -> Result<void> {
+    if (judged.evaluation.decision.verdict == Verdict::kDeny) {
+      if (auto inserted = store.insert_run(row); !inserted) return inserted.error();
+    }
+    return append_row(store, row.started_at_ms, "decision", fields);
+  });
+  if (!kept) log_error("a decision could not be recorded: " + kept.error().message);
 }
 
 asio::awaitable<InvokeResult> ExecPipeline::which(Json params) {

@@ -2,9 +2,9 @@
 //
 //   params -> decision (policy, on opened files) -> durable row -> spawn of what was judged -> row -> reply
 //
-// Decision and row happen in one step on the store's thread, with the policy as it is at that moment; nothing
-// is cached across a change. A run whose caller has gone is finished and recorded all the same. Thread rule:
-// the io_context thread.
+// Decision, row and audit row happen in one step and one transaction on the store's thread, with the policy
+// as it is at that moment; nothing is cached across a change. A run whose caller has gone is finished and
+// recorded all the same. Thread rule: the io_context thread.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -21,6 +21,9 @@
 #include "node-host/store_thread.h"
 #include "policy/engine.h"
 
+namespace hostclaw::policy {
+struct RunDecision;
+}
 namespace hostclaw::approvals {
 class PolicyCache;
 struct ExecSettings;
@@ -51,6 +54,7 @@ class ExecPipeline {
     std::string home;
     bool running_as_root = false;
     OutputLimits output;
+    std::string hash_key;  // see approvals::argv_hash
   };
 
   ExecPipeline(StoreThread& store, RunExecutor& executor, Settings settings);
@@ -64,7 +68,8 @@ class ExecPipeline {
   // One line for the log: the effective policy and how much is listed.
   boost::asio::awaitable<std::string> describe_policy();
 
-  // system.run.prepare, system.which: no side effects but the memory of prepared plans.
+  // system.run.prepare, system.which: no side effects but the memory of prepared plans and the record of
+  // refusals.
   boost::asio::awaitable<gateway_proto::InvokeResult> prepare(Json params, bool older_peer);
   boost::asio::awaitable<gateway_proto::InvokeResult> which(Json params);
 
@@ -78,6 +83,7 @@ class ExecPipeline {
 
   policy::EngineContext context(const approvals::ExecSettings& exec, OpenedFiles& files) const;
   Decided decide(approvals::Store& store, const ExecRequest& request);
+  void record_prepared(approvals::Store& store, const policy::RunDecision& judged, const std::string& cwd);
   ExecReply reply_to_refusal(const Decided& decided) const;
   ExecReply reply_to_outcome(const Decided& decided, const RunOutcome& outcome) const;
 

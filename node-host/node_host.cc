@@ -1,17 +1,22 @@
 #include "node-host/node_host.h"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <csignal>
 #include <set>
 
+#include "approvals/audit_chain.h"
+#include "approvals/questions.h"
 #include "approvals/settings.h"
 #include "base/text.h"
 #include "gateway-proto/setup_code.h"
+#include "node-host/audit_signing.h"
 #include "node-host/dispatcher.h"
 #include "node-host/exec_pipeline.h"
 #include "node-host/gateway_link.h"
@@ -27,6 +32,9 @@ namespace {
 namespace asio = boost::asio;
 using gateway_proto::GatewayEndpoint;
 using gateway_proto::SetupCode;
+
+// How often it is looked whether a checkpoint is due or a question is over.
+constexpr std::chrono::seconds kUpkeepEvery{30};
 
 std::int64_t now_ms() {
   using namespace std::chrono;
@@ -51,6 +59,12 @@ std::chrono::milliseconds milliseconds_from(const policy::Environment& environme
 
 void log_error_with_next(const Error& error) {
   log_error(error.code + ": " + error.message + (error.next.empty() ? "" : " -- next: " + error.next));
+}
+
+Result<void> record(approvals::Store& store, std::string_view kind, const Json& fields) {
+  const auto row = approvals::append_audit_row(store.database(), now_ms(), kind, fields);
+  if (!row) return row.error();
+  return {};
 }
 
 // Everything that is settled before the loop starts.
@@ -154,8 +168,13 @@ class StoredMemory final : public LinkMemory {
       co_return;
     }
     config_.gateway = std::move(endpoint);
-    const auto saved = co_await store_.on_store(
-        [this](approvals::Store& store) { return save_node_config(store, config_); });
+    const Json pairing{{"change", "gateway"}, {"device", device_id_}, {"gateway", config_.gateway->url()}};
+    const auto saved = co_await store_.on_store([this, &pairing](approvals::Store& store) {
+      return store.transaction([&]() -> Result<void> {
+        if (auto stored = save_node_config(store, config_); !stored) return stored;
+        return record(store, "pairing", pairing);
+      });
+    });
     saved_ = saved.has_value();
     if (!saved) log_warn("the gateway's address could not be stored: " + saved.error().message);
   }
@@ -189,6 +208,7 @@ class Node {
         executor_(io_.get_executor(), RunExecutor::Settings{.max_concurrent = max_concurrent}),
         pipeline_(store_, executor_, pipeline_settings()),
         signals_(io_, SIGINT, SIGTERM),
+        upkeep_(io_),
         max_concurrent_(max_concurrent) {}
 
   int run() {
@@ -224,6 +244,7 @@ class Node {
     settings.host_cwd = current_directory();
     settings.home = home_;
     settings.running_as_root = running_as_root();
+    settings.hash_key = audit_hash_key(identity_);
     return settings;
   }
 
@@ -354,6 +375,8 @@ class Node {
     link_ = nullptr;
     co_await dispatcher.finish();
     co_await executor_.shutdown();
+    upkeep_.cancel();
+    co_await record_stop(end);
     if (end.exit_status != 0) {
       log_error_with_next(end.error);
       exit_status_ = end.exit_status;
@@ -361,15 +384,70 @@ class Node {
   }
 
   asio::awaitable<void> start_up(const LinkSettings& link) {
-    const auto interrupted = co_await store_.on_store(
-        [](approvals::Store& store) { return store.mark_interrupted_runs(now_ms()); });
-    if (interrupted && *interrupted > 0) {
+    const Json fields{{"version", options_.version},
+                      {"device", identity_.device_id()},
+                      {"pid", process_id()},
+                      {"commands", link.client.commands}};
+    const auto interrupted = co_await store_.on_store([&fields](approvals::Store& store) {
+      std::size_t runs = 0;
+      auto done = store.transaction([&]() -> Result<void> {
+        if (auto recorded = record(store, "start", fields); !recorded) return recorded;
+        auto marked = store.mark_interrupted_runs(now_ms());
+        if (!marked) return marked.error();
+        runs = *marked;
+        auto left = approvals::Questions(store).all_callers_left();
+        if (!left) return left.error();
+        return {};
+      });
+      return done ? Result<std::size_t>(runs) : Result<std::size_t>(done.error());
+    });
+    if (!interrupted) {
+      log_error("the start could not be recorded, and nothing will run until it can be: " +
+                interrupted.error().code + ": " + interrupted.error().message);
+    } else if (*interrupted > 0) {
       log_warn(std::to_string(*interrupted) + " runs were interrupted by the last stop (hostclaw runs)");
     }
     log_info("hostclaw " + options_.version + ", device " + identity_.device_id() + ", state " +
              options_.state_directory);
     log_info("serving " + join(link.client.commands, " "));
     log_info(co_await pipeline_.describe_policy());
+    asio::co_spawn(
+        io_, [this]() { return upkeep(); }, asio::detached);
+  }
+
+  approvals::AuditOptions audit_options() const {
+    approvals::AuditOptions options;
+    options.signer = audit_signer(identity_);
+    return options;
+  }
+
+  // Checkpoints and questions whose time is over. Decisions do not wait for either.
+  asio::awaitable<void> upkeep() {
+    for (;;) {
+      upkeep_.expires_after(kUpkeepEvery);
+      const auto [cancelled] = co_await upkeep_.async_wait(asio::as_tuple(asio::use_awaitable));
+      if (cancelled) co_return;
+      const auto done = co_await store_.on_store([this](approvals::Store& store) -> Result<void> {
+        if (auto expired = approvals::Questions(store).expire(now_ms()); !expired) return expired.error();
+        return approvals::AuditChain(store, audit_options()).checkpoint_if_due();
+      });
+      if (!done) log_warn("upkeep of the record: " + done.error().code + ": " + done.error().message);
+    }
+  }
+
+  asio::awaitable<void> record_stop(const LinkEnd& end) {
+    const Json fields{{"pid", process_id()},
+                      {"status", end.exit_status != 0 ? end.exit_status : exit_status_},
+                      {"why", end.exit_status != 0 ? end.error.code : std::string("asked to")}};
+    const auto done = co_await store_.on_store([this, &fields](approvals::Store& store) {
+      return store.transaction([&]() -> Result<void> {
+        if (auto recorded = record(store, "stop", fields); !recorded) return recorded;
+        auto signed_now = approvals::AuditChain(store, audit_options()).checkpoint();
+        if (!signed_now) return signed_now.error();
+        return {};
+      });
+    });
+    if (!done) log_warn("the stop could not be recorded: " + done.error().message);
   }
 
   void stop() {
@@ -387,6 +465,7 @@ class Node {
   RunExecutor executor_;
   ExecPipeline pipeline_;
   asio::signal_set signals_;
+  asio::steady_timer upkeep_;
   const std::size_t max_concurrent_;
   GatewayLink* link_ = nullptr;
   bool stopping_ = false;
