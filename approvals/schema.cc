@@ -8,7 +8,7 @@ namespace {
 
 // Step n brings a database of version n to version n + 1. A step that was released is never edited: databases
 // in the field have taken it.
-constexpr std::array<const char*, 3> kSteps = {
+constexpr std::array<const char*, 4> kSteps = {
     R"sql(
 CREATE TABLE identity (
   slot INTEGER PRIMARY KEY CHECK (slot = 1),
@@ -177,11 +177,39 @@ CREATE TABLE grants (
 ) STRICT;
 CREATE INDEX grants_in_force ON grants (agent_id) WHERE revoked_at_ms = 0 AND uses_left IS NOT 0;
 )sql",
+    R"sql(
+CREATE TABLE rules (
+  id TEXT PRIMARY KEY,
+  source TEXT NOT NULL CHECK (source IN ('owner', 'starter')),
+  updated_at_ms INTEGER NOT NULL,
+  body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Counts every change, so that a reader notices one without reading the rules.
+CREATE TABLE rule_state (
+  slot INTEGER PRIMARY KEY CHECK (slot = 1),
+  generation INTEGER NOT NULL
+) STRICT;
+
+-- What would have been asked about or refused while the node only observes.
+CREATE TABLE observed (
+  agent TEXT NOT NULL,
+  verdict TEXT NOT NULL,
+  code TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  first_at_ms INTEGER NOT NULL,
+  last_at_ms INTEGER NOT NULL,
+  last_command TEXT NOT NULL,
+  PRIMARY KEY (agent, verdict, code, subject)
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 
-constexpr std::array<std::string_view, 11> kTables = {
-    "identity", "device_tokens", "settings",    "policy_document", "policy_history", "allowlist_usage",
-    "runs",     "audit",         "audit_state", "questions",       "grants"};
+constexpr std::array<std::string_view, 14> kTables = {
+    "identity",        "device_tokens", "settings",   "policy_document", "policy_history",
+    "allowlist_usage", "runs",          "audit",      "audit_state",     "questions",
+    "grants",          "rules",         "rule_state", "observed"};
 
 // Offsets of the file format: 2 in both says that readers and writers must use a write-ahead log.
 constexpr std::size_t kWriteVersionOffset = 18;

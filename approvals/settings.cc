@@ -129,6 +129,12 @@ Problem apply_strict_inline_eval(const Json& value, ExecSettings& settings) {
   return {};
 }
 
+Problem apply_mode(const Json& value, ExecSettings& settings) {
+  if (value != Json("enforce") && value != Json("observe")) return "must be one of enforce | observe";
+  settings.engine.observe = value == Json("observe");
+  return {};
+}
+
 std::optional<RemoteEdits> remote_edits_from(std::string_view text) {
   for (const RemoteEdits value : {RemoteEdits::kAllow, RemoteEdits::kTightenOnly, RemoteEdits::kNone}) {
     if (text == to_string(value)) return value;
@@ -182,6 +188,10 @@ const std::vector<Setting>& all_settings() {
          return apply_word(value, policy::strictness_from, "hardened | official", s.engine.strictness);
        },
        [](ExecSettings& s) { s.engine.strictness = policy::Strictness::kHardened; }},
+      {{"exec.mode", "enforce | observe", "enforce",
+        "observe runs what would have been asked about or refused, and counts it"},
+       apply_mode,
+       [](ExecSettings& s) { s.engine.observe = false; }},
       {{"exec.strictInlineEval", "true | false", "false",
         "code on the command line of an interpreter always needs an approval"},
        apply_strict_inline_eval,

@@ -2,7 +2,9 @@
 #include "approvals/policy_cache.h"
 #include "base/text.h"
 #include "cli/command_line.h"
+#include "cli/verb_policy.h"
 #include "node-host/exec_approvals.h"
+#include "node-host/system/file_handles.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -59,9 +61,14 @@ int with_document(const ApprovalsFlags& flags, Use use) {
   auto store = open_store(approvals::OpenMode::kReadWrite);
   if (!store) return fail(store.error(), flags.json);
   approvals::PolicyCache cache;
+  const auto before = cache.current(**store);
   Result<OrderedJson> snapshot = use(**store, cache);
   if (!snapshot) return fail(snapshot.error(), flags.json);
   print_snapshot(*snapshot, flags.json);
+  node_host::OpenedFiles files;
+  policy::EngineContext context;
+  context.files = &files;
+  note_findings(policy::lint_changes(*before, *cache.current(**store), context));
   return kDone;
 }
 

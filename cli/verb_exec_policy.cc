@@ -29,6 +29,7 @@ struct PolicyFlags {
   std::string ask;
   std::string ask_fallback;
   std::string strictness;
+  std::string mode;
   std::string host;
 };
 
@@ -44,6 +45,7 @@ int show(approvals::Store& store, bool json) {
     Json body{
         {"effective", Json::parse(dump_json(resolved))},
         {"strictness", policy::to_string(engine.strictness)},
+        {"mode", engine.observe ? "observe" : "enforce"},
         {"owner",
          {{"securityLimit", policy::to_string(engine.security_limit)},
           {"askFloor", policy::to_string(engine.ask_floor)},
@@ -62,6 +64,10 @@ int show(approvals::Store& store, bool json) {
   print_line("effective    security=" + resolved.value("security", "?") +
              " ask=" + resolved.value("ask", "?") + " askFallback=" + resolved.value("askFallback", "?"));
   print_line("strictness   " + std::string(policy::to_string(engine.strictness)));
+  if (engine.observe) {
+    print_line("mode         observe: what would be asked about or denied runs, and is counted");
+    note("next: hostclaw policy observed; hostclaw exec-policy set --mode enforce");
+  }
   print_line("owner        at most security=" + std::string(policy::to_string(engine.security_limit)) +
              ", at least ask=" + std::string(policy::to_string(engine.ask_floor)) +
              ", remote edits: " + std::string(to_string(reading.settings.remote_edits)));
@@ -109,6 +115,9 @@ Result<void> set(approvals::Store& store, const PolicyFlags& flags) {
     if (auto stored = approvals::put_exec_setting(store, "exec.strictness", flags.strictness); !stored)
       return stored;
   }
+  if (!flags.mode.empty()) {
+    if (auto stored = approvals::put_exec_setting(store, "exec.mode", flags.mode); !stored) return stored;
+  }
   if (!edit.security && !edit.ask && !edit.ask_fallback) return {};
   return apply(store, edit);
 }
@@ -135,13 +144,16 @@ void add_exec_policy(CLI::App& parent, Action& action) {
       ->add_option("--strictness", flags->strictness,
                    "hardened also asks for what is listed but carries other code")
       ->check(CLI::IsMember({"hardened", "official"}));
+  set_verb
+      ->add_option("--mode", flags->mode, "observe runs what would be asked about or denied, and counts it")
+      ->check(CLI::IsMember({"observe", "enforce"}));
   set_verb->add_option("--host", flags->host, "Accepted for compatibility")->group("");
   set_verb->add_flag("--json", flags->json, "Print JSON");
   set_verb->callback([&action, flags] {
     action = [flags] {
       if (!flags->host.empty()) note("note: --host has no meaning here: this is the node's own policy");
       if (flags->security.empty() && flags->ask.empty() && flags->ask_fallback.empty() &&
-          flags->strictness.empty()) {
+          flags->strictness.empty() && flags->mode.empty()) {
         fail(make_error("CONFIG_INVALID", "nothing to set", "hostclaw exec-policy set --help"));
         return kUsage;
       }

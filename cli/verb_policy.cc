@@ -1,13 +1,18 @@
-// hostclaw policy check: the verdict and its whole trace, without running anything.
+// hostclaw policy check | explain | lint: the verdict and its whole trace, without running anything.
+#include <chrono>
 #include <iostream>
 
 #include "approvals/policy_cache.h"
+#include "approvals/rule_store.h"
 #include "approvals/settings.h"
 #include "base/text.h"
 #include "cli/command_line.h"
+#include "cli/verb_policy.h"
 #include "node-host/system/file_handles.h"
 #include "node-host/system/host_facts.h"
 #include "policy/batch.h"
+#include "policy/command_text.h"
+#include "policy/decision_codes.h"
 #include "policy/engine.h"
 
 namespace hostclaw::cli {
@@ -34,7 +39,34 @@ policy::EngineContext make_context(const policy::EngineSettings& settings, polic
   context.home = node_host::home_directory();
   context.running_as_root = node_host::running_as_root();
   context.files = &files;
+  context.now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::chrono::system_clock::now().time_since_epoch())
+                       .count();
   return context;
+}
+
+// The policy and the settings as a node would use them; those of a fresh node where nothing is stored.
+struct InForce {
+  std::shared_ptr<const policy::PolicyDocument> document;
+  policy::EngineSettings settings;
+};
+
+Result<InForce> read_policy() {
+  InForce out;
+  auto store = open_store(approvals::OpenMode::kReadOnly);
+  if (!store && store.error().code != "STORE_NOT_FOUND") return store.error();
+  if (!store) {
+    note("note: nothing is stored yet; this is what a fresh node would decide");
+    out.document = std::make_shared<policy::PolicyDocument>(policy::fresh_document());
+    return out;
+  }
+  approvals::PolicyCache cache;
+  out.document = cache.current(**store);
+  out.settings = approvals::engine_settings(**store);
+  approvals::RuleCache rules;
+  rules.apply(**store, out.settings);
+  if (!rules.problem().empty()) note("warning: nothing may run: " + for_terminal(rules.problem()));
+  return out;
 }
 
 Json request_params(const CheckFlags& flags) {
@@ -76,6 +108,11 @@ int report(const policy::RunEvaluation& evaluation, bool json) {
               {"argv", spawned(evaluation.plan)},
               {"trace", std::move(trace)}};
     if (!decision.next.empty()) body["next"] = decision.next;
+    if (!evaluation.rules.empty()) body["rules"] = evaluation.rules;
+    if (evaluation.would_have) {
+      body["wouldHave"] = {{"verdict", policy::to_string(evaluation.would_have->verdict)},
+                           {"code", evaluation.would_have->code}};
+    }
     print_json(body);
   } else {
     for (const policy::TraceStep& step : evaluation.trace) {
@@ -117,29 +154,117 @@ int check(const CheckFlags& flags) {
                     "hostclaw policy check -- git status"));
     return kUsage;
   }
-  auto store = open_store(approvals::OpenMode::kReadOnly);
-  if (!store && store.error().code != "STORE_NOT_FOUND") return fail(store.error(), flags.json);
-  std::shared_ptr<const policy::PolicyDocument> document;
-  policy::EngineSettings settings;
-  if (store) {
-    approvals::PolicyCache cache;
-    document = cache.current(**store);
-    settings = approvals::engine_settings(**store);
-  } else {
-    note("note: nothing is stored yet; this is what a fresh node would decide");
-    document = std::make_shared<policy::PolicyDocument>(policy::fresh_document());
-  }
+  auto in_force = read_policy();
+  if (!in_force) return fail(in_force.error(), flags.json);
+  policy::EngineSettings& settings = in_force->settings;
   if (const auto strictness = policy::strictness_from(flags.strictness)) settings.strictness = *strictness;
   node_host::OpenedFiles files;
-  return report(policy::evaluate_run(request_params(flags), *document, make_context(settings, files)),
-                flags.json);
+  return report(
+      policy::evaluate_run(request_params(flags), *in_force->document, make_context(settings, files)),
+      flags.json);
+}
+
+// ---- explain
+
+int explain(const std::string& name, bool json) {
+  if (const policy::DecisionCode* code = policy::find_decision_code(name)) {
+    if (json) {
+      print_json(Json{{"code", code->code}, {"layer", code->layer}, {"meaning", code->meaning}});
+    } else {
+      print_line(std::string(code->code) + " (" + std::string(code->layer) + ")");
+      print_line(std::string(code->meaning));
+    }
+    return kDone;
+  }
+  auto store = open_store(approvals::OpenMode::kReadOnly);
+  if (!store) return fail(store.error(), json);
+  auto rules = approvals::stored_rules(**store);
+  if (!rules) return fail(rules.error(), json);
+  for (const approvals::StoredRule& stored : *rules) {
+    const policy::Rule& rule = stored.rule;
+    if (rule.id != name) continue;
+    if (json) {
+      Json body = policy::rule_to_json(rule);
+      body["source"] = approvals::to_string(stored.source);
+      print_json(body);
+      return kDone;
+    }
+    print_line("rule      " + rule.id + " (" + std::string(approvals::to_string(stored.source)) + ")");
+    print_line("effect    " + std::string(policy::to_string(rule.effect)));
+    print_line("agent     " + for_terminal(rule.agent == "*" ? "every agent" : rule.agent));
+    print_line("program   " + for_terminal(rule.program));
+    print_line("arguments " +
+               (rule.arguments ? for_terminal(dump_json(Json(*rule.arguments))) : std::string("any")));
+    if (!rule.note.empty()) print_line("note      " + for_terminal(rule.note));
+    for (const auto& example : rule.match)
+      print_line("covers    " + for_terminal(policy::command_text(example)));
+    for (const auto& example : rule.not_match)
+      print_line("not       " + for_terminal(policy::command_text(example)));
+    if (rule.content_sha256) print_line("content   " + *rule.content_sha256);
+    if (rule.expires_at_ms) print_line("until     " + format_time(*rule.expires_at_ms));
+    return kDone;
+  }
+  return fail(
+      make_error("NOT_FOUND", "there is no rule and no decision code " + name, "hostclaw policy rules"),
+      json);
+}
+
+// ---- lint
+
+int lint(bool json) {
+  auto in_force = read_policy();
+  if (!in_force) return fail(in_force.error(), json);
+  node_host::OpenedFiles files;
+  const policy::EngineContext context = make_context(in_force->settings, files);
+  auto findings = policy::lint_policy(*in_force->document, context);
+  if (in_force->settings.rules) {
+    for (auto& finding : policy::lint_rules(in_force->settings.rules->rules(), context))
+      findings.push_back(std::move(finding));
+  }
+  if (in_force->settings.observe) {
+    findings.push_back({policy::LintFinding::Severity::kWarning, "ONLY_OBSERVING", "", 0, "",
+                        "mode=observe runs what would be asked about or denied.",
+                        "hostclaw exec-policy set --mode enforce"});
+  }
+  bool warned = false;
+  Json out = Json::array();
+  for (const policy::LintFinding& finding : findings) {
+    const bool warning = finding.severity == policy::LintFinding::Severity::kWarning;
+    warned = warned || warning;
+    if (json) {
+      Json item{
+          {"severity", warning ? "warning" : "note"}, {"code", finding.code}, {"message", finding.message}};
+      if (!finding.agent.empty()) item["agent"] = finding.agent;
+      if (!finding.pattern.empty()) item["pattern"] = finding.pattern;
+      if (!finding.instead.empty()) item["instead"] = finding.instead;
+      out.push_back(std::move(item));
+      continue;
+    }
+    std::string line = (warning ? "warning  " : "note     ") + finding.code + "  ";
+    if (!finding.pattern.empty())
+      line += for_terminal(finding.agent) + " " + for_terminal(finding.pattern) + "  ";
+    print_line(line + for_terminal(finding.message));
+    if (!finding.instead.empty()) print_line("         instead: " + for_terminal(finding.instead));
+  }
+  if (json) print_json(Json{{"findings", std::move(out)}});
+  if (!json && findings.empty()) print_line("nothing to say about this policy");
+  return warned ? kFailed : kDone;
 }
 
 }  // namespace
 
+void note_findings(const std::vector<policy::LintFinding>& findings) {
+  for (const policy::LintFinding& finding : findings) {
+    if (finding.severity != policy::LintFinding::Severity::kWarning) continue;
+    note("warning: " + for_terminal(finding.message));
+    if (!finding.instead.empty()) note("instead: " + for_terminal(finding.instead));
+  }
+}
+
 void add_policy(CLI::App& parent, Action& action) {
   const auto flags = std::make_shared<CheckFlags>();
-  CLI::App* verb = parent.add_subcommand("policy", "Ask the decision engine, without running anything");
+  CLI::App* verb =
+      parent.add_subcommand("policy", "Rules, and questions to the decision engine without running anything");
   verb->require_subcommand(1);
   CLI::App* check_verb = verb->add_subcommand("check", "What would be decided, and why, step by step");
   check_verb->add_option("command", flags->argv, "The command and its arguments, after --");
@@ -157,6 +282,19 @@ void add_policy(CLI::App& parent, Action& action) {
     flags->has_shell_text = shell->count() > 0;
     action = [flags] { return check(*flags); };
   });
+
+  const auto name = std::make_shared<std::string>();
+  CLI::App* explain_verb = verb->add_subcommand("explain", "What a rule or the code of a decision means");
+  explain_verb->add_option("name", *name, "Id of a rule, or a code such as ALLOWLIST_MISS")->required();
+  explain_verb->add_flag("--json", flags->json, "Print JSON");
+  explain_verb->callback(
+      [&action, flags, name] { action = [flags, name] { return explain(*name, flags->json); }; });
+
+  CLI::App* lint_verb =
+      verb->add_subcommand("lint", "Entries and rules that open more than they seem to, or never match");
+  lint_verb->add_flag("--json", flags->json, "Print JSON");
+  lint_verb->callback([&action, flags] { action = [flags] { return lint(flags->json); }; });
+  add_policy_rules(*verb, action);
 }
 
 }  // namespace hostclaw::cli

@@ -5,6 +5,7 @@
 
 #include "approvals/audit_chain.h"
 #include "approvals/policy_cache.h"
+#include "approvals/rule_store.h"
 #include "approvals/settings.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -12,6 +13,7 @@
 #include "node-host/log.h"
 #include "node-host/run_record.h"
 #include "node-host/uuid.h"
+#include "policy/lint.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -164,6 +166,7 @@ ExecPipeline::ExecPipeline(StoreThread& store, RunExecutor& executor, Settings s
       settings_(std::move(settings)),
       child_environment_(policy::sanitized_environment(settings_.host_environment, policy::Platform::kPosix)),
       cache_(std::make_unique<approvals::PolicyCache>()),
+      rules_(std::make_unique<approvals::RuleCache>()),
       prepared_(std::make_unique<PreparedPlans>()) {}
 
 ExecPipeline::~ExecPipeline() = default;
@@ -187,10 +190,17 @@ policy::EngineContext ExecPipeline::context(const approvals::ExecSettings& exec,
   return context;
 }
 
+approvals::ExecSettings ExecPipeline::exec_settings(approvals::Store& store) {
+  approvals::ExecSettings exec = approvals::read_exec_settings(store).settings;
+  rules_->apply(store, exec.engine);
+  if (!rules_->problem().empty()) log_error("nothing may run: " + rules_->problem());
+  return exec;
+}
+
 ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRequest& request) {
   Decided decided;
   decided.files = std::make_shared<OpenedFiles>();
-  const approvals::ExecSettings exec = approvals::read_exec_settings(store).settings;
+  const approvals::ExecSettings exec = exec_settings(store);
   const auto document = cache_->current(store);
   policy::EngineContext engine_context = context(exec, *decided.files);
   engine_context.remembered = prepared_->find(request.params);
@@ -230,6 +240,8 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
     if (!inserted) return inserted.error();
     row.row_id = *inserted;
     if (auto kept = append_row(store, row.started_at_ms, "decision", fields); !kept) return kept;
+    if (auto counted = approvals::record_observation(store, evaluation, row.started_at_ms); !counted)
+      return counted;
     if (!allowed || evaluation.matched.empty()) return Result<void>();
     return approvals::record_usage(store, evaluation.matched, evaluation.command_text, row.started_at_ms);
   });
@@ -372,7 +384,7 @@ asio::awaitable<InvokeResult> ExecPipeline::prepare(Json params, bool older_peer
   co_return co_await store_.on_store([this, &params, older_peer](approvals::Store& store) {
     OpenedFiles files;
     const auto document = cache_->current(store);
-    policy::EngineContext engine_context = context(approvals::read_exec_settings(store).settings, files);
+    policy::EngineContext engine_context = context(exec_settings(store), files);
     engine_context.older_peer = older_peer;
     const policy::PrepareEvaluation prepared = policy::prepare_run(params, *document, engine_context);
     if (!prepared.ok) return InvokeResult::failure(prepared.wire_code, prepared.wire_message);
@@ -446,8 +458,13 @@ asio::awaitable<InvokeResult> ExecPipeline::set_approvals(OrderedJson params, st
   co_return co_await store_.on_store([this, &params, &actor](approvals::Store& store) {
     ReplaceRequest request{std::move(params), {"gateway", actor}, {}};
     for (const PreparedPlans::Marker& marker : prepared_->markers) request.shown_only.push_back(marker.entry);
+    const auto before = cache_->current(store);
     auto snapshot = replace_approvals(store, *cache_, std::move(request));
     if (!snapshot) return failure_of(snapshot.error());
+    OpenedFiles files;
+    const policy::EngineContext lint_context = context(exec_settings(store), files);
+    for (const auto& finding : policy::lint_changes(*before, *cache_->current(store), lint_context))
+      log_warn("the gateway's edit: " + finding.message);
     InvokeResult result;
     result.ok = true;
     result.payload_json = dump_json(*snapshot);

@@ -26,6 +26,7 @@ struct RunDecision;
 }
 namespace hostclaw::approvals {
 class PolicyCache;
+class RuleCache;
 struct ExecSettings;
 }  // namespace hostclaw::approvals
 
@@ -82,6 +83,7 @@ class ExecPipeline {
   struct PreparedPlans;
 
   policy::EngineContext context(const approvals::ExecSettings& exec, OpenedFiles& files) const;
+  approvals::ExecSettings exec_settings(approvals::Store& store);  // the owner's rules among them
   Decided decide(approvals::Store& store, const ExecRequest& request);
   void record_prepared(approvals::Store& store, const policy::RunDecision& judged, const std::string& cwd);
   ExecReply reply_to_refusal(const Decided& decided) const;
@@ -93,6 +95,7 @@ class ExecPipeline {
   const policy::Environment child_environment_;  // made once: the host's own environment does not change
   // Touched on the store's thread only.
   std::unique_ptr<approvals::PolicyCache> cache_;
+  std::unique_ptr<approvals::RuleCache> rules_;
   std::unique_ptr<PreparedPlans> prepared_;
 };
 

@@ -750,31 +750,61 @@ void match_segments(const AnalysisInput& input, CommandAnalysis& analysis) {
 namespace {
 
 const Rule* strictest_rule(const AnalysisInput& input, const RuleSubject& subject) {
+  return input.context.settings.rules->strictest(subject, input.request.agent_id, input.context.now_ms, [&] {
+    return input.context.files->content_sha256(subject.real_path);
+  });
+}
+
+const Rule* stricter(const Rule* left, const Rule* right) {
+  if (left == nullptr || right == nullptr) return left == nullptr ? right : left;
+  return right->effect < left->effect ? right : left;
+}
+
+// Most words of one command or text that are tried as a program; behind so many nothing is hidden by
+// accident.
+constexpr std::size_t kMostHiddenWords = 512;
+
+// Any of the words could be a program that another one starts. What must not run must not hide behind it.
+const Rule* rule_in_words(const AnalysisInput& input, const std::vector<std::string>& words) {
   const Rule* found = nullptr;
-  for (const Rule& rule : *input.context.settings.rules) {
-    if (found != nullptr && found->effect <= rule.effect) continue;
-    if (!rule_is_in_force(rule, input.context.now_ms) || !rule_covers(rule, subject, input.request.agent_id))
-      continue;
-    if (rule.content_sha256 && input.context.files->content_sha256(subject.real_path) != rule.content_sha256)
-      continue;
-    found = &rule;
+  for (std::size_t i = 0; i < std::min(words.size(), kMostHiddenWords); ++i) {
+    if (words[i].empty()) continue;
+    RuleSubject subject;
+    subject.argv.assign(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
+    const Rule* rule = strictest_rule(input, subject);
+    if (rule != nullptr && rule->effect != RuleEffect::kAllow) found = stricter(found, rule);
   }
   return found;
 }
 
-// Text that was not understood is searched word by word, for what must not run must not hide behind a `$`.
+// Text that was not understood is searched word by word.
 const Rule* rule_in_text(const AnalysisInput& input, std::string_view text) {
   const Rule* found = nullptr;
   for (const std::vector<std::string>& words : rough_commands(text)) {
-    for (std::size_t i = 0; i < words.size(); ++i) {
-      RuleSubject subject;
-      subject.argv.assign(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
-      const Rule* rule = strictest_rule(input, subject);
-      if (rule != nullptr && rule->effect != RuleEffect::kAllow &&
-          (found == nullptr || rule->effect < found->effect)) {
-        found = rule;
-      }
-    }
+    found = stricter(found, rule_in_words(input, words));
+  }
+  return found;
+}
+
+// What a wrapper that was not looked through, a tool that carries code, an interpreter or a shell is told to
+// run: one word that is a text of its own (`sh -c 'git reset --hard'`), or words (`xargs git reset --hard`).
+const Rule* hidden_rule(const AnalysisInput& input, const Segment& segment) {
+  const std::vector<std::string> words(segment.argv().begin() + 1, segment.argv().end());
+  const std::optional<ShellInvocation> shell = read_shell_invocation(segment.argv());
+  // An interpreter's words are arguments of its program; only what reads like a text can be code.
+  const std::string tool = executable_token(segment.argv().front());
+  const bool starts_words = tool == "find" || tool == "xargs" || tool == "gdb" || tool == "expect";
+  const bool interpreter =
+      is_interpreter_like(tool) || is_interpreter_like(executable_token(segment.executable.real_path));
+  const bool carries = segment.code == "CARRIED_CODE" || carried_code(segment.argv());
+  const bool runs_words =
+      segment.unwrapped.blocked || (shell && shell->payload) || (carries && (!interpreter || starts_words));
+  const bool runs_text = runs_words || interpreter;
+  if (!runs_text) return nullptr;
+  const Rule* found = runs_words ? rule_in_words(input, words) : nullptr;
+  for (const std::string& word : words) {
+    if (word.find_first_of(" \t\n;|&(") != std::string::npos)
+      found = stricter(found, rule_in_text(input, word));
   }
   return found;
 }
@@ -810,18 +840,18 @@ const Rule* match_rules(const AnalysisInput& input, CommandAnalysis& analysis) {
   for (Segment& segment : analysis.segments) {
     if (segment.builtin != Builtin::kNone) continue;
     const ExecutableLookup& file = segment.executable;
-    segment.rule = strictest_rule(input, {segment.argv(), file.found ? file.real_path : "",
-                                          file.found ? file.name : "", !file.path_like});
+    segment.rule = stricter(strictest_rule(input, {segment.argv(), file.found ? file.real_path : "",
+                                                   file.found ? file.name : "", !file.path_like}),
+                            hidden_rule(input, segment));
     if (segment.rule == nullptr) continue;
     note(input.trace, "match",
          "rule " + segment.rule->id + ": " + std::string(to_string(segment.rule->effect)));
-    if (found == nullptr || segment.rule->effect < found->effect) found = segment.rule;
+    found = stricter(found, segment.rule);
   }
   const std::optional<ShellWrapper>& shell = input.request.shell;
   if (!analysis.ok || !analysis.shell_text) {
-    const Rule* hidden =
-        shell && shell->invocation.payload ? rule_in_text(input, *shell->invocation.payload) : nullptr;
-    if (hidden != nullptr && (found == nullptr || hidden->effect < found->effect)) found = hidden;
+    if (shell && shell->invocation.payload)
+      found = stricter(found, rule_in_text(input, *shell->invocation.payload));
   }
   for (Segment& segment : analysis.segments) {
     if (segment.rule == nullptr || segment.rule->effect != RuleEffect::kAllow || !segment.executable.found)

@@ -74,10 +74,23 @@ constexpr std::array kCodes = {
 
 std::span<const DecisionCode> decision_codes() { return kCodes; }
 
-std::string_view layer_of(std::string_view code) {
+const DecisionCode* find_decision_code(std::string_view code) {
   const auto it =
       std::find_if(kCodes.begin(), kCodes.end(), [&](const DecisionCode& item) { return item.code == code; });
-  return it == kCodes.end() ? "document" : it->layer;
+  return it == kCodes.end() ? nullptr : &*it;
+}
+
+bool is_observable(std::string_view code) {
+  if (code == "SECURITY_DENY" || code == "POLICY_MALFORMED" || code == "AGENT_MISSING" ||
+      code == "NUL_IN_ARGUMENT" || code == "EMPTY_COMMAND" || code == "EXECUTABLE_NOT_FOUND")
+    return false;
+  const std::string_view layer = layer_of(code);
+  return layer == "rule" || layer == "document" || layer == "analysis";
+}
+
+std::string_view layer_of(std::string_view code) {
+  const DecisionCode* found = find_decision_code(code);
+  return found == nullptr ? "document" : found->layer;
 }
 
 }  // namespace hostclaw::policy

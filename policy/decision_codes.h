@@ -14,6 +14,13 @@ struct DecisionCode {
 
 std::span<const DecisionCode> decision_codes();
 
+// nullptr when there is no such code.
+const DecisionCode* find_decision_code(std::string_view code);
+
+// A refusal that mode=observe sets aside: what rules, lists, policy or analysis say about the command. Not
+// one about a request that contradicts itself, or about something that cannot be found or bound.
+bool is_observable(std::string_view code);
+
 // The layer of a code; "document" for one that is not in the table.
 std::string_view layer_of(std::string_view code);
 

@@ -48,9 +48,10 @@ struct EngineSettings {
   // (name, real path) pairs that the gateway lists as skill binaries; used only with autoAllowSkills.
   std::vector<std::pair<std::string, std::string>> skill_bins;
   // The owner's own rules; deny > ask > allow, whatever their order.
-  std::shared_ptr<const std::vector<Rule>> rules;
-  // What would be asked about or refused runs all the same, and RunEvaluation::would_have says what it would
-  // have been. security=deny, a malformed policy and malformed requests stay refused.
+  std::shared_ptr<const RuleSet> rules;
+  // What the rules, the lists or the analysis would ask about or refuse runs all the same, and
+  // RunEvaluation::would_have says what it would have been. security=deny, a malformed policy, malformed
+  // requests and what cannot be bound to a file stay refused.
   bool observe = false;
 };
 

@@ -105,6 +105,7 @@ class RunDecider {
   void observe() {
     const Verdict verdict = out_.decision.verdict;
     if (security_ == Security::kDeny || (verdict != Verdict::kAsk && verdict != Verdict::kDeny)) return;
+    if (!is_observable(out_.decision.code)) return;
     out_.would_have = std::exchange(out_.decision, Decision{});
     plan_original();
     out_.decision.verdict = Verdict::kAllow;

@@ -1,5 +1,7 @@
 #include "policy/lint.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "policy/analysis/carried_code.h"
 #include "policy/analysis/wrappers.h"
@@ -95,6 +97,43 @@ std::vector<LintFinding> lint_policy(const PolicyDocument& document, const Engin
   for (const PatternProblem& problem : pattern_problems(document)) {
     out.push_back({Severity::kWarning, "NEVER_MATCHES", problem.agent, problem.index, problem.pattern,
                    problem.reason, ""});
+  }
+  return out;
+}
+
+std::vector<LintFinding> lint_changes(const PolicyDocument& before, const PolicyDocument& after,
+                                      const EngineContext& context) {
+  std::vector<LintFinding> out;
+  for (LintFinding& finding : lint_policy(after, context)) {
+    const auto agent = before.agents.find(finding.agent);
+    const bool known =
+        agent != before.agents.end() &&
+        std::any_of(
+            agent->second.allowlist.begin(), agent->second.allowlist.end(), [&](const AllowlistEntry& entry) {
+              return entry.pattern == finding.pattern &&
+                     entry.arg_pattern == after.agents.at(finding.agent).allowlist[finding.index].arg_pattern;
+            });
+    if (!finding.pattern.empty() && !known) out.push_back(std::move(finding));
+  }
+  return out;
+}
+
+std::vector<LintFinding> lint_rules(const std::vector<Rule>& rules, const EngineContext& context) {
+  std::vector<LintFinding> out;
+  for (const Rule& rule : rules) {
+    const auto add = [&](Severity severity, const char* code, std::string message, std::string instead) {
+      out.push_back(
+          {severity, code, rule.agent, 0, rule.id, "rule " + rule.id + ": " + std::move(message), instead});
+    };
+    if (!rule_is_in_force(rule, context.now_ms))
+      add(Severity::kNote, "RULE_EXPIRED", "it has expired.", "hostclaw policy remove " + rule.id);
+    if (rule.effect != RuleEffect::kAllow || rule.arguments) continue;
+    if (rule.program == "*" || rule.program == "**") {
+      add(Severity::kWarning, "RULE_OPENS_EVERYTHING", "it allows every program.",
+          "name the programs that are needed");
+    } else if (const std::string door = general_door(executable_token(rule.program)); !door.empty()) {
+      add(Severity::kWarning, "RULE_GENERAL_DOOR", door, "say which arguments you mean");
+    }
   }
   return out;
 }

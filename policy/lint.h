@@ -28,4 +28,12 @@ std::vector<LintFinding> lint_policy(const PolicyDocument& document, const Engin
 std::vector<LintFinding> lint_entry(const std::string& agent, const AllowlistEntry& entry,
                                     const EngineContext& context);
 
+// The findings about entries of `after` that `before` does not have.
+std::vector<LintFinding> lint_changes(const PolicyDocument& before, const PolicyDocument& after,
+                                      const EngineContext& context);
+
+// Rules that cover nothing any more, or that an allow entry would make pointless. Codes: RULE_EXPIRED |
+// RULE_OPENS_EVERYTHING | RULE_GENERAL_DOOR; `pattern` is the id of the rule.
+std::vector<LintFinding> lint_rules(const std::vector<Rule>& rules, const EngineContext& context);
+
 }  // namespace hostclaw::policy

@@ -39,6 +39,7 @@ class Preparer {
       return std::move(fail(read.error().message));
     }
     policy_ = resolve_policy(document_, request_.agent_id, context_.settings, context_.platform);
+    if (context_.settings.observe && prepare_observed()) return std::move(out_);
     if (context_.settings.rules) look_at_rules();
     if (policy_.security == Security::kAllowlist && prepare_understood()) return std::move(out_);
     prepare_as_upstream();
@@ -70,6 +71,27 @@ class Preparer {
     if (decision.evaluation.decision.verdict == Verdict::kInvalid || !decision.analysis.ok) return false;
     if (decision.evaluation.decision.verdict == Verdict::kAllow) return prepare_listed(decision, cwd.path);
     return prepare_question(decision, cwd.path);
+  }
+
+  // While the node only observes, what would have been asked about or refused goes the way of security=full.
+  bool prepare_observed() {
+    PlanDraft draft;
+    draft.argv = request_.argv;
+    draft.cwd = context_.host_cwd;
+    if (!request_.cwd.empty()) {
+      draft.cwd =
+          context_.files->facts(absolute_path(context_.host_cwd, request_.cwd, context_.platform)).real_path;
+    }
+    if (draft.cwd.empty()) return false;
+    const RunDecision decision =
+        decide_run(with_raw(run_params(request_.argv, draft.cwd)), document_, context_);
+    if (!decision.evaluation.would_have) return false;
+    if (text() != nullptr && *text() != command_text(draft.argv) && request_.shell->invocation.trailing == 0)
+      draft.preview = *text();
+    remember(decision);
+    finish(draft, Security::kFull, Ask::kOff, {});
+    out_.run = decision.evaluation;
+    return true;
   }
 
   // What the gateway is told about the policy is about this command, so the owner's rules are part of it.

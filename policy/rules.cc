@@ -16,6 +16,11 @@ constexpr std::string_view kAnyWords = "...";
 // Shorter abbreviations are too common to be told apart.
 constexpr std::size_t kShortestAbbreviation = 4;
 
+constexpr std::size_t kMostWords = 64;
+constexpr std::size_t kLongestText = 1024;
+constexpr std::size_t kMostExamples = 64;
+constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
 bool is_path_pattern(std::string_view pattern) { return pattern.find('/') != std::string_view::npos; }
 
 bool is_short_flag(std::string_view word) { return word.size() == 2 && word[0] == '-' && word[1] != '-'; }
@@ -31,52 +36,90 @@ bool word_fits_loosely(std::string_view pattern, std::string_view word) {
   return name == pattern || (name.size() >= kShortestAbbreviation && pattern.starts_with(name));
 }
 
-bool word_fits(std::string_view patterns, std::string_view word, bool loosely) {
-  for (const std::string& pattern : split(patterns, '|')) {
-    if (Glob(pattern).matches(word) || (loosely && word_fits_loosely(pattern, word))) return true;
-    // `*` in a word pattern is about characters, slashes included.
-    if (pattern.find('*') == std::string::npos) continue;
-    std::string any;
-    for (const char c : pattern) any += c == '*' ? "**" : std::string(1, c);
-    if (Glob(any).matches(word)) return true;
-  }
-  return false;
+// `*` in a word pattern is about characters, slashes included; `?` is one that is no slash.
+std::string with_wide_stars(std::string_view pattern) {
+  std::string out;
+  for (const char c : pattern) out += c == '*' ? "**" : std::string(1, c);
+  return out;
 }
 
+// The pattern of one word.
+struct WordPattern {
+  explicit WordPattern(const std::string& text) : any_words(text == kAnyWords) {
+    for (const std::string& pattern : split(text, '|')) {
+      alternatives.emplace_back(with_wide_stars(pattern));
+      texts.push_back(pattern);
+    }
+  }
+  bool fits(std::string_view word, bool loosely) const {
+    for (std::size_t i = 0; i < alternatives.size(); ++i) {
+      if (alternatives[i].matches(word) || (loosely && word_fits_loosely(texts[i], word))) return true;
+    }
+    return false;
+  }
+
+  bool any_words;
+  std::vector<Glob> alternatives;
+  std::vector<std::string> texts;
+};
+
 // Two rows of the usual table: place k is reachable when the patterns before k cover the words so far.
-bool arguments_fit(const std::vector<std::string>& patterns, const std::vector<std::string>& argv,
+bool arguments_fit(const std::vector<WordPattern>& patterns, const std::vector<std::string>& argv,
                    bool loosely) {
   std::vector<char> reachable(patterns.size() + 1, 0);
   const auto spread = [&](std::vector<char>& places) {
     for (std::size_t k = 0; k < patterns.size(); ++k) {
-      if (places[k] != 0 && patterns[k] == kAnyWords) places[k + 1] = 1;
+      if (places[k] != 0 && patterns[k].any_words) places[k + 1] = 1;
     }
   };
   reachable[0] = 1;
   spread(reachable);
   for (std::size_t i = 1; i < argv.size(); ++i) {
     std::vector<char> next(patterns.size() + 1, 0);
+    bool any = false;
     for (std::size_t k = 0; k < patterns.size(); ++k) {
       if (reachable[k] == 0) continue;
-      if (patterns[k] == kAnyWords) {
+      if (patterns[k].any_words) {
         next[k] = 1;
-      } else if (word_fits(patterns[k], argv[i], loosely)) {
+        any = true;
+      } else if (patterns[k].fits(argv[i], loosely)) {
         next[k + 1] = 1;
+        any = true;
       }
     }
+    if (!any) return false;
     spread(next);
     reachable = std::move(next);
   }
   return reachable[patterns.size()] != 0;
 }
 
-bool program_fits(const Rule& rule, const RuleSubject& subject) {
-  const Glob glob(rule.program);
-  if (is_path_pattern(rule.program)) return !subject.real_path.empty() && glob.matches(subject.real_path);
+struct CompiledRule {
+  explicit CompiledRule(const Rule& rule) : program(rule.program) {
+    if (!rule.arguments) return;
+    arguments.emplace();
+    for (const std::string& text : *rule.arguments) arguments->emplace_back(text);
+  }
+  Glob program;
+  std::optional<std::vector<WordPattern>> arguments;
+};
+
+bool program_fits(const Rule& rule, const Glob& program, const RuleSubject& subject) {
+  if (is_path_pattern(rule.program)) return !subject.real_path.empty() && program.matches(subject.real_path);
   if (rule.effect == RuleEffect::kAllow)
-    return subject.bare_word && !subject.name.empty() && glob.matches(subject.name);
-  const std::string word = executable_token(subject.argv.front());
-  return glob.matches(word) || glob.matches(subject.name) || glob.matches(base_name(subject.real_path));
+    return subject.bare_word && !subject.name.empty() && program.matches(subject.name);
+  return program.matches(executable_token(subject.argv.front())) || program.matches(subject.name) ||
+         program.matches(base_name(subject.real_path));
+}
+
+bool covers(const Rule& rule, const CompiledRule& compiled, const RuleSubject& subject,
+            std::string_view agent) {
+  if (subject.argv.empty()) return false;
+  if (rule.agent != "*" && rule.agent != agent && !(agent.empty() && rule.effect != RuleEffect::kAllow))
+    return false;
+  if (!program_fits(rule, compiled.program, subject)) return false;
+  return !compiled.arguments ||
+         arguments_fit(*compiled.arguments, subject.argv, rule.effect != RuleEffect::kAllow);
 }
 
 Error invalid(const std::string& member, std::string_view what) {
@@ -84,16 +127,16 @@ Error invalid(const std::string& member, std::string_view what) {
 }
 
 bool read_words(const Json& value, std::vector<std::string>& out) {
-  if (!value.is_array()) return false;
+  if (!value.is_array() || value.size() > kMostWords) return false;
   for (const Json& item : value) {
-    if (!item.is_string()) return false;
+    if (!item.is_string() || item.get_ref<const std::string&>().size() > kLongestText) return false;
     out.push_back(item.get<std::string>());
   }
   return true;
 }
 
 bool read_examples(const Json& value, std::vector<std::vector<std::string>>& out) {
-  if (!value.is_array()) return false;
+  if (!value.is_array() || value.size() > kMostExamples) return false;
   for (const Json& item : value) {
     std::vector<std::string> words;
     if (!read_words(item, words) || words.empty()) return false;
@@ -118,6 +161,7 @@ Result<void> read_member(const std::string& name, const Json& value, Rule& rule)
       return invalid(name, "must be a non-empty string");
     }
     const std::string text = value.get<std::string>();
+    if (text.size() > kLongestText) return invalid(name, "is longer than 1024 bytes");
     if (name == "id") rule.id = text;
     if (name == "agent") rule.agent = text;
     if (name == "program") rule.program = text;
@@ -127,10 +171,11 @@ Result<void> read_member(const std::string& name, const Json& value, Rule& rule)
     rule.content_sha256 = text;
   } else if (name == "arguments") {
     rule.arguments.emplace();
-    if (!read_words(value, *rule.arguments)) return invalid(name, "must be an array of strings");
+    if (!read_words(value, *rule.arguments))
+      return invalid(name, "must be an array of at most 64 strings of at most 1024 bytes");
   } else if (name == "match" || name == "notMatch") {
     if (!read_examples(value, name == "match" ? rule.match : rule.not_match)) {
-      return invalid(name, "must be an array of commands, each an array of strings");
+      return invalid(name, "must be an array of at most 64 commands, each an array of strings");
     }
   } else if (name == "expiresAt") {
     if (!value.is_number_integer()) return invalid(name, "must be milliseconds since the epoch");
@@ -187,11 +232,57 @@ std::optional<RuleEffect> rule_effect_from(std::string_view text) {
 }
 
 bool rule_covers(const Rule& rule, const RuleSubject& subject, std::string_view agent) {
-  if (subject.argv.empty()) return false;
-  if (rule.agent != "*" && rule.agent != agent && !(agent.empty() && rule.effect != RuleEffect::kAllow))
-    return false;
-  if (!program_fits(rule, subject)) return false;
-  return !rule.arguments || arguments_fit(*rule.arguments, subject.argv, rule.effect != RuleEffect::kAllow);
+  return covers(rule, CompiledRule(rule), subject, agent);
+}
+
+struct RuleSet::Compiled : CompiledRule {
+  using CompiledRule::CompiledRule;
+};
+
+RuleSet::RuleSet(std::vector<Rule> rules) : rules_(std::move(rules)) {
+  compiled_.reserve(rules_.size());
+  for (std::size_t i = 0; i < rules_.size(); ++i) {
+    compiled_.emplace_back(rules_[i]);
+    if (compiled_.back().program.has_wildcard()) {
+      by_pattern_.push_back(i);
+    } else {
+      by_program_[rules_[i].program].push_back(i);
+    }
+  }
+}
+
+RuleSet::~RuleSet() = default;
+
+void RuleSet::look_at(const std::vector<std::size_t>& places, const RuleSubject& subject,
+                      std::string_view agent, std::optional<std::int64_t> now_ms, const Content& content,
+                      std::size_t& best) const {
+  for (const std::size_t place : places) {
+    const Rule& rule = rules_[place];
+    if (best != kNone) {
+      const Rule& other = rules_[best];
+      if (other.effect < rule.effect || (other.effect == rule.effect && best <= place)) continue;
+    }
+    if (!rule_is_in_force(rule, now_ms) || !covers(rule, compiled_[place], subject, agent)) continue;
+    if (rule.content_sha256 && content() != rule.content_sha256) continue;
+    best = place;
+  }
+}
+
+const Rule* RuleSet::strictest(const RuleSubject& subject, std::string_view agent,
+                               std::optional<std::int64_t> now_ms, const Content& content) const {
+  if (subject.argv.empty()) return nullptr;
+  std::size_t best = kNone;
+  // Every name under which a rule can mean this program.
+  std::vector<std::string> names = {executable_token(subject.argv.front()), subject.name,
+                                    std::string(base_name(subject.real_path)), subject.real_path};
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  for (const std::string& name : names) {
+    const auto found = by_program_.find(name);
+    if (found != by_program_.end()) look_at(found->second, subject, agent, now_ms, content, best);
+  }
+  look_at(by_pattern_, subject, agent, now_ms, content, best);
+  return best == kNone ? nullptr : &rules_[best];
 }
 
 bool rule_is_in_force(const Rule& rule, std::optional<std::int64_t> now_ms) {
@@ -259,16 +350,30 @@ const std::vector<Rule>& starter_rules() {
                {"git", "push", "origin", "+main"},
                {"git", "push", "--force-with-lease=x"}},
               {{"git", "push"}, {"git", "push", "origin", "main"}}),
-      starter("git-config-on-the-way", kDeny, "git", {"-c|--config-env|--exec-path", "..."},
+      starter("git-config-first", kDeny, "git", {"-c|--config-env|--exec-path", "..."},
               "git -c sets configuration that can run other programs.",
               {{"git", "-c", "core.pager=x", "log"}, {"git", "--exec-path=/x", "log"}},
               {{"git", "log", "-c"}, {"git", "-C", "x", "log"}}),
+      // After other global options; `-c` alone is an option of log, commit and switch as well.
+      starter("git-config-later", kDeny, "git", {"...", "-c", "*.*=*", "..."},
+              "git -c sets configuration that can run other programs.",
+              {{"git", "-C", "x", "-c", "core.pager=x", "log"}}, {{"git", "commit", "-c", "HEAD"}}),
+      starter(
+          "git-config-elsewhere", kDeny, "git", {"...", "--config-env|--exec-path=*", "..."},
+          "These options let git run other programs.",
+          {{"git", "-C", "x", "--config-env=core.pager=P", "log"}, {"git", "-P", "--exec-path=/x", "log"}},
+          {{"git", "log"}}),
       starter(
           "docker-compose-down-volumes", kDeny, "docker",
           {"...", "compose", "...", "down", "...", "-v|--volumes", "..."},
           "This removes the volumes with the data of the services.",
           {{"docker", "compose", "down", "-v"}, {"docker", "compose", "-f", "x.yml", "down", "--volumes"}},
           {{"docker", "compose", "down"}}),
+      starter("docker-compose-v1-down-volumes", kDeny, "docker-compose",
+              {"...", "down", "...", "-v|--volumes", "..."},
+              "This removes the volumes with the data of the services.",
+              {{"docker-compose", "down", "-v"}, {"docker-compose", "-f", "x.yml", "down", "--volumes"}},
+              {{"docker-compose", "down"}}),
       starter("docker-prune", kDeny, "docker",
               {"...", "system|volume|image|container|builder|network", "...", "prune", "..."},
               "Pruning deletes what is not in use at this moment.",

@@ -3,22 +3,23 @@
 //
 // A rule names a program and the words of its arguments:
 //   program    a path pattern (compared with the resolved file) or a name pattern, in the glob grammar of
-//   allowlists arguments  one pattern per word, in order: `...` stands for any number of words, `*` and `?`
-//   for characters within
-//              a word, `a|b` for alternatives. Absent: any arguments; empty: none.
+//              allowlists
+//   arguments  one pattern per word, in order: `...` stands for any number of words, `*` and `?` for
+//              characters within a word, `a|b` for alternatives. Absent: any arguments; empty: none.
 // For deny and ask, which have to see through spellings, `-v` also finds `-fv` and `--volumes` also
-// `--volumes=x` and
-// `--vol`; a name pattern also finds the program behind a path or a link. An allow rule takes every word as
-// it is.
+// `--volumes=x` and `--vol`; a name pattern also finds the program behind a path or a link, and a program
+// that another one starts (`sudo`, `xargs`, `sh -c`). An allow rule takes every word as it is.
 //
 // Pure; safe from any thread.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/json.h"
@@ -66,6 +67,35 @@ Json rule_to_json(const Rule& rule);
 // Every rule needs one example of each kind at least; the error (RULE_EXAMPLE_FAILED) quotes the one that
 // fails.
 Result<void> verify_rule(const Rule& rule);
+
+// Rules in the form in which they are looked up: patterns compiled, programs that are named exactly found
+// without looking at the others. Immutable; safe from any thread.
+class RuleSet {
+ public:
+  // Answers the digest of the program's content; asked only where a rule binds one.
+  using Content = std::function<std::optional<std::string>()>;
+
+  explicit RuleSet(std::vector<Rule> rules);
+  ~RuleSet();
+  RuleSet(const RuleSet&) = delete;
+  RuleSet& operator=(const RuleSet&) = delete;
+
+  bool empty() const { return rules_.empty(); }
+  const std::vector<Rule>& rules() const { return rules_; }
+  // The strictest rule in force that covers the subject; null when none does. The first of equals.
+  const Rule* strictest(const RuleSubject& subject, std::string_view agent,
+                        std::optional<std::int64_t> now_ms, const Content& content) const;
+
+ private:
+  struct Compiled;
+  void look_at(const std::vector<std::size_t>& places, const RuleSubject& subject, std::string_view agent,
+               std::optional<std::int64_t> now_ms, const Content& content, std::size_t& best) const;
+
+  std::vector<Rule> rules_;
+  std::vector<Compiled> compiled_;
+  std::unordered_map<std::string, std::vector<std::size_t>> by_program_;  // program without a wildcard
+  std::vector<std::size_t> by_pattern_;
+};
 
 // A reviewed set for hosts that work with git, docker and curl.
 const std::vector<Rule>& starter_rules();

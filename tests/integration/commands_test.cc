@@ -59,6 +59,43 @@ TEST_CASE("a listed argv runs and its result is exact") {
                                  {"error", nullptr}});
 }
 
+TEST_CASE("a rule refuses a listed command with its note and its name, at run and at prepare") {
+  Scene scene;
+  scene.allow(real("/usr/bin/printf"));
+  REQUIRE(scene
+              .hostclaw({"policy", "add", "deny", "printf", "--arguments", "... secret", "--note",
+                         "not this word", "--match", "printf secret", "--not-match", "printf a", "--id",
+                         "no-secret"})
+              .status == 0);
+  scene.connect_host();
+  CHECK(official(scene.run({"printf", "a"}))["stdout"] == "a");
+  const Json denial = node_error(scene.run({"printf", "secret"}));
+  CHECK(denial["code"] == "SYSTEM_RUN_DENIED");
+  CHECK(string_at(denial, "message").find("not this word") != std::string::npos);
+  CHECK(string_at(denial, "message").find("no-secret") != std::string::npos);
+  const Json outcome = scene.exec("printf secret");
+  CHECK(pick(outcome, "/prepare/execPolicy/security") == "deny");
+  // Effective for the next command, while the node runs.
+  REQUIRE(scene.hostclaw({"policy", "remove", "no-secret"}).status == 0);
+  CHECK(official(scene.run({"printf", "secret"}))["stdout"] == "secret");
+}
+
+TEST_CASE("a node that only observes runs what it would have refused, and counts it") {
+  Scene scene;
+  REQUIRE(scene.hostclaw({"exec-policy", "set", "--mode", "observe"}).status == 0);
+  scene.connect_host();
+  for (int i = 0; i < 2; ++i) CHECK(official(scene.run({"printf", "a"}))["stdout"] == "a");
+  CHECK(pick(scene.exec("printf a$(printf b)"), "/run/stdout") == "ab");
+  const Finished read = scene.hostclaw({"policy", "observed", "--json"});
+  REQUIRE(read.status == 0);
+  const Json seen = Json::parse(read.standard_output);
+  CHECK(pick(seen, "/total/ask").get<int>() >= 1);
+  CHECK(pick(seen, "/agents/main/ask").get<int>() >= 1);
+  CHECK(pick(seen, "/observed/0/code") == "ALLOWLIST_MISS");
+  REQUIRE(scene.hostclaw({"exec-policy", "set", "--mode", "enforce"}).status == 0);
+  CHECK(node_error(scene.run({"printf", "a"}))["code"] == "SYSTEM_RUN_DENIED");
+}
+
 TEST_CASE("an unlisted argv is denied with the code that agents treat as final, and an event") {
   Scene scene;
   scene.connect_host();

@@ -18,7 +18,7 @@ Rule rule(RuleEffect effect, const char* program, std::optional<std::vector<std:
 }
 
 void use(Machine& machine, std::vector<Rule> rules) {
-  machine.context.settings.rules = std::make_shared<const std::vector<Rule>>(std::move(rules));
+  machine.context.settings.rules = std::make_shared<const RuleSet>(std::move(rules));
 }
 
 RuleSubject subject(std::vector<std::string> argv) {
@@ -156,6 +156,97 @@ TEST_CASE("rules: observing runs the command and notes what it would have been")
   CHECK(spawned(run) == std::vector<std::vector<std::string>>{{"id"}});
   machine.policy("deny", "off");
   CHECK(machine.run({"id"}).decision.verdict == Verdict::kDeny);
+}
+
+TEST_CASE("rules: observing lets prepare answer a plan that runs") {
+  Machine machine;
+  machine.context.settings.observe = true;
+  use(machine, {rule(RuleEffect::kDeny, "git", std::nullopt)});
+  machine.list({"/usr/bin/git"});
+  for (const char* text : {"git status", "uname -s", "uname $(id)", "bash -lc 'id'"}) {
+    INFO(text);
+    const PrepareEvaluation prepared = prepare_run(Machine::carried(text), machine.document, machine.context);
+    REQUIRE(prepared.ok);
+    CHECK(prepared.payload["execPolicy"] == Json{{"security", "full"}, {"ask", "off"}});
+    Json params = Machine::request(prepared.payload["plan"]["argv"].get<std::vector<std::string>>());
+    params["systemRunPlan"] = prepared.payload["plan"];
+    params["rawCommand"] = prepared.payload["plan"]["commandText"];
+    const RunEvaluation run = machine.decide(params);
+    CHECK(run.decision.verdict == Verdict::kAllow);
+    CHECK(run.would_have);
+  }
+}
+
+TEST_CASE("rules: observing does not run what cannot be found or bound") {
+  Machine machine;
+  machine.context.settings.observe = true;
+  CHECK(machine.run({"no-such-program"}).decision.verdict == Verdict::kAsk);
+  machine.list({"/usr/bin/id"});
+  Json params = Machine::request({"id"});
+  params["cwd"] = "/home/u/link";
+  CHECK(machine.decide(params).decision.verdict != Verdict::kAllow);
+  CHECK(machine.run({}).decision.verdict == Verdict::kInvalid);
+}
+
+TEST_CASE("rules: what a wrapper, a shell or a tool that carries code is told to run is looked at") {
+  Machine machine;
+  for (const char* name : {"sudo", "xargs", "docker"})
+    machine.files.add_file(std::string("/usr/bin/") + name, "x", true);
+  use(machine, {rule(RuleEffect::kDeny, "docker", {{"system", "prune", "..."}})});
+  machine.policy("full", "off");
+  const std::vector<std::vector<std::string>> denied = {
+      {"sudo", "docker", "system", "prune"},
+      {"xargs", "docker", "system", "prune", "-a"},
+      {"find", ".", "-exec", "docker", "system", "prune", ";"},
+      {"bash", "-c", "cd /x; docker system prune"},
+      {"bash", "-lc", "docker system prune"},
+      {"nice", "bash", "-c", "\"docker\" system prune"},
+      {"env", "-S", "docker system prune"},
+      {"python3", "-c", "import os; os.system('docker system prune')"},
+  };
+  for (const auto& command : denied) {
+    INFO(Json(command).dump());
+    CHECK(machine.run(command).decision.code == "RULE_DENY");
+  }
+  CHECK(machine.text("uname; bash -c 'docker system prune'").decision.code == "RULE_DENY");
+  // Words that nothing runs are only words.
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"echo", "docker", "system", "prune"},
+        std::vector<std::string>{"sudo", "docker", "system", "df"},
+        std::vector<std::string>{"python3", "tool.py", "docker", "system", "prune"}}) {
+    CHECK(machine.run(command).decision.verdict == Verdict::kAllow);
+  }
+}
+
+TEST_CASE("rules: a set finds what a walk over its rules finds") {
+  std::vector<Rule> rules;
+  for (const char* program : {"git", "g*", "/usr/bin/git", "/usr/**/git", "id"}) {
+    for (const RuleEffect effect : {RuleEffect::kAllow, RuleEffect::kAsk, RuleEffect::kDeny}) {
+      for (const char* word : {"", "log", "*"}) {
+        Rule item = rule(effect, program, std::nullopt);
+        if (*word != '\0') item.arguments = {{word, "..."}};
+        item.id = std::to_string(rules.size());
+        rules.push_back(item);
+      }
+    }
+  }
+  for (unsigned subset = 0; subset < 2000; ++subset) {
+    std::vector<Rule> chosen;
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+      if ((subset * 2654435761U >> (i % 29)) % 5 == 0) chosen.push_back(rules[i]);
+    }
+    const RuleSet set(chosen);
+    for (const auto& argv : {std::vector<std::string>{"git", "log"}, std::vector<std::string>{"git"},
+                             std::vector<std::string>{"id", "x"}}) {
+      const Rule* expected = nullptr;
+      for (const Rule& item : set.rules()) {
+        if (rule_covers(item, subject(argv), "main") &&
+            (expected == nullptr || item.effect < expected->effect))
+          expected = &item;
+      }
+      REQUIRE(set.strictest(subject(argv), "main", 0, [] { return std::nullopt; }) == expected);
+    }
+  }
 }
 
 TEST_CASE("rules: they are read strictly, and their examples decide whether they are stored") {

@@ -1,0 +1,368 @@
+// hostclaw policy rules | add | remove | import | export | starter | observed: the owner's own rules.
+#include <chrono>
+#include <map>
+#include <tuple>
+
+#include "approvals/rule_store.h"
+#include "cli/command_line.h"
+#include "cli/verb_policy.h"
+#include "policy/analysis/shell_text.h"
+#include "policy/command_text.h"
+#include "policy/engine.h"
+#include "policy/lint.h"
+
+namespace hostclaw::cli {
+namespace {
+
+using approvals::PutRules;
+using policy::Rule;
+
+const approvals::Actor kActor{"cli", ""};
+
+struct RuleFlags {
+  bool json = false;
+  std::string id;
+  std::string file;
+  bool replace = false;
+  std::string switch_word;
+  std::string effect;
+  std::string program;
+  std::string arguments;
+  bool has_arguments = false;
+  std::string agent = "*";
+  std::string note;
+  std::vector<std::string> match;
+  std::vector<std::string> not_match;
+  std::string content_sha256;
+  std::string expires_in;
+  bool clear = false;
+};
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string words_of(const Rule& rule) {
+  std::string line = rule.program;
+  if (!rule.arguments) return line + "  (any arguments)";
+  for (const std::string& word : *rule.arguments) line += " " + word;
+  return rule.arguments->empty() ? line + "  (no arguments)" : line;
+}
+
+Json json_of(const approvals::StoredRule& stored) {
+  Json out = policy::rule_to_json(stored.rule);
+  out["source"] = approvals::to_string(stored.source);
+  return out;
+}
+
+// Opens the store for writing, changes it and says what is wrong with the rules afterwards.
+template <class Change>
+int change_rules(const RuleFlags& flags, Change change) {
+  auto store = open_store(approvals::OpenMode::kReadWrite);
+  if (!store) return fail(store.error(), flags.json);
+  Result<std::string> done = change(**store);
+  if (!done) return fail(done.error(), flags.json);
+  std::vector<Rule> rules;
+  if (auto stored = approvals::stored_rules(**store)) {
+    for (const approvals::StoredRule& item : *stored) rules.push_back(item.rule);
+  }
+  policy::EngineContext context;
+  context.now_ms = now_ms();
+  note_findings(policy::lint_rules(rules, context));
+  if (flags.json) {
+    print_json(Json{{"ok", true}, {"rules", rules.size()}});
+  } else {
+    print_line(*done);
+  }
+  return kDone;
+}
+
+// ---- rules, explain
+
+Result<std::vector<approvals::StoredRule>> read_rules() {
+  auto store = open_store(approvals::OpenMode::kReadOnly);
+  if (!store && store.error().code == "STORE_NOT_FOUND") return std::vector<approvals::StoredRule>();
+  if (!store) return store.error();
+  return approvals::stored_rules(**store);
+}
+
+int list_rules(const RuleFlags& flags) {
+  auto rules = read_rules();
+  if (!rules) return fail(rules.error(), flags.json);
+  if (flags.json) {
+    Json out = Json::array();
+    for (const auto& stored : *rules) out.push_back(json_of(stored));
+    print_json(Json{{"rules", std::move(out)}});
+    return kDone;
+  }
+  for (const auto& stored : *rules) {
+    std::string line = std::string(policy::to_string(stored.rule.effect));
+    line.resize(6, ' ');
+    line += for_terminal(stored.rule.id) + "  " + for_terminal(words_of(stored.rule));
+    if (stored.rule.agent != "*") line += "  agent " + for_terminal(stored.rule.agent);
+    if (stored.rule.expires_at_ms) line += "  until " + format_time(*stored.rule.expires_at_ms);
+    if (stored.source == approvals::RuleSource::kStarter) line += "  (starter)";
+    print_line(line);
+  }
+  if (rules->empty()) note("there are no rules; next: hostclaw policy starter on");
+  return kDone;
+}
+
+// ---- add
+
+Result<std::vector<std::string>> split_words(const std::string& text, const char* what) {
+  const policy::ShellTextResult parsed = policy::parse_shell_text(text);
+  if (!parsed || parsed.program->command_count() != 1) {
+    return make_error("RULE_INVALID", std::string(what) + ": `" + text + "` is not one plain command" +
+                                          (parsed ? "" : ": " + parsed.failure.reason));
+  }
+  return parsed.program->pipelines.front().commands.front().argv();
+}
+
+// Patterns are no shell words: they are split at blanks, and quotes mean nothing.
+std::vector<std::string> split_patterns(const std::string& text) {
+  std::vector<std::string> out;
+  std::string word;
+  for (const char c : text + " ") {
+    if (c != ' ' && c != '\t') {
+      word += c;
+    } else if (!word.empty()) {
+      out.push_back(std::move(word));
+      word.clear();
+    }
+  }
+  return out;
+}
+
+// 30m, 12h, 7d
+Result<std::int64_t> milliseconds(const std::string& text) {
+  const std::int64_t unit = text.empty()         ? 0
+                            : text.back() == 'm' ? 60'000
+                            : text.back() == 'h' ? 3'600'000
+                            : text.back() == 'd' ? 86'400'000
+                                                 : 0;
+  const std::string digits = text.substr(0, text.empty() ? 0 : text.size() - 1);
+  const bool number =
+      !digits.empty() && digits.size() <= 5 && digits.find_first_not_of("0123456789") == std::string::npos;
+  if (unit == 0 || !number)
+    return make_error("RULE_INVALID", "--expires-in: give a number and m, h or d, for example 12h");
+  return std::stoll(digits) * unit;
+}
+
+Result<Rule> rule_from(const RuleFlags& flags) {
+  Rule rule;
+  rule.id = flags.id;
+  rule.effect = policy::rule_effect_from(flags.effect).value_or(policy::RuleEffect::kDeny);
+  rule.agent = flags.agent;
+  rule.program = flags.program;
+  rule.note = flags.note;
+  if (flags.has_arguments) rule.arguments = split_patterns(flags.arguments);
+  for (const auto& [texts, examples, what] : {std::tuple{&flags.match, &rule.match, "--match"},
+                                              std::tuple{&flags.not_match, &rule.not_match, "--not-match"}}) {
+    for (const std::string& text : *texts) {
+      auto words = split_words(text, what);
+      if (!words) return words.error();
+      examples->push_back(std::move(*words));
+    }
+  }
+  if (!flags.content_sha256.empty()) rule.content_sha256 = flags.content_sha256;
+  if (!flags.expires_in.empty()) {
+    const auto duration = milliseconds(flags.expires_in);
+    if (!duration) return duration.error();
+    rule.expires_at_ms = now_ms() + *duration;
+  }
+  Json json = policy::rule_to_json(rule);
+  if (rule.id.empty()) json.erase("id");
+  return policy::read_rule(json);  // one set of checks for every door
+}
+
+int add_rule(const RuleFlags& flags) {
+  Result<Rule> rule = rule_from(flags);
+  if (!rule) return fail(rule.error(), flags.json);
+  return change_rules(flags, [&](approvals::Store& store) -> Result<std::string> {
+    auto ids = approvals::put_rules(store, {*rule}, PutRules::kAdd, kActor);
+    if (!ids) return ids.error();
+    return "rule " + ids->front() + " holds from the next command on";
+  });
+}
+
+// ---- import, export
+
+Result<std::vector<Rule>> rules_in(const std::string& text) {
+  const auto json = parse_json(text);
+  if (!json) return json.error();
+  const Json* list = &*json;
+  if (json->is_object() && json->contains("rules")) list = &(*json)["rules"];
+  if (!list->is_array())
+    return make_error("RULE_INVALID", "expected {\"rules\": [...]} or an array of rules");
+  std::vector<Rule> rules;
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    Json item = (*list)[i];
+    if (item.is_object()) item.erase("source");  // export says it; import decides it
+    Result<Rule> rule = policy::read_rule(item);
+    if (!rule) return make_error("RULE_INVALID", "rules[" + std::to_string(i) + "]: " + rule.error().message);
+    rules.push_back(std::move(*rule));
+  }
+  return rules;
+}
+
+int import_rules(const RuleFlags& flags) {
+  auto text = read_input(flags.file);
+  if (!text) return fail(text.error(), flags.json);
+  auto rules = rules_in(*text);
+  if (!rules) return fail(rules.error(), flags.json);
+  const PutRules how = flags.replace ? PutRules::kReplace : PutRules::kAdd;
+  return change_rules(flags, [&](approvals::Store& store) -> Result<std::string> {
+    auto ids = approvals::put_rules(store, *rules, how, kActor);
+    if (!ids) return ids.error();
+    return std::to_string(ids->size()) + " rules hold from the next command on";
+  });
+}
+
+int export_rules(const RuleFlags& flags) {
+  auto rules = read_rules();
+  if (!rules) return fail(rules.error(), flags.json);
+  Json out = Json::array();
+  for (const auto& stored : *rules) {
+    if (stored.source == approvals::RuleSource::kOwner) out.push_back(policy::rule_to_json(stored.rule));
+  }
+  print_line(Json{{"version", 1}, {"rules", std::move(out)}}.dump(2));
+  return kDone;
+}
+
+// ---- starter
+
+int starter(const RuleFlags& flags) {
+  if (flags.switch_word == "show") {
+    Json out = Json::array();
+    for (const Rule& rule : policy::starter_rules()) {
+      if (flags.json) {
+        out.push_back(policy::rule_to_json(rule));
+      } else {
+        std::string line = std::string(policy::to_string(rule.effect));
+        line.resize(6, ' ');
+        print_line(line + rule.id + "  " + words_of(rule));
+        print_line("      " + rule.note);
+      }
+    }
+    if (flags.json) print_json(Json{{"rules", std::move(out)}});
+    return kDone;
+  }
+  return change_rules(flags, [&](approvals::Store& store) -> Result<std::string> {
+    auto count = approvals::switch_starter_rules(store, flags.switch_word == "on", kActor);
+    if (!count) return count.error();
+    if (flags.switch_word == "off") return "the starter rules are off";
+    return std::to_string(*count) + " starter rules hold from the next command on";
+  });
+}
+
+// ---- observed
+
+int observed(const RuleFlags& flags) {
+  if (flags.clear) {
+    auto store = open_store(approvals::OpenMode::kReadWrite);
+    if (!store) return fail(store.error(), flags.json);
+    if (auto done = approvals::clear_observations(**store, kActor); !done)
+      return fail(done.error(), flags.json);
+    if (flags.json) print_json(Json{{"ok", true}});
+    return kDone;
+  }
+  auto store = open_store(approvals::OpenMode::kReadOnly);
+  if (!store) return fail(store.error(), flags.json);
+  const auto seen = approvals::observations(**store, flags.agent == "*" ? "" : flags.agent);
+  if (!seen) return fail(seen.error(), flags.json);
+  const std::map<std::string, std::int64_t> zero{{"ask", 0}, {"deny", 0}};
+  std::map<std::string, std::map<std::string, std::int64_t>> per_agent;
+  auto total = zero;
+  Json items = Json::array();
+  for (const approvals::Observation& item : *seen) {
+    auto& counts = per_agent.try_emplace(item.agent, zero).first->second;
+    counts[item.verdict] += item.count;
+    total[item.verdict] += item.count;
+    items.push_back({{"agent", item.agent},
+                     {"verdict", item.verdict},
+                     {"code", item.code},
+                     {"subject", item.subject},
+                     {"count", item.count},
+                     {"firstAt", item.first_at_ms},
+                     {"lastAt", item.last_at_ms},
+                     {"lastCommand", item.last_command}});
+  }
+  if (flags.json) {
+    print_json(Json{{"total", total}, {"agents", per_agent}, {"observed", std::move(items)}});
+    return kDone;
+  }
+  print_line("total        would have asked " + std::to_string(total["ask"]) + ", would have denied " +
+             std::to_string(total["deny"]));
+  for (auto& [agent, counts] : per_agent) {
+    print_line("agent " + (agent.empty() ? std::string("(none)") : for_terminal(agent)) +
+               ": would have asked " + std::to_string(counts["ask"]) + ", would have denied " +
+               std::to_string(counts["deny"]));
+  }
+  for (const approvals::Observation& item : *seen) {
+    print_line(std::to_string(item.count) + "x  " + item.verdict + "  " + item.code + "  " +
+               for_terminal(item.agent) + "  " + for_terminal(item.subject) +
+               "  last: " + for_terminal(item.last_command));
+  }
+  if (seen->empty()) note("nothing was observed; next: hostclaw exec-policy set --mode observe");
+  return kDone;
+}
+
+}  // namespace
+
+void add_policy_rules(CLI::App& policy, Action& action) {
+  const auto flags = std::make_shared<RuleFlags>();
+  const auto verb = [&](const char* name, const char* about, int (*run)(const RuleFlags&)) {
+    CLI::App* app = policy.add_subcommand(name, about);
+    app->add_flag("--json", flags->json, "Print JSON");
+    app->callback([&action, flags, run] { action = [flags, run] { return run(*flags); }; });
+    return app;
+  };
+  verb("rules", "The owner's rules: deny > ask > allow", list_rules);
+
+  CLI::App* add = verb("add", "Add one rule; its examples are checked first", add_rule);
+  add->add_option("effect", flags->effect, "deny, ask or allow")
+      ->required()
+      ->check(CLI::IsMember({"deny", "ask", "allow"}));
+  add->add_option("program", flags->program, "Program name or path, * and ? allowed")->required();
+  auto* arguments = add->add_option("--arguments", flags->arguments,
+                                    "Patterns, one per word: ... any words, * any characters, a|b either");
+  add->add_option("--note", flags->note, "Shown to whoever is refused");
+  add->add_option("--match", flags->match, "A command that the rule must cover (repeat)")->required();
+  add->add_option("--not-match", flags->not_match, "A command that it must not cover (repeat)")->required();
+  add->add_option("--id", flags->id, "Its name; a rule of that name is replaced");
+  add->add_option("--agent", flags->agent, "Agent id, or * for every agent")->capture_default_str();
+  add->add_option("--content-sha256", flags->content_sha256, "Only while the program has this content");
+  add->add_option("--expires-in", flags->expires_in, "For example 30m, 12h or 7d");
+  add->parse_complete_callback([flags, arguments] { flags->has_arguments = arguments->count() > 0; });
+
+  CLI::App* remove = policy.add_subcommand("remove", "Take a rule away; effective for the next command");
+  remove->add_option("id", flags->id, "Its name")->required();
+  remove->add_flag("--json", flags->json, "Print JSON");
+  remove->callback([&action, flags] {
+    action = [flags] {
+      return change_rules(*flags, [&](approvals::Store& store) -> Result<std::string> {
+        if (auto done = approvals::remove_rule(store, flags->id, kActor); !done) return done.error();
+        return "rule " + flags->id + " is gone";
+      });
+    };
+  });
+
+  CLI::App* import_verb = verb("import", "Add rules from a file, all of them or none", import_rules);
+  import_verb->add_option("file", flags->file, "JSON as export writes it; - for standard input")->required();
+  import_verb->add_flag("--replace", flags->replace, "The owner's rules are exactly these afterwards");
+  verb("export", "The owner's rules as JSON; the starter set is not part of it", export_rules);
+
+  verb("starter", "The reviewed rules for git, docker and curl", starter)
+      ->add_option("switch", flags->switch_word, "on, off or show")
+      ->required()
+      ->check(CLI::IsMember({"on", "off", "show"}));
+
+  CLI::App* seen = verb("observed", "What mode=observe would have asked about or denied", observed);
+  seen->add_option("--agent", flags->agent, "Only of this agent");
+  seen->add_flag("--clear", flags->clear, "Forget it");
+}
+
+}  // namespace hostclaw::cli
