@@ -5,6 +5,7 @@
 #include <set>
 
 #include "approvals/audit_chain.h"
+#include "approvals/secret_masking.h"
 #include "approvals/sqlite.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -275,7 +276,7 @@ Result<void> record_observation(Store& store, const policy::RunEvaluation& evalu
             .bind(evaluation.would_have->code)
             .bind(shown(subject))
             .bind(at_ms)
-            .bind(shown(evaluation.command_text))
+            .bind(shown(mask_secrets_in_text(evaluation.command_text)))
             .run();
     if (!written) return written;
     const Result<std::int64_t> count = database.integer("SELECT count(*) FROM observed");

@@ -213,6 +213,15 @@ TEST_CASE("observed runs are counted per agent, reason and program", "[rules]") 
   CHECK(must(observations(*store, "")).empty());
 }
 
+TEST_CASE("an observed command is shown without its secrets", "[rules]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  auto run = observed_run("main", "curl", policy::Verdict::kAsk, "ALLOWLIST_MISS");
+  run.command_text = "curl --password=hunter2 http://h";
+  must(record_observation(*store, run, 1));
+  CHECK(must(observations(*store, ""))[0].last_command == "curl --password=*** http://h");
+}
+
 TEST_CASE("observations are bounded, and the one seen longest ago goes first", "[rules]") {
   TemporaryDirectory base;
   auto store = open_store(base.path());
