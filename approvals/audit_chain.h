@@ -142,8 +142,8 @@ class AuditChain {
   Result<void> export_lines(std::int64_t after, const std::function<bool(std::string_view line)>& sink);
 
   // Removes the oldest rows. The removal is itself a row, with a checkpoint for the last row that went, so
-  // that the rest still verifies. Never removes the newest row. Answers how many went; call again until it
-  // answers 0.
+  // that the rest still verifies. Never removes the newest row. Answers how many went; call again while that
+  // is at_most.
   Result<std::int64_t> prune(const AuditRetention& retention);
 
  private:

@@ -8,8 +8,11 @@
 #include <iterator>
 
 #include "base/utf8.h"
+#include "node-host/system/host_facts.h"
 
 namespace hostclaw::cli {
+
+approvals::Actor local_actor() { return {"cli", node_host::current_user()}; }
 
 Result<std::string> state_directory() { return approvals::default_state_directory(); }
 

@@ -27,11 +27,15 @@ void add_connect(CLI::App& parent, Action& action);
 void add_status(CLI::App& parent, Action& action);
 void add_runs(CLI::App& parent, Action& action);
 void add_approvals(CLI::App& parent, Action& action);
+void add_audit(CLI::App& parent, Action& action);
 void add_exec_policy(CLI::App& parent, Action& action);
 void add_policy(CLI::App& parent, Action& action);
 void add_import(CLI::App& parent, Action& action);
 
 std::string version();
+
+// Who types here, for the record.
+approvals::Actor local_actor();
 
 // The state directory, or a message and an empty string.
 Result<std::string> state_directory();

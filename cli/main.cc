@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   add_status(app, action);
   add_runs(app, action);
   add_approvals(app, action);
+  add_audit(app, action);
   add_exec_policy(app, action);
   add_policy(app, action);
   add_import(app, action);

@@ -18,8 +18,6 @@ struct ApprovalsFlags {
   std::optional<std::string> arg_pattern;
 };
 
-const approvals::Actor kActor{"cli", ""};
-
 std::string scalar(const OrderedJson& object, const char* name) {
   const auto it = object.find(name);
   return it != object.end() && it->is_string() ? it->get<std::string>() : std::string("-");
@@ -93,7 +91,7 @@ int set(const ApprovalsFlags& flags) {
                          if (!current) return current.error();
                          node_host::ReplaceRequest request;
                          request.params = {{"file", *file}, {"baseHash", (*current)["hash"]}};
-                         request.actor = kActor;
+                         request.actor = local_actor();
                          return node_host::replace_approvals(store, cache, std::move(request));
                        });
 }
@@ -132,7 +130,7 @@ void add_approvals(CLI::App& parent, Action& action) {
     action = [flags] {
       return with_document(*flags, [&](approvals::Store& store, approvals::PolicyCache& cache) {
         return node_host::add_to_allowlist(store, cache, flags->agent, flags->pattern, flags->arg_pattern,
-                                           kActor);
+                                           local_actor());
       });
     };
   });
@@ -143,7 +141,7 @@ void add_approvals(CLI::App& parent, Action& action) {
     action = [flags] {
       return with_document(*flags, [&](approvals::Store& store, approvals::PolicyCache& cache) {
         return node_host::remove_from_allowlist(store, cache, flags->agent, flags->pattern,
-                                                flags->arg_pattern, kActor);
+                                                flags->arg_pattern, local_actor());
       });
     };
   });

@@ -101,7 +101,7 @@ int with_store(const PolicyFlags& flags, const std::function<Result<void>(approv
 
 Result<void> apply(approvals::Store& store, const node_host::DefaultsEdit& edit) {
   approvals::PolicyCache cache;
-  auto written = node_host::edit_defaults(store, cache, edit, {"cli", ""});
+  auto written = node_host::edit_defaults(store, cache, edit, local_actor());
   if (!written) return written.error();
   return {};
 }
@@ -112,7 +112,8 @@ Result<void> set(approvals::Store& store, const PolicyFlags& flags) {
   edit.ask = policy::ask_from(flags.ask);
   edit.ask_fallback = policy::security_from(flags.ask_fallback);
   if (!flags.strictness.empty()) {
-    if (auto stored = approvals::put_exec_setting(store, "exec.strictness", flags.strictness); !stored)
+    if (auto stored = approvals::put_exec_setting(store, "exec.strictness", flags.strictness, local_actor());
+        !stored)
       return stored;
   }
   if (!flags.mode.empty()) {

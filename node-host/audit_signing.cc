@@ -14,13 +14,13 @@ approvals::AuditSigner audit_signer(gateway_proto::DeviceIdentity identity) {
   return signer;
 }
 
-approvals::SignatureCheck audit_signature_check(std::string device_id) {
-  return [device_id = std::move(device_id)](const std::string& key, std::string_view statement,
-                                            const std::string& signature) {
+approvals::SignatureCheck audit_signature_check(std::set<std::string> device_ids) {
+  return [device_ids = std::move(device_ids)](const std::string& key, std::string_view statement,
+                                              const std::string& signature) {
     const auto raw = from_base64url(key);
     if (!raw) return false;
     const std::string_view bytes(reinterpret_cast<const char*>(raw->data()), raw->size());
-    if (!device_id.empty() && sha256_hex(bytes) != device_id) return false;
+    if (!device_ids.empty() && !device_ids.contains(sha256_hex(bytes))) return false;
     return gateway_proto::is_signed_by(key, statement, signature);
   };
 }

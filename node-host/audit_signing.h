@@ -2,6 +2,7 @@
 // Safe from any thread.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "approvals/audit_chain.h"
@@ -11,9 +12,9 @@ namespace hostclaw::node_host {
 
 approvals::AuditSigner audit_signer(gateway_proto::DeviceIdentity identity);
 
-// True for a signature that was made with the key that the checkpoint names, where that key belongs to
-// `device_id` (its SHA-256); an empty `device_id` accepts any key.
-approvals::SignatureCheck audit_signature_check(std::string device_id);
+// True for a signature that was made with the key that the checkpoint names, where that key belongs to one of
+// `device_ids` (its SHA-256); none: any key.
+approvals::SignatureCheck audit_signature_check(std::set<std::string> device_ids);
 
 // 32 bytes that only this device knows, for approvals::argv_hash.
 std::string audit_hash_key(const gateway_proto::DeviceIdentity& identity);

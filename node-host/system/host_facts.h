@@ -26,6 +26,7 @@ HostStats read_host_stats(const std::string& home);
 
 std::string host_name();             // as uname; "localhost" when it has none
 std::string default_display_name();  // what a gateway shows for this machine unless the owner chose a name
+std::string current_user();          // "uid 1000 (name)", or "uid 1000" where it has no name
 bool running_as_root();
 policy::Environment current_environment();  // in the order of the process; entries without `=` left out
 std::string home_directory();               // $HOME when absolute, else the account's; "/" as the last resort

@@ -78,6 +78,30 @@ std::string host_name() {
 
 std::string default_display_name() { return host_name(); }
 
+namespace {
+
+std::string named_user(uid_t uid) {
+  std::vector<char> buffer(16384);
+  passwd entry{};
+  passwd* found = nullptr;
+  std::string text = "uid " + std::to_string(uid);
+  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+    text += " (" + std::string(found->pw_name) + ")";
+  return text;
+}
+
+}  // namespace
+
+std::string current_user() {
+  const uid_t uid = ::getuid();
+  std::string text = named_user(uid);
+  // Who logged in, as the kernel remembers it through sudo and su.
+  std::ifstream file("/proc/self/loginuid");
+  std::uint32_t login = 0;
+  if (file >> login && login != 0xFFFFFFFFU && login != uid) text += ", logged in as " + named_user(login);
+  return text;
+}
+
 bool running_as_root() { return ::geteuid() == 0; }
 
 policy::Environment current_environment() {

@@ -113,10 +113,20 @@ int HostProcess::pid() const { return impl_->pid; }
 
 std::optional<std::string> HostProcess::wait_line(const std::string& text,
                                                   std::chrono::milliseconds timeout) const {
+  return wait_text(1, text, timeout);
+}
+
+std::optional<std::string> HostProcess::wait_output(const std::string& text,
+                                                    std::chrono::milliseconds timeout) const {
+  return wait_text(0, text, timeout);
+}
+
+std::optional<std::string> HostProcess::wait_text(std::size_t stream, const std::string& text,
+                                                  std::chrono::milliseconds timeout) const {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   std::unique_lock lock(impl_->mutex);
   for (;;) {
-    const std::string& all = impl_->texts[1];
+    const std::string& all = impl_->texts[stream];
     if (const std::size_t at = all.find(text); at != std::string::npos) {
       const std::size_t end = all.find('\n', at);
       if (end != std::string::npos) {

@@ -44,11 +44,15 @@ class HostProcess {
   int pid() const;
   // The first line of stderr, from the start, that holds `text`. Nothing when none came in time.
   std::optional<std::string> wait_line(const std::string& text, std::chrono::milliseconds timeout) const;
+  // The same for stdout.
+  std::optional<std::string> wait_output(const std::string& text, std::chrono::milliseconds timeout) const;
   std::string standard_error() const;
   void signal(int number);
   std::optional<Finished> wait_exit(std::chrono::milliseconds timeout);
 
  private:
+  std::optional<std::string> wait_text(std::size_t stream, const std::string& text,
+                                       std::chrono::milliseconds timeout) const;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

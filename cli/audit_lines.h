@@ -1,0 +1,17 @@
+// Rows of the audit chain as text for people. Everything that came from elsewhere is escaped.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "approvals/audit_chain.h"
+
+namespace hostclaw::cli {
+
+// `    42  2026-11-21 09:00:00  decision  allow  ALLOWED_BY_LIST  main  git status`
+std::string audit_summary_line(const approvals::AuditRow& row);
+
+// One `name  value` line for each member, commands as they are shown to people.
+std::vector<std::string> audit_detail_lines(const approvals::AuditRow& row);
+
+}  // namespace hostclaw::cli

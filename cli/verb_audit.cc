@@ -1,0 +1,356 @@
+// hostclaw audit tail | show | verify | export | checkpoint | stats | prune: the record nobody can rewrite.
+#include <chrono>
+#include <iostream>
+#include <set>
+#include <thread>
+
+#include "approvals/audit_chain.h"
+#include "approvals/shown_text.h"
+#include "base/text.h"
+#include "cli/audit_lines.h"
+#include "cli/command_line.h"
+#include "node-host/audit_signing.h"
+#include "node-host/node_config.h"
+
+namespace hostclaw::cli {
+namespace {
+
+using approvals::AuditChain;
+using approvals::AuditRow;
+
+struct AuditFlags {
+  int limit = 20;
+  std::string kind;
+  bool follow = false;
+  std::int64_t sequence = 0;
+  std::string checkpoint;
+  std::string lines;
+  std::int64_t after = 0;
+  std::int64_t keep_rows = 0;
+  std::int64_t keep_days = 0;
+  std::int64_t keep_megabytes = 0;
+  bool json = false;
+};
+
+// A reader notices another process's commit by looking at a counter; nobody waits for it to look.
+constexpr std::chrono::milliseconds kLookEvery{200};
+
+void print_row(const AuditRow& row, bool json) {
+  if (json) {
+    print_line(approvals::audit_line(row));
+  } else {
+    print_line(audit_summary_line(row));
+  }
+}
+
+int tail(const AuditFlags& flags) {
+  auto store = open_store(approvals::OpenMode::kReadOnly);
+  if (!store) return fail(store.error(), flags.json);
+  AuditChain chain(**store);
+  approvals::AuditFilter filter;
+  filter.kind = flags.kind;
+  filter.limit = static_cast<std::size_t>(flags.limit);
+  auto seen = (*store)->foreign_change_count();
+  auto rows = chain.rows(filter);
+  if (!rows) return fail(rows.error(), flags.json);
+  std::int64_t last = 0;
+  for (auto row = rows->rbegin(); row != rows->rend(); ++row) {
+    print_row(*row, flags.json);
+    last = row->sequence;
+  }
+  if (rows->empty() && !flags.follow) note("nothing is recorded yet");
+  filter.newest_first = false;
+  filter.limit = 1000;
+  while (flags.follow) {
+    std::cout.flush();
+    if (!std::cout) return kDone;  // nobody reads any more
+    std::this_thread::sleep_for(kLookEvery);
+    auto now = (*store)->foreign_change_count();
+    if (!now) return fail(now.error(), flags.json);
+    if (seen && *seen == *now) continue;
+    seen = now;
+    filter.after = last;
+    rows = chain.rows(filter);
+    if (!rows) return fail(rows.error(), flags.json);
+    for (const AuditRow& row : *rows) {
+      print_row(row, flags.json);
+      last = row.sequence;
+    }
+  }
+  return kDone;
+}
+
+int show(const AuditFlags& flags) {
+  auto store = open_store(approvals::OpenMode::kReadOnly);
+  if (!store) return fail(store.error(), flags.json);
+  auto row = AuditChain(**store).row(flags.sequence);
+  if (!row) return fail(row.error(), flags.json);
+  if (!*row) {
+    return fail(make_error("NOT_FOUND", "there is no audit row " + std::to_string(flags.sequence),
+                           "hostclaw audit tail"),
+                flags.json);
+  }
+  if (flags.json) {
+    print_line(approvals::audit_line(**row));
+    return kDone;
+  }
+  for (const std::string& line : audit_detail_lines(**row)) print_line(line);
+  return kDone;
+}
+
+// Keys that this node ever signed with, as far as its own record says.
+std::set<std::string> devices_of(approvals::Store& store) {
+  std::set<std::string> devices;
+  if (auto identity = node_host::load_identity(store, false)) devices.insert(identity->device_id());
+  approvals::AuditFilter filter;
+  filter.kind = "pairing";
+  filter.limit = 10'000;
+  auto rows = AuditChain(store).rows(filter);
+  if (!rows) return devices;
+  for (const AuditRow& row : *rows) {
+    const auto body = parse_json(row.body);
+    if (!body || !body->value("change", std::string()).starts_with("identity-")) continue;
+    devices.insert(body->value("device", std::string()));
+  }
+  return devices;
+}
+
+int report(const approvals::AuditVerification& found, bool json) {
+  if (json) {
+    print_json(Json{{"valid", found.valid},
+                    {"firstBadRow", found.first_bad_row},
+                    {"problem", found.problem},
+                    {"chain", found.chain},
+                    {"rows", found.rows},
+                    {"firstSequence", found.first_sequence},
+                    {"lastSequence", found.last_sequence},
+                    {"lastHash", found.last_hash},
+                    {"checkpoints", found.checkpoints},
+                    {"lastCheckpointSequence", found.last_checkpoint_sequence},
+                    {"notes", found.notes}});
+    return found.valid ? kDone : kFailed;
+  }
+  if (found.valid) {
+    print_line("valid: " + std::to_string(found.rows) + " rows, " + std::to_string(found.first_sequence) +
+               " to " + std::to_string(found.last_sequence) + ", chain " + for_terminal(found.chain));
+    print_line("signed up to row " + std::to_string(found.last_checkpoint_sequence) + ", " +
+               std::to_string(found.checkpoints) + " checkpoints");
+  } else {
+    print_line("NOT VALID: " + for_terminal(found.problem));
+    print_line("first bad row: " + std::to_string(found.first_bad_row));
+  }
+  for (const std::string& text : found.notes) note("note: " + for_terminal(text));
+  return found.valid ? kDone : kFailed;
+}
+
+Result<approvals::AuditVerification> verify_lines(const std::string& path,
+                                                  const approvals::AuditVerifyOptions& options) {
+  auto text = read_input(path, std::size_t{4} * 1024 * 1024 * 1024);
+  if (!text) return text.error();
+  std::optional<approvals::AuditVerifier> verifier;
+  std::size_t at = 0;
+  while (at < text->size()) {
+    const std::size_t end = std::min(text->find('\n', at), text->size());
+    const std::string_view line = std::string_view(*text).substr(at, end - at);
+    at = end + 1;
+    if (trim(line).empty()) continue;
+    auto row = approvals::audit_row_from_line(line);
+    if (!row) return row.error();
+    if (!verifier) {
+      approvals::AuditAnchor anchor;
+      if (row->sequence > 1) {
+        // A part of a chain: what came before it is not in the file.
+        anchor.sequence = row->sequence - 1;
+        const auto hash = from_hex(row->previous_hash);
+        if (hash) anchor.hash.assign(hash->begin(), hash->end());
+        anchor.assumed = true;
+        verifier.emplace(options, anchor);
+      } else {
+        anchor.hash = std::string(32, '\0');
+        verifier.emplace(options, anchor);
+      }
+    }
+    if (!verifier->feed(*row)) break;
+  }
+  if (!verifier) return make_error("AUDIT_LINE_INVALID", path + " holds no audit rows");
+  return verifier->finish();
+}
+
+int verify(const AuditFlags& flags) {
+  approvals::AuditVerifyOptions options;
+  if (!flags.checkpoint.empty()) {
+    auto text = read_input(flags.checkpoint);
+    if (!text) return fail(text.error(), flags.json);
+    auto json = parse_json(*text);
+    if (!json) return fail(json.error(), flags.json);
+    auto checkpoint = approvals::checkpoint_from_json(*json);
+    if (!checkpoint) return fail(checkpoint.error(), flags.json);
+    options.exported = std::move(*checkpoint);
+  }
+  if (!flags.lines.empty()) {
+    // The file may be of another machine: any key, as long as the signature is right.
+    options.check_signature = node_host::audit_signature_check({});
+    auto found = verify_lines(flags.lines, options);
+    return found ? report(*found, flags.json) : fail(found.error(), flags.json);
+  }
+  auto store = open_store(approvals::OpenMode::kReadOnly);
+  if (!store) return fail(store.error(), flags.json);
+  options.check_signature = node_host::audit_signature_check(devices_of(**store));
+  auto found = AuditChain(**store).verify(options);
+  return found ? report(*found, flags.json) : fail(found.error(), flags.json);
+}
+
+int export_rows(const AuditFlags& flags) {
+  auto store = open_store(approvals::OpenMode::kReadOnly);
+  if (!store) return fail(store.error());
+  auto done = AuditChain(**store).export_lines(flags.after, [](std::string_view line) {
+    std::cout << line << '\n';
+    return static_cast<bool>(std::cout);
+  });
+  return done ? kDone : fail(done.error());
+}
+
+int checkpoint(const AuditFlags&) {
+  auto store = open_store(approvals::OpenMode::kReadWrite);
+  if (!store) return fail(store.error(), true);
+  auto identity = node_host::load_identity(**store, false);
+  if (!identity) return fail(identity.error(), true);
+  approvals::AuditOptions options;
+  options.signer = node_host::audit_signer(*identity);
+  auto made = AuditChain(**store, options).checkpoint();
+  if (!made) return fail(made.error(), true);
+  print_json(to_json(*made));
+  note("keep this on another machine; later: hostclaw audit verify --checkpoint FILE");
+  return kDone;
+}
+
+int stats(const AuditFlags& flags) {
+  auto store = open_store(approvals::OpenMode::kReadOnly);
+  if (!store) return fail(store.error(), flags.json);
+  auto found = AuditChain(**store).stats();
+  if (!found) return fail(found.error(), flags.json);
+  if (flags.json) {
+    print_json(Json{{"chain", found->chain},
+                    {"rows", found->rows},
+                    {"firstSequence", found->first_sequence},
+                    {"lastSequence", found->last_sequence},
+                    {"firstAtMs", found->first_at_ms},
+                    {"lastAtMs", found->last_at_ms},
+                    {"lastCheckpointRow", found->last_checkpoint_row},
+                    {"lastCheckpointAtMs", found->last_checkpoint_at_ms},
+                    {"byKind", found->by_kind}});
+    return kDone;
+  }
+  print_line("chain        " + for_terminal(found->chain));
+  print_line("rows         " + std::to_string(found->rows) + ", " + std::to_string(found->first_sequence) +
+             " to " + std::to_string(found->last_sequence));
+  print_line("from         " + format_time(found->first_at_ms));
+  print_line("to           " + format_time(found->last_at_ms));
+  print_line("checkpoint   " + (found->last_checkpoint_row > 0
+                                    ? "row " + std::to_string(found->last_checkpoint_row) + ", " +
+                                          format_time(found->last_checkpoint_at_ms)
+                                    : std::string("none yet")));
+  for (const auto& [kind, count] : found->by_kind) {
+    print_line("  " + for_terminal(kind) + std::string(kind.size() < 20 ? 20 - kind.size() : 1, ' ') +
+               std::to_string(count));
+  }
+  return kDone;
+}
+
+int prune(const AuditFlags& flags) {
+  if (flags.keep_rows == 0 && flags.keep_days == 0 && flags.keep_megabytes == 0) {
+    fail(make_error("CONFIG_INVALID", "give --keep-rows, --keep-days or --keep-megabytes"));
+    return kUsage;
+  }
+  auto store = open_store(approvals::OpenMode::kReadWrite);
+  if (!store) return fail(store.error(), flags.json);
+  auto identity = node_host::load_identity(**store, false);
+  if (!identity) return fail(identity.error(), flags.json);
+  approvals::AuditOptions options;
+  options.signer = node_host::audit_signer(*identity);
+  AuditChain chain(**store, options);
+  approvals::AuditRetention retention;
+  if (flags.keep_rows > 0) retention.keep_rows = flags.keep_rows;
+  if (flags.keep_days > 0) {
+    using namespace std::chrono;
+    const auto since = system_clock::now() - hours(24 * flags.keep_days);
+    retention.keep_since_ms = duration_cast<milliseconds>(since.time_since_epoch()).count();
+  }
+  if (flags.keep_megabytes > 0) retention.keep_bytes = flags.keep_megabytes * 1'000'000;
+  std::int64_t removed = 0;
+  for (;;) {
+    auto gone = chain.prune(retention);
+    if (!gone) return fail(gone.error(), flags.json);
+    removed += *gone;
+    // The removal itself adds rows, so that there is always something to remove again.
+    if (*gone < retention.at_most) break;
+  }
+  if (flags.json) {
+    print_json(Json{{"ok", true}, {"removed", removed}});
+  } else {
+    print_line("removed " + std::to_string(removed) +
+               " rows; the removal is on record, and the rest verifies");
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_audit(CLI::App& parent, Action& action) {
+  const auto flags = std::make_shared<AuditFlags>();
+  CLI::App* verb = parent.add_subcommand(
+      "audit",
+      "The record: every decision, answer, run, policy change and pairing, each row bound to the last");
+  verb->require_subcommand(1);
+  const auto child = [&](const char* name, const char* what, int (*run)(const AuditFlags&)) {
+    CLI::App* made = verb->add_subcommand(name, what);
+    made->callback([&action, flags, run] { action = [flags, run] { return run(*flags); }; });
+    return made;
+  };
+  const auto add_json = [flags](CLI::App* app) {
+    app->add_flag("--json", flags->json, "Print JSON, one object a line");
+  };
+
+  CLI::App* tail_verb = child("tail", "The newest rows", tail);
+  tail_verb->add_option("--limit", flags->limit, "How many")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  tail_verb->add_option(
+      "--kind", flags->kind,
+      "Only these: decision, end, question, answer, grant, policy-write, pairing, start ...");
+  tail_verb->add_flag("-f,--follow", flags->follow, "Go on with what is written from now on");
+  add_json(tail_verb);
+
+  CLI::App* show_verb = child("show", "One row in full", show);
+  show_verb->add_option("sequence", flags->sequence, "Number of the row")->required();
+  add_json(show_verb);
+
+  CLI::App* verify_verb = child(
+      "verify", "Look for changed, removed, inserted or reordered rows; exit status 1 when there are any",
+      verify);
+  verify_verb->add_option("--checkpoint", flags->checkpoint,
+                          "A checkpoint that was kept elsewhere: finds rows cut off at the end too");
+  verify_verb->add_option("--file", flags->lines,
+                          "Verify exported lines instead of this node's record (- for stdin)");
+  add_json(verify_verb);
+
+  CLI::App* export_verb = child("export", "Every row as one line of JSON, oldest first", export_rows);
+  export_verb->add_option("--after", flags->after, "Only rows with a larger number");
+
+  child("checkpoint", "Sign the newest row with the device key, as JSON to be kept on another machine",
+        checkpoint);
+
+  CLI::App* stats_verb =
+      child("stats", "How many rows of which kind, and when the last checkpoint was", stats);
+  add_json(stats_verb);
+
+  CLI::App* prune_verb = child("prune", "Remove the oldest rows; the rest still verifies", prune);
+  prune_verb->add_option("--keep-rows", flags->keep_rows, "How many rows stay")->check(CLI::PositiveNumber);
+  prune_verb->add_option("--keep-days", flags->keep_days, "Rows of how many days stay")
+      ->check(CLI::Range(1, 100'000));
+  prune_verb->add_option("--keep-megabytes", flags->keep_megabytes, "How much stays, about")
+      ->check(CLI::Range(1, 1'000'000));
+  add_json(prune_verb);
+}
+
+}  // namespace hostclaw::cli

@@ -1,0 +1,202 @@
+// The record: what the shipped executable writes down about decisions, runs and changes, and how it is read.
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <filesystem>
+
+#include "base/text.h"
+#include "tests/integration/scene.h"
+
+namespace hostclaw::integration {
+namespace {
+
+std::string real(const std::string& path) { return std::filesystem::canonical(path).string(); }
+
+std::vector<Json> rows(Scene& scene, const std::string& kind = {}) {
+  std::vector<std::string> arguments = {"audit", "tail", "--json", "--limit", "1000"};
+  if (!kind.empty()) arguments.insert(arguments.end(), {"--kind", kind});
+  const Finished finished = scene.hostclaw(arguments);
+  INFO(finished.standard_error);
+  REQUIRE(finished.status == 0);
+  std::vector<Json> out;
+  for (const std::string& line : split(finished.standard_output, '\n')) {
+    if (!line.empty()) out.push_back(Json::parse(line));
+  }
+  return out;
+}
+
+Json last(Scene& scene, const std::string& kind) {
+  const std::vector<Json> all = rows(scene, kind);
+  REQUIRE_FALSE(all.empty());
+  return all.back()["body"];
+}
+
+std::string verify(Scene& scene, const std::vector<std::string>& more, int status) {
+  std::vector<std::string> arguments = {"audit", "verify"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  const Finished finished = scene.hostclaw(arguments);
+  INFO(finished.standard_output << finished.standard_error);
+  CHECK(finished.status == status);
+  return finished.standard_output;
+}
+
+}  // namespace
+
+TEST_CASE("a run is on record with its program, its files, its entry and its end") {
+  Scene scene;
+  const std::string program = real("/usr/bin/printf");
+  scene.allow(program);
+  scene.connect_host();
+  scene.run({"printf", "abc"}, {{"runId", "run-1"}});
+
+  const Json decision = last(scene, "decision");
+  CHECK(decision["verdict"] == "allow");
+  CHECK(decision["code"] == "ALLOWED_BY_LIST");
+  CHECK(decision["door"] == "gateway");
+  CHECK(decision["run"] == "run-1");
+  CHECK(decision["agent"] == "main");
+  CHECK(decision["argv"] == Json({"printf", "abc"}));
+  CHECK(string_at(decision, "argvHash").starts_with("sha256:"));
+  CHECK(pick(decision, "/programs/0/path") == program);
+  CHECK(pick(decision, "/programs/0/inode").is_number_unsigned());
+  CHECK(pick(decision, "/entries/0/pattern") == program);
+
+  const Json end = last(scene, "end");
+  CHECK(end["run"] == "run-1");
+  CHECK(end["state"] == "finished");
+  CHECK(end["exit"] == 0);
+  CHECK(end["stdoutBytes"] == 3);
+  CHECK(end["durationMs"].is_number());
+}
+
+TEST_CASE("a refusal is on record, also one that ends at prepare") {
+  Scene scene;
+  scene.connect_host();
+  scene.run({"uname", "-s"});
+  Json decision = last(scene, "decision");
+  CHECK(decision["verdict"] == "ask");
+  CHECK(decision["stage"] == "run");
+  CHECK(pick(decision, "/programs/0/path") == real("/usr/bin/uname"));
+  scene.preset("deny-all");
+  scene.exec("uname -s");
+  decision = last(scene, "decision");
+  CHECK(decision["verdict"] == "deny");
+  CHECK(decision["code"] == "SECURITY_DENY");
+}
+
+TEST_CASE("no secret enters the record, and different secrets are told apart") {
+  Scene scene;
+  scene.allow(real("/usr/bin/printf"));
+  scene.connect_host();
+  scene.run({"printf", "%s", "--password=hunter2"});
+  const Json first = last(scene, "decision");
+  scene.run({"printf", "%s", "--password=hunter3"});
+  const Json second = last(scene, "decision");
+  CHECK(first["argv"] == Json({"printf", "%s", "--password=***"}));
+  CHECK(first["masked"] == 1);
+  CHECK(string_at(first, "argvHash").starts_with("keyed-sha256:"));
+  CHECK(first["argvHash"] != second["argvHash"]);
+  const Finished exported = scene.hostclaw({"audit", "export"});
+  CHECK(exported.standard_output.find("hunter") == std::string::npos);
+  CHECK(exported.standard_output.find(kSharedToken) == std::string::npos);
+  // The full text stays on this machine.
+  CHECK(scene.hostclaw({"runs"}).standard_output.find("hunter2") != std::string::npos);
+}
+
+TEST_CASE("start, pairing, policy writes with their writer, and stop are on record") {
+  Scene scene;
+  scene.connect_host();
+  CHECK(rows(scene, "start").size() == 1);
+  bool received = false;
+  for (const Json& row : rows(scene, "pairing")) received |= pick(row, "/body/change") == "token-received";
+  CHECK(received);
+  scene.allow("/usr/bin/id");
+  const Json write = last(scene, "policy-write");
+  CHECK(write["door"] == "cli");
+  CHECK(string_at(write, "who").starts_with("uid "));
+  CHECK(pick(write, "/changes/added/0/pattern") == "/usr/bin/id");
+  CHECK(write["hashBefore"] != write["hashAfter"]);
+  scene.stop_host();
+  CHECK(last(scene, "stop")["why"] == "asked to");
+  CHECK(rows(scene).back()["kind"] == "checkpoint");
+}
+
+TEST_CASE("a run that a kill interrupted has an end on record after the next start") {
+  Scene scene;
+  scene.preset("yolo");
+  scene.connect_host();
+  Fifo fifo(scene.directory.path() + "/held");
+  const std::string script = "exec 3>'" + fifo.path() + "'; echo x >&3; sleep 600";
+  auto answer = scene.invoke_async("system.run",
+                                   {{"command", Json::array({"/bin/sh", "-c", script})}, {"runId", "run-9"}});
+  REQUIRE(fifo.wait_opened(kPatience));
+  scene.host->signal(SIGKILL);
+  REQUIRE(scene.host->wait_exit(kPatience).has_value());
+  scene.connect_host();
+  const Json end = last(scene, "end");
+  CHECK(end["run"] == "run-9");
+  CHECK(end["state"] == "interrupted");
+  verify(scene, {}, 0);
+}
+
+TEST_CASE("verify names the first bad row of exported lines and finds a tail that was cut off") {
+  Scene scene;
+  scene.allow(real("/usr/bin/printf"));
+  scene.connect_host();
+  for (int i = 0; i < 5; ++i) scene.run({"printf", std::to_string(i)});
+  scene.stop_host();
+  const Finished signed_now = scene.hostclaw({"audit", "checkpoint"});
+  REQUIRE(signed_now.status == 0);
+  const std::string checkpoint = scene.directory.path() + "/checkpoint.json";
+  write_file(checkpoint, signed_now.standard_output);
+  CHECK(verify(scene, {"--checkpoint", checkpoint}, 0).starts_with("valid: "));
+
+  const std::string all = scene.hostclaw({"audit", "export"}).standard_output;
+  std::vector<std::string> lines = split(all, '\n');
+  lines.pop_back();
+  const std::string file = scene.directory.path() + "/lines";
+  const auto check = [&](const std::vector<std::string>& kept, const std::string& problem) {
+    write_file(file, join(kept, "\n"));
+    const std::string told =
+        verify(scene, {"--file", file, "--checkpoint", checkpoint}, problem.empty() ? 0 : 1);
+    INFO(told);
+    CHECK((problem.empty() || told.find("first bad row: " + problem) != std::string::npos));
+  };
+  check(lines, "");
+  std::vector<std::string> changed = lines;
+  const std::size_t at = changed[4].find("\"body\"");
+  REQUIRE(at != std::string::npos);
+  changed[4].replace(changed[4].find('{', at), 1, "{\"added\":1,");
+  check(changed, "5");
+  std::vector<std::string> removed = lines;
+  removed.erase(removed.begin() + 6);
+  check(removed, "7");
+  std::vector<std::string> swapped = lines;
+  std::swap(swapped[3], swapped[4]);
+  check(swapped, "4");
+  check({lines.begin(), lines.end() - 4}, std::to_string(lines.size() - 3));
+}
+
+TEST_CASE("audit tail --follow shows what comes, show and stats read it, prune keeps the rest verifiable") {
+  Scene scene;
+  scene.allow(real("/usr/bin/printf"));
+  scene.connect_host();
+  HostProcess follow(hostclaw_program(), {"audit", "tail", "--follow"}, scene.environment());
+  scene.run({"printf", "seen"});
+  CHECK(follow.wait_output("exit 0", kPatience).has_value());
+  follow.signal(SIGTERM);
+  const auto finished = follow.wait_exit(kPatience);
+  REQUIRE(finished.has_value());
+  CHECK(finished->standard_output.find("printf seen") != std::string::npos);
+
+  const Json row = rows(scene, "decision").back();
+  const Finished shown = scene.hostclaw({"audit", "show", std::to_string(row["sequence"].get<int>())});
+  CHECK(shown.standard_output.find("printf seen") != std::string::npos);
+  CHECK(shown.standard_output.find(string_at(row, "hash")) != std::string::npos);
+  CHECK(scene.hostclaw({"audit", "show", "99999"}).status == 1);
+  CHECK(Json::parse(scene.hostclaw({"audit", "stats", "--json"}).standard_output)["byKind"]["decision"] == 1);
+  CHECK(scene.hostclaw({"audit", "prune", "--keep-rows", "3"}).status == 0);
+  CHECK(verify(scene, {}, 0).starts_with("valid: "));
+  CHECK(scene.hostclaw({"audit", "prune"}).status == 2);
+}
+
+}  // namespace hostclaw::integration
