@@ -1,6 +1,7 @@
 #include "base/utf8.h"
 
 #include <cstdint>
+#include <cstring>
 
 namespace hostclaw {
 namespace {
@@ -43,10 +44,23 @@ Step step(std::string_view text, std::size_t at) {
   return {extra + 1, true, extra == 3};
 }
 
+// Where the run of ASCII that begins at `at` ends; eight bytes at a time, because output is mostly that.
+std::size_t ascii_end(std::string_view text, std::size_t at) {
+  constexpr std::uint64_t kHighBits = 0x8080808080808080U;
+  for (std::uint64_t eight = 0; at + sizeof eight <= text.size(); at += sizeof eight) {
+    std::memcpy(&eight, text.data() + at, sizeof eight);
+    if ((eight & kHighBits) != 0) break;
+  }
+  while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
+  return at;
+}
+
+bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+
 }  // namespace
 
 bool is_valid_utf8(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
+  for (std::size_t at = 0; (at = ascii_end(text, at)) < text.size();) {
     const Step s = step(text, at);
     if (!s.valid) return false;
     at += s.length;
@@ -59,6 +73,10 @@ std::string to_valid_utf8(std::string_view bytes, std::size_t* replaced) {
   out.reserve(bytes.size());
   std::size_t count = 0;
   for (std::size_t at = 0; at < bytes.size();) {
+    const std::size_t ascii = ascii_end(bytes, at) - at;
+    out.append(bytes, at, ascii);
+    at += ascii;
+    if (at == bytes.size()) break;
     const Step s = step(bytes, at);
     if (s.valid) {
       out.append(bytes.substr(at, s.length));
@@ -75,6 +93,10 @@ std::string to_valid_utf8(std::string_view bytes, std::size_t* replaced) {
 std::size_t utf16_length(std::string_view text) {
   std::size_t units = 0;
   for (std::size_t at = 0; at < text.size();) {
+    const std::size_t ascii = ascii_end(text, at) - at;
+    units += ascii;
+    at += ascii;
+    if (at == text.size()) break;
     const Step s = step(text, at);
     units += s.astral ? 2 : 1;
     at += s.length;
@@ -83,24 +105,23 @@ std::size_t utf16_length(std::string_view text) {
 }
 
 std::string_view utf16_suffix(std::string_view text, std::size_t max_units) {
-  const std::size_t total = utf16_length(text);
-  if (total <= max_units) return text;
-  std::size_t to_drop = total - max_units;
-  std::size_t at = 0;
-  while (at < text.size() && to_drop > 0) {
-    const Step s = step(text, at);
-    const std::size_t units = s.astral ? 2 : 1;
-    to_drop -= units < to_drop ? units : to_drop;
-    at += s.length;
+  // Backwards, so that the cost is that of what is kept.
+  std::size_t begin = text.size();
+  std::size_t units = 0;
+  while (begin > 0) {
+    std::size_t at = begin - 1;
+    for (int back = 0; back < 3 && at > 0 && continues(text[at]); ++back) --at;
+    units += begin - at == 4 ? 2 : 1;
+    if (units > max_units) break;
+    begin = at;
   }
-  return text.substr(at);
+  return text.substr(begin);
 }
 
 std::string_view utf8_prefix(std::string_view text, std::size_t max_bytes) {
   if (text.size() <= max_bytes) return text;
   std::size_t end = max_bytes;
-  for (int back = 0; back < 3 && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80; ++back)
-    --end;
+  for (int back = 0; back < 3 && end > 0 && continues(text[end]); ++back) --end;
   return text.substr(0, end);
 }
 

@@ -69,9 +69,14 @@ Result<Frame> decode_frame(std::string_view text) {
 }
 
 std::string encode_request(std::string_view id, std::string_view method, const Json& params) {
-  Json frame{{"type", "req"}, {"id", id}, {"method", method}};
-  if (!params.is_null()) frame["params"] = params;
-  return dump_json(frame);
+  std::string text = dump_json(Json{{"type", "req"}, {"id", id}, {"method", method}});
+  if (params.is_null()) return text;
+  // Spliced, not copied into the frame's tree: results are large.
+  text.back() = ',';
+  text += "\"params\":";
+  text += dump_json(params);
+  text += '}';
+  return text;
 }
 
 }  // namespace hostclaw::gateway_proto

@@ -1,7 +1,12 @@
 #include "node-host/exec_pipeline.h"
 
 #include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <utility>
 
 #include "approvals/audit_chain.h"
 #include "approvals/policy_cache.h"
@@ -29,6 +34,7 @@ constexpr std::size_t kRecordedTailBytes = 16'384;
 constexpr std::chrono::minutes kPlanLifetime{30};
 // Markers are shown for the one `get` that follows a `prepare`.
 constexpr std::chrono::seconds kMarkerLifetime{60};
+constexpr std::chrono::milliseconds kDeliveryMoment{50};
 constexpr std::size_t kMaxPreparedPlans = 1024;
 
 std::int64_t now_ms() {
@@ -54,8 +60,8 @@ std::string event_output(const RunOutcome& outcome) {
     text += *part;
   }
   const std::string_view trimmed = trim(text);
-  if (utf16_length(trimmed) <= kEventOutputUnits) return std::string(trimmed);
-  return "... (truncated) " + std::string(utf16_suffix(trimmed, kEventOutputUnits));
+  const std::string_view kept = utf16_suffix(trimmed, kEventOutputUnits);
+  return kept.size() == trimmed.size() ? std::string(kept) : "... (truncated) " + std::string(kept);
 }
 
 std::string state_of(const RunOutcome& outcome) {
@@ -360,7 +366,20 @@ ExecReply ExecPipeline::reply_to_outcome(const Decided& decided, const RunOutcom
 
 asio::awaitable<void> ExecPipeline::mark_delivered(std::int64_t row_id) {
   if (row_id == 0) co_return;
-  (void)co_await store_.on_store([row_id](approvals::Store& store) { return store.mark_delivered(row_id); });
+  delivered_.push_back(row_id);
+  // Whoever comes first waits for the others of this moment: one commit for all of them.
+  if (delivered_.size() > 1) co_return;
+  asio::steady_timer moment(co_await asio::this_coro::executor, kDeliveryMoment);
+  co_await moment.async_wait(asio::as_tuple(asio::use_awaitable));
+  const std::vector<std::int64_t> rows = std::exchange(delivered_, {});
+  (void)co_await store_.on_store([&rows](approvals::Store& store) {
+    return store.transaction([&]() -> Result<void> {
+      for (const std::int64_t row : rows) {
+        if (auto marked = store.mark_delivered(row); !marked) return marked;
+      }
+      return {};
+    });
+  });
 }
 
 asio::awaitable<std::string> ExecPipeline::describe_policy() {

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/json.h"
 #include "gateway-proto/messages.h"
@@ -63,7 +64,7 @@ class ExecPipeline {
 
   // system.run. Never throws; every outcome is a reply and a row.
   boost::asio::awaitable<ExecReply> run(ExecRequest request, RunCancellation cancellation);
-  // The result of the run reached the caller.
+  // The result of the run reached the caller. Recorded within a moment, together with others.
   boost::asio::awaitable<void> mark_delivered(std::int64_t row_id);
 
   // One line for the log: the effective policy and how much is listed.
@@ -92,6 +93,7 @@ class ExecPipeline {
   StoreThread& store_;
   RunExecutor& executor_;
   Settings settings_;
+  std::vector<std::int64_t> delivered_;          // rows whose result arrived, not yet marked
   const policy::Environment child_environment_;  // made once: the host's own environment does not change
   // Touched on the store's thread only.
   std::unique_ptr<approvals::PolicyCache> cache_;

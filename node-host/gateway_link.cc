@@ -401,7 +401,9 @@ asio::awaitable<void> GatewayLink::follow_surface(std::shared_ptr<GatewaySession
       co_await wait(kStatsInterval);
       continue;
     }
-    const CallOutcome inventory = co_await session->call("node.runnerInventory.update", empty_inventory());
+    const std::string method = "node.runnerInventory.update";
+    const Json nothing_to_run = empty_inventory();
+    const CallOutcome inventory = co_await session->call(method, nothing_to_run);
     if (!session->open()) co_return;
     LinkStatus pending = connected;
     pending.state = LinkState::kWaitingForSurfaceApproval;

@@ -205,12 +205,11 @@ void GatewaySession::end_open_calls() {
   outgoing_.clear();
 }
 
-asio::awaitable<CallOutcome> GatewaySession::call(std::string method, Json params) {
+asio::awaitable<CallOutcome> GatewaySession::call(const std::string& method, const Json& params) {
   if (!open_) co_return failed("CLOSED", "the connection has ended");
   const auto self = shared_from_this();
   const std::string id = std::to_string(next_id_++);
   std::string text = gateway_proto::encode_request(id, method, params);
-  params = nullptr;
   if (text.size() > hello_.max_payload) {
     co_return failed("PAYLOAD_TOO_LARGE", method + " of " + std::to_string(text.size()) +
                                               " bytes is over the gateway's limit of " +

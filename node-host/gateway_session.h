@@ -63,7 +63,7 @@ class GatewaySession : public std::enable_shared_from_this<GatewaySession> {
   boost::asio::awaitable<CloseInfo> serve(Handlers handlers);
 
   // Sends a request and waits for its answer. Never throws; safe to call when the session has ended.
-  boost::asio::awaitable<CallOutcome> call(std::string method, Json params);
+  boost::asio::awaitable<CallOutcome> call(const std::string& method, const Json& params);
 
   // call() repeated while the gateway calls the failure transient: after 50, 100, 200 ... 800 ms.
   boost::asio::awaitable<CallOutcome> call_with_retries(std::string method, Json params, int max_tries = 10);

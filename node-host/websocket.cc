@@ -3,6 +3,8 @@
 #include <openssl/x509.h>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/detached.hpp>
@@ -153,6 +155,8 @@ class Connection final : public WebSocket {
         }));
     stream_.read_message_max(options.max_message_bytes);
     stream_.auto_fragment(false);
+    // A masked message leaves in pieces of this size, each a write of its own.
+    stream_.write_buffer_bytes(kWriteBufferBytes);
     stream_.control_callback([this](websocket::frame_type, beast::string_view) { touch(); });
     tcp_layer().expires_never();
     websocket::response_type response;
@@ -171,7 +175,8 @@ class Connection final : public WebSocket {
 
   asio::awaitable<Result<std::string>> read() override {
     buffer_.clear();
-    const auto [failed, size] = co_await stream_.async_read(buffer_, kTuple);
+    const auto [failed, size] =
+        co_await stream_.async_read(buffer_, asio::bind_cancellation_slot(stop_reading_.slot(), kTuple));
     if (failed) {
       remember_end(failed);
       co_return make_error("CLOSED", describe(failed));
@@ -203,14 +208,18 @@ class Connection final : public WebSocket {
     if (code != 0) why = websocket::close_reason(static_cast<websocket::close_code>(code), reason);
     if (close_.code == 1006) close_ = CloseInfo{code == 0 ? 1005 : code, reason};
     ended_ = true;
-    co_await stream_.async_close(why, kTuple);
+    co_await stream_.async_close(why, asio::bind_cancellation_slot(stop_closing_.slot(), kTuple));
     *waiting = false;
     abort();
   }
 
+  // In Boost 1.81 async_close and a pending read can wait for each other (the peer's close frame already in
+  // the read buffer); closing the socket alone wakes neither.
   void abort() override {
     error_code ignored;
     tcp_layer().socket().close(ignored);
+    stop_closing_.emit(asio::cancellation_type::terminal);
+    stop_reading_.emit(asio::cancellation_type::terminal);
   }
 
   CloseInfo close_info() const override { return close_; }
@@ -218,6 +227,7 @@ class Connection final : public WebSocket {
 
  private:
   static constexpr std::size_t kKeepBufferBytes = 65'536;
+  static constexpr std::size_t kWriteBufferBytes = 65'536;
 
   void touch() { last_received_ = std::chrono::steady_clock::now(); }
 
@@ -235,6 +245,8 @@ class Connection final : public WebSocket {
 
   std::shared_ptr<ssl::context> context_;
   websocket::stream<NextLayer, false> stream_;
+  asio::cancellation_signal stop_reading_;
+  asio::cancellation_signal stop_closing_;
   beast::flat_buffer buffer_;
   CloseInfo close_;
   bool ended_ = false;

@@ -26,3 +26,30 @@ TEST_CASE("an error message never quotes the input") {
 TEST_CASE("dumping text that is not UTF-8 does not throw") {
   CHECK(dump_json(Json("a\xFF")) == "\"a\xEF\xBF\xBD\"");
 }
+
+TEST_CASE("JSON is written as the library writes it") {
+  std::string every_character;
+  for (int c = 0; c < 0x80; ++c) every_character += static_cast<char>(c);
+  for (const std::string& text :
+       {std::string(), std::string("\\"), std::string("\"\""), every_character, std::string("a\0b", 3),
+        std::string("\xC3\xA9\n\xF0\x9F\x98\x80\x7F\xE2\x80\xA8"), std::string(1000, '\n'),
+        std::string(7, 'x') + "\xC3\xA9" + std::string(9, 'y')}) {
+    CHECK(dump_json(Json(text)) == Json(text).dump());
+  }
+  const Json tree = Json::parse(
+      R"({"b":[],"a":{},"n":[0,-1,18446744073709551615,-9223372036854775808,1.5,1e300,-0.0],"t":[true,false,null],"":{"\"":[[[]]]}})");
+  CHECK(dump_json(tree) == tree.dump());
+  const OrderedJson ordered = OrderedJson::parse(R"({"b":1,"a":{"z":"","c":[{}]}})");
+  CHECK(dump_json(ordered) == R"({"b":1,"a":{"z":"","c":[{}]}})");
+}
+
+TEST_CASE("whatever bytes a string holds, what is written is JSON") {
+  for (int first = 0; first < 256; ++first) {
+    for (int second = 0; second < 256; ++second) {
+      const std::string text{'a', static_cast<char>(first), static_cast<char>(second)};
+      const auto again = parse_json(dump_json(Json(text)));
+      REQUIRE(again.has_value());
+      if (first < 0x80 && second < 0x80) REQUIRE(*again == Json(text));
+    }
+  }
+}

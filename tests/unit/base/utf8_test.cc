@@ -27,3 +27,18 @@ TEST_CASE("lengths and cuts count UTF-16 units and never split a character") {
   CHECK(utf8_prefix(text, 3) == "a");
   CHECK(utf8_prefix(text, 5) == text.substr(0, 5));
 }
+
+TEST_CASE("a long run of ASCII hides nothing that comes before, in or after it") {
+  for (std::size_t before = 0; before < 20; ++before) {
+    for (std::size_t after = 0; after < 20; ++after) {
+      const std::string head(before, 'a');
+      const std::string tail(after, 'z');
+      CHECK(is_valid_utf8(head + "\xC3\xA9" + tail));
+      CHECK_FALSE(is_valid_utf8(head + "\xC3" + tail));
+      CHECK(to_valid_utf8(head + "\xFF" + tail) == head + "\xEF\xBF\xBD" + tail);
+      CHECK(utf16_length(head + "\xF0\x9F\x98\x80" + tail) == before + 2 + after);
+      CHECK(utf16_suffix(head + "\xF0\x9F\x98\x80" + tail, after + 1) == tail);
+      CHECK(utf16_suffix(head + "\xC3\xA9" + tail, after + 1) == "\xC3\xA9" + tail);
+    }
+  }
+}
