@@ -2,19 +2,42 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 
 #include "base/utf8.h"
+#include "node-host/service_manager.h"
 #include "node-host/system/host_facts.h"
 
 namespace hostclaw::cli {
 
 approvals::Actor local_actor() { return {"cli", node_host::current_user()}; }
 
-Result<std::string> state_directory() { return approvals::default_state_directory(); }
+// Where the verbs look: where the environment says, else where the installed service keeps its state, else
+// the account's own place. An administrator acts as the owner of a service's state.
+Result<std::string> state_directory() {
+  const char* own = std::getenv("HOSTCLAW_STATE_DIR");
+  const char* openclaw = std::getenv("OPENCLAW_STATE_DIR");
+  auto usual = approvals::default_state_directory();
+  std::string directory;
+  if ((own == nullptr || *own == '\0') && (openclaw == nullptr || *openclaw == '\0')) {
+    directory = node_host::installed_state_directory().value_or("");
+  }
+  if (directory.empty()) {
+    if (usual) (void)node_host::act_as_owner_of(*usual);
+    return usual;
+  }
+  auto acting = node_host::act_as_owner_of(directory);
+  if (acting) return directory;
+  // Not ours to read: an account that has a node of its own means that one.
+  std::error_code ignored;
+  if (usual && std::filesystem::exists(*usual + "/hostclaw.sqlite", ignored)) return usual;
+  return acting.error();
+}
 
 Result<std::unique_ptr<approvals::Store>> open_store(approvals::OpenMode mode) {
   auto directory = state_directory();

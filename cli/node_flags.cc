@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "node-host/log.h"
+#include "node-host/system/supervisor.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -22,6 +23,25 @@ constexpr MeaninglessFlag kMeaningless[] = {
     {"--auth-from-env", "the environment is always read"},
     {"--parent-stdin", "there is no parent launcher"},
 };
+
+node_host::LogLevel level_named(const std::string& name) {
+  if (name == "error") return node_host::LogLevel::kError;
+  if (name == "warn") return node_host::LogLevel::kWarn;
+  return name == "debug" ? node_host::LogLevel::kDebug : node_host::LogLevel::kInfo;
+}
+
+Result<void> set_up_log(const NodeFlags& flags) {
+  using node_host::LogFormat;
+  if (flags.verbose) node_host::set_log_level(node_host::LogLevel::kDebug);
+  if (!flags.log_level.empty()) node_host::set_log_level(level_named(flags.log_level));
+  if (flags.log_format == "json") {
+    node_host::set_log_format(LogFormat::kJson);
+  } else if (flags.log_format.empty() && flags.log_file.empty() && node_host::standard_error_is_journal()) {
+    node_host::set_log_format(LogFormat::kJournal);
+  }
+  if (flags.log_file.empty()) return {};
+  return node_host::set_log_file(flags.log_file);
+}
 
 }  // namespace
 
@@ -53,7 +73,19 @@ void add_node_flags(CLI::App& verb, NodeFlags& flags, bool pairing) {
     pair->excludes(if_needed);
     file->excludes(pair)->excludes(if_needed);
   }
-  verb.add_flag("-v,--verbose", flags.verbose, "Log every step");
+  verb.add_flag("-v,--verbose", flags.verbose, "Log every step (--log-level debug)");
+  verb.add_option("--log-level", flags.log_level, "Least important lines that are logged")
+      ->check(CLI::IsMember({"error", "warn", "info", "debug"}));
+  verb.add_option("--log-format", flags.log_format,
+                  "Form of log lines (default: text; systemd's journal gets priorities)")
+      ->check(CLI::IsMember({"text", "json"}));
+  if (pairing) {
+    verb.add_option("--log-file", flags.log_file,
+                    "Log to this file (0600, renamed at 10 MiB) instead of stderr");
+    verb.add_option("--stop-grace", flags.stop_grace,
+                    "Seconds that running commands have to end after SIGTERM, before they are cancelled")
+        ->check(CLI::Range(0, 3600));
+  }
   for (const MeaninglessFlag& flag : kMeaningless) {
     verb.add_flag_callback(
             flag.name,
@@ -64,11 +96,11 @@ void add_node_flags(CLI::App& verb, NodeFlags& flags, bool pairing) {
 }
 
 Result<node_host::NodeOptions> node_options(const NodeFlags& flags) {
-  auto directory = state_directory();
+  // A node of its own, also beside an installed service: not the service's state.
+  auto directory = approvals::default_state_directory();
   if (!directory) return directory.error();
+  if (auto ready = set_up_log(flags); !ready) return ready.error();
   for (const std::string& flag : flags.without_meaning) note("note: " + flag);
-  if (flags.verbose) node_host::set_log_level(node_host::LogLevel::kDebug);
-
   node_host::NodeOptions options;
   options.state_directory = *directory;
   options.version = version();
@@ -82,6 +114,7 @@ Result<node_host::NodeOptions> node_options(const NodeFlags& flags) {
   options.display_name = flags.display_name;
   options.commands = flags.commands;
   options.all_commands = flags.all_commands;
+  options.stop_grace = std::chrono::seconds(flags.stop_grace);
   options.setup_code = !flags.pair.empty() ? flags.pair : flags.pair_if_needed;
   options.only_if_unpaired = !flags.pair_if_needed.empty();
   if (!flags.pair_file.empty()) {

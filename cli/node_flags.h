@@ -27,12 +27,18 @@ struct NodeFlags {
   std::string pair_file;
   std::vector<std::string> without_meaning;  // official flags that were given and do nothing here
   bool verbose = false;
+  std::string log_level;   // empty: the environment's, else info
+  std::string log_format;  // empty: by what standard error is
+  std::string log_file;
+  int stop_grace = 0;  // seconds
 };
 
-// `pairing`: also --pair, --pair-if-needed and --pair-file.
+// `pairing`: also the flags of a run in this process: --pair, --pair-if-needed, --pair-file, --log-file and
+// --stop-grace.
 void add_node_flags(CLI::App& verb, NodeFlags& flags, bool pairing);
 
 // Checks what CLI11 cannot, notes flags without meaning on stderr. Errors: CONFIG_INVALID.
+// Sets up the log, so call it before anything is logged.
 Result<node_host::NodeOptions> node_options(const NodeFlags& flags);
 
 }  // namespace hostclaw::cli

@@ -4,12 +4,14 @@
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/node_flags.h"
+#include "cli/node_service.h"
 
 namespace hostclaw::cli {
 namespace {
 
 struct ConnectFlags {
   NodeFlags node;
+  InstallFlags install;  // for --service
   std::string target;
   std::string target_file;
   bool service = false;
@@ -35,11 +37,36 @@ Result<std::string> target_of(const ConnectFlags& flags) {
   return std::string(trim(*text));
 }
 
-int connect(ConnectFlags& flags) {
-  if (flags.service) {
-    return fail(make_error("UNSUPPORTED", "installing a service is not part of this version",
-                           "hostclaw connect <target> under your service manager, or hostclaw node run"));
+// Pairs as the account of the service, in its state directory, then installs and starts it.
+int connect_service(ConnectFlags& flags) {
+  auto target = target_of(flags);
+  if (!target) return fail(target.error());
+  flags.install.node = flags.node;
+  auto spec = service_spec(flags.install);
+  if (!spec) return fail(spec.error());
+  const auto manager = node_host::make_service_manager(flags.install.scope.scope_of_new());
+  if (auto ready = manager->prepare(*spec); !ready) return fail(ready.error());
+  // Two nodes of one identity would take each other's commands.
+  if (manager->query().status == "running") {
+    if (auto stopped = manager->stop(); !stopped) return fail(stopped.error());
   }
+  std::vector<std::string> words{"connect", "--verify", "--target-file", "-"};
+  words.insert(words.end(), spec->run_arguments.begin(), spec->run_arguments.end());
+  auto status = manager->run_once(*spec, words, *target + "\n");
+  if (!status) return fail(status.error());
+  if (*status != 0) return *status;
+  // The address that the code named is stored now; repeating it here would pin today's answer for ever.
+  spec->force = true;
+  auto change = manager->install(*spec);
+  if (!change) return fail(change.error());
+  for (const std::string& line : change->notes) note("note: " + for_terminal(line));
+  for (const std::string& line : change->warnings) note("warning: " + for_terminal(line));
+  print_line("Paired; the node service is installed and started. Look at it with: hostclaw node status");
+  return kDone;
+}
+
+int connect(ConnectFlags& flags) {
+  if (flags.service) return connect_service(flags);
   auto target = target_of(flags);
   if (!target) {
     fail(target.error());
@@ -62,7 +89,10 @@ void add_connect(CLI::App& parent, Action& action) {
                    "Read the target from a file, which is removed, or from -");
   verb->add_flag("--verify", flags->verify, "End as soon as the node is connected and approved");
   verb->add_flag("--service", flags->service,
-                 "Install and start the service afterwards (not in this version)");
+                 "Pair, then install and start the service (as root: the machine's, else this account's)");
+  verb->add_option("--run-as", flags->install.run_as, "With --service: account of the machine's service");
+  verb->add_option("--group", flags->install.groups, "With --service: supplementary group, e.g. docker");
+  verb->add_option("--state-dir", flags->install.state_directory, "With --service: its state directory");
   add_node_flags(*verb, flags->node, false);
   verb->callback([&action, flags] { action = [flags] { return connect(*flags); }; });
 }

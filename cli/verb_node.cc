@@ -1,6 +1,7 @@
-// hostclaw node run | identity
+// hostclaw node run | identity (the others are in verb_node_service.cc)
 #include "cli/command_line.h"
 #include "cli/node_flags.h"
+#include "cli/node_service.h"
 #include "node-host/node_config.h"
 
 namespace hostclaw::cli {
@@ -38,6 +39,8 @@ void add_node(CLI::App& parent, Action& action) {
       node->add_subcommand("run", "Connect to a gateway and serve its commands until stopped");
   add_node_flags(*run_verb, *flags, true);
   run_verb->callback([&action, flags] { action = [flags] { return run(*flags); }; });
+
+  add_node_service(*node, action);
 
   const auto json = std::make_shared<bool>(false);
   CLI::App* identity_verb = node->add_subcommand("identity", "Show this node's device id and public key");

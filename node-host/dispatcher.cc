@@ -99,6 +99,9 @@ asio::awaitable<void> Dispatcher::serve(std::shared_ptr<Flight> flight) {
         "INVALID_REQUEST",
         "this invocation is addressed to another node; this node is " + settings_.device_id);
     co_await deliver(flight, std::move(refusal));
+  } else if (refusing_) {
+    InvokeResult refusal = InvokeResult::failure("UNAVAILABLE", "this node is stopping");
+    co_await deliver(flight, std::move(refusal));
   } else if (!settings_.commands.contains(request.command)) {
     const bool known = request.command.starts_with("system.");
     co_await deliver(
@@ -205,6 +208,13 @@ asio::awaitable<bool> Dispatcher::deliver(std::shared_ptr<Flight> flight, Invoke
     log_warn("the gateway did not take a result: " + outcome.error.code + ": " + outcome.error.message);
   }
   co_return outcome.ok;
+}
+
+asio::awaitable<void> Dispatcher::wait_idle(std::chrono::milliseconds at_most) {
+  if (flights_.empty()) co_return;
+  all_done_.expires_after(at_most);
+  co_await all_done_.async_wait(kTuple);
+  all_done_.expires_at(std::chrono::steady_clock::time_point::max());
 }
 
 asio::awaitable<void> Dispatcher::finish() {

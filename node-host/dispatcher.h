@@ -31,6 +31,10 @@ class Dispatcher {
   void invoke(std::shared_ptr<GatewaySession> session, gateway_proto::InvokeRequest request);
   void cancel(const std::string& invoke_id);
   std::size_t in_flight() const { return flights_.size(); }
+  // From now on an invocation is answered with UNAVAILABLE; those under way go on.
+  void refuse_new() { refusing_ = true; }
+  // Until nothing is under way, at most this long.
+  boost::asio::awaitable<void> wait_idle(std::chrono::milliseconds at_most);
   // Cancels every run and waits until each is recorded.
   boost::asio::awaitable<void> finish();
 
@@ -48,6 +52,7 @@ class Dispatcher {
   Settings settings_;
   std::size_t active_ = 0;
   bool finishing_ = false;
+  bool refusing_ = false;
   std::deque<std::shared_ptr<Flight>> waiting_;
   std::unordered_map<std::string, std::shared_ptr<Flight>> flights_;  // by invoke id
   boost::asio::steady_timer all_done_;

@@ -153,7 +153,12 @@ asio::awaitable<void> GatewayLink::set_status(LinkStatus status) {
 asio::awaitable<void> GatewayLink::wait(std::chrono::milliseconds pause) {
   if (stopping_) co_return;
   pause_.expires_after(pause);
+  progress_ = pause_.expiry();
   co_await pause_.async_wait(kTuple);
+}
+
+std::chrono::steady_clock::time_point GatewayLink::last_progress() const {
+  return session_ && session_->open() ? std::max(progress_, session_->last_received()) : progress_;
 }
 
 void GatewayLink::stop() {
@@ -213,6 +218,7 @@ asio::awaitable<LinkEnd> GatewayLink::run() {
 }
 
 asio::awaitable<std::optional<LinkEnd>> GatewayLink::attempt(GatewayEndpoint endpoint) {
+  progress_ = std::chrono::steady_clock::now();
   Credentials credentials = co_await choose_credentials();
   if (status_.state == LinkState::kWaitingForCredentials && credentials.empty()) {
     next_pause_ = kCredentialPoll;

@@ -91,6 +91,9 @@ class GatewayLink {
   void stop();
 
   const LinkStatus& status() const { return status_; }
+  // Steady time of the last step of this link: an attempt, the end of a planned pause, a frame from the
+  // gateway. In health it is never more than a few minutes ago (connect and handshake have deadlines).
+  std::chrono::steady_clock::time_point last_progress() const;
 
  private:
   boost::asio::awaitable<gateway_proto::Credentials> choose_credentials();
@@ -117,6 +120,7 @@ class GatewayLink {
   boost::asio::steady_timer pause_;
   std::shared_ptr<GatewaySession> session_;
   LinkStatus status_;
+  std::chrono::steady_clock::time_point progress_ = std::chrono::steady_clock::now();
   std::string used_device_token_;
   std::size_t candidate_ = 0;
   int consecutive_proxy_refusals_ = 0;

@@ -70,6 +70,8 @@ class GatewaySession : public std::enable_shared_from_this<GatewaySession> {
 
   boost::asio::awaitable<void> close(int code, std::string reason);
   bool open() const { return open_; }
+  // Steady time of the last frame of any kind.
+  std::chrono::steady_clock::time_point last_received() const { return socket_->last_received(); }
   const gateway_proto::HelloOk& hello() const { return hello_; }
 
  private:

@@ -2,7 +2,10 @@
 // Thread rule: any thread; a line is written with one call.
 #pragma once
 
+#include <string>
 #include <string_view>
+
+#include "base/result.h"
 
 namespace hostclaw::node_host {
 
@@ -11,6 +14,17 @@ enum class LogLevel { kError, kWarn, kInfo, kDebug };
 // Lines below this level are dropped. Default kInfo.
 void set_log_level(LogLevel level);
 LogLevel log_level();
+
+enum class LogFormat {
+  kText,     // one line, as below
+  kJson,     // one object a line: {"time","level","message"}
+  kJournal,  // "<6>message": systemd's journal keeps the time itself
+};
+void set_log_format(LogFormat format);  // default kText
+
+// From now on lines go to this file instead of stderr: 0600, appended to; at 10 MiB it is renamed to PATH.1.
+// Errors: FILE_UNWRITABLE.
+Result<void> set_log_file(const std::string& path);
 
 // `2026-11-21T09:00:00.000Z info  message`. Control characters in `message` are shown escaped, so text from a
 // peer cannot forge a line.

@@ -25,6 +25,7 @@
 #include "node-host/store_thread.h"
 #include "node-host/system/host_facts.h"
 #include "node-host/system/instance_lock.h"
+#include "node-host/system/supervisor.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -65,6 +66,25 @@ Result<void> record(approvals::Store& store, std::string_view kind, const Json& 
   const auto row = approvals::append_audit_row(store.database(), now_ms(), kind, fields);
   if (!row) return row.error();
   return {};
+}
+
+// A gateway that cannot be reached is not a node that failed to start: who waits for this service to be up is
+// told so after this time, with the reason as its status.
+constexpr std::chrono::seconds kReadyAnyway{10};
+// Far above every deadline of a connection attempt.
+constexpr std::chrono::minutes kLinkMayRest{4};
+
+std::string supervisor_text(const LinkStatus& status) {
+  std::string text(to_string(status.state));
+  if (!status.url.empty()) text += ": " + status.url;
+  if (!status.detail.empty()) text += ": " + status.detail;
+  if (!status.next.empty()) text += " -- next: " + status.next;
+  return text;
+}
+
+bool worth_calling_ready(LinkState state) {
+  return state == LinkState::kConnected || state == LinkState::kWaitingForDevicePairing ||
+         state == LinkState::kWaitingForCredentials || state == LinkState::kWaitingForSurfaceApproval;
 }
 
 // Everything that is settled before the loop starts.
@@ -139,8 +159,11 @@ Result<std::vector<std::string>> choose_commands(const NodeOptions& options, Nod
 // LinkMemory over the store.
 class StoredMemory final : public LinkMemory {
  public:
-  StoredMemory(StoreThread& store, std::string device_id, NodeConfig config)
-      : store_(store), device_id_(std::move(device_id)), config_(std::move(config)) {}
+  StoredMemory(StoreThread& store, Supervisor& supervisor, std::string device_id, NodeConfig config)
+      : store_(store),
+        supervisor_(supervisor),
+        device_id_(std::move(device_id)),
+        config_(std::move(config)) {}
 
   asio::awaitable<std::string> device_token() override {
     const auto token = co_await store_.on_store(
@@ -180,6 +203,8 @@ class StoredMemory final : public LinkMemory {
   }
 
   asio::awaitable<void> publish(LinkStatus status) override {
+    supervisor_.status(supervisor_text(status));
+    if (worth_calling_ready(status.state)) supervisor_.ready();
     const Json json{
         {"state", to_string(status.state)}, {"url", status.url},   {"detail", status.detail},
         {"requestId", status.request_id},   {"next", status.next}, {"serverVersion", status.server_version},
@@ -190,16 +215,26 @@ class StoredMemory final : public LinkMemory {
 
  private:
   StoreThread& store_;
+  Supervisor& supervisor_;
   std::string device_id_;
   NodeConfig config_;
   bool saved_ = false;
 };
 
+// What the service manager gave this process.
+struct Supervision {
+  std::string token;
+  std::string password;
+  std::unique_ptr<Supervisor> supervisor;
+};
+
 class Node {
  public:
   Node(const NodeOptions& options, std::unique_ptr<approvals::Store> store,
-       gateway_proto::DeviceIdentity identity, NodeConfig config, std::size_t max_concurrent)
+       gateway_proto::DeviceIdentity identity, NodeConfig config, std::size_t max_concurrent,
+       Supervision supervision)
       : options_(options),
+        supervision_(std::move(supervision)),
         identity_(std::move(identity)),
         config_(std::move(config)),
         environment_(current_environment()),
@@ -209,15 +244,13 @@ class Node {
         pipeline_(store_, executor_, pipeline_settings()),
         signals_(io_, SIGINT, SIGTERM),
         upkeep_(io_),
+        heartbeat_(io_),
         max_concurrent_(max_concurrent) {}
 
   int run() {
-    signals_.async_wait([this](boost::system::error_code failed, int signal) {
-      if (failed) return;
-      log_info(signal == SIGINT ? "stopping (SIGINT)" : "stopping (SIGTERM)");
-      exit_status_ = 128 + signal;
-      stop();
-    });
+    await_signal();
+    asio::co_spawn(
+        io_, [this]() { return watch_over(); }, asio::detached);
     asio::co_spawn(
         io_, [this]() { return main(); },
         [this](std::exception_ptr failed) {
@@ -305,6 +338,10 @@ class Node {
     link.stored_token_usable = saved && saved->same_address(link.candidates.front());
     link.shared_token = lookup(environment_, "OPENCLAW_GATEWAY_TOKEN");
     link.shared_password = lookup(environment_, "OPENCLAW_GATEWAY_PASSWORD");
+    if (link.shared_token.empty() && link.shared_password.empty()) {
+      link.shared_token = supervision_.token;
+      link.shared_password = supervision_.password;
+    }
     link.extra_ca_file = lookup(environment_, "NODE_EXTRA_CA_CERTS");
     link.timeouts.challenge =
         milliseconds_from(environment_, "OPENCLAW_CONNECT_CHALLENGE_TIMEOUT_MS", link.timeouts.challenge);
@@ -348,12 +385,13 @@ class Node {
     }
     co_await start_up(*settings);
 
-    StoredMemory memory(store_, identity_.device_id(), config_);
+    StoredMemory memory(store_, *supervision_.supervisor, identity_.device_id(), config_);
     Dispatcher::Settings dispatch;
     dispatch.device_id = identity_.device_id();
     dispatch.commands.insert(settings->client.commands.begin(), settings->client.commands.end());
     dispatch.max_concurrent = max_concurrent_;
     Dispatcher dispatcher(io_.get_executor(), pipeline_, std::move(dispatch));
+    dispatcher_ = &dispatcher;
 
     GatewayLink::Handlers handlers;
     handlers.on_invoke = [&](std::shared_ptr<GatewaySession> session, gateway_proto::InvokeRequest request) {
@@ -374,6 +412,7 @@ class Node {
     const LinkEnd end = co_await link.run();
     link_ = nullptr;
     co_await dispatcher.finish();
+    dispatcher_ = nullptr;
     co_await executor_.shutdown();
     upkeep_.cancel();
     co_await record_stop(end);
@@ -450,12 +489,60 @@ class Node {
     if (!done) log_warn("the stop could not be recorded: " + done.error().message);
   }
 
-  void stop() {
+  void await_signal() {
+    signals_.async_wait([this](boost::system::error_code failed, int signal) {
+      if (failed) return;
+      log_info(signal == SIGINT ? "stopping (SIGINT)" : "stopping (SIGTERM)");
+      exit_status_ = 128 + signal;
+      stop(signal == SIGTERM);
+      await_signal();
+    });
+  }
+
+  void stop(bool gently) {
+    const bool first = !stopping_;
     stopping_ = true;
+    supervision_.supervisor->stopping();
+    const std::size_t busy = dispatcher_ != nullptr ? dispatcher_->in_flight() : 0;
+    if (first && gently && busy > 0 && options_.stop_grace.count() > 0) {
+      log_info(std::to_string(busy) + " commands have " + std::to_string(options_.stop_grace.count()) +
+               " s to end");
+      dispatcher_->refuse_new();
+      asio::co_spawn(
+          io_,
+          [this]() -> asio::awaitable<void> {
+            co_await dispatcher_->wait_idle(options_.stop_grace);
+            if (link_ != nullptr) link_->stop();
+          },
+          asio::detached);
+      return;
+    }
     if (link_ != nullptr) link_->stop();
   }
 
+  // Feeds the supervisor's watchdog while the loop, the store's thread and the link make progress. Runs live
+  // on the loop, so a stuck executor is a stuck loop.
+  asio::awaitable<void> watch_over() {
+    Supervisor& supervisor = *supervision_.supervisor;
+    const auto interval = supervisor.watchdog_interval();
+    const auto pause = interval ? std::min<std::chrono::milliseconds>(*interval / 3, kReadyAnyway)
+                                : std::chrono::milliseconds(kReadyAnyway);
+    const auto ready_at = std::chrono::steady_clock::now() + kReadyAnyway;
+    while (true) {
+      heartbeat_.expires_after(pause);
+      const auto [stopped] = co_await heartbeat_.async_wait(asio::as_tuple(asio::use_awaitable));
+      if (stopped) co_return;
+      const auto now = std::chrono::steady_clock::now();
+      if (now >= ready_at) supervisor.ready();
+      if (!interval) co_return;
+      (void)co_await store_.on_store([](approvals::Store& store) { return store.document_generation(); });
+      const bool link_moves = link_ == nullptr || now - link_->last_progress() < kLinkMayRest;
+      if (link_moves) supervisor.alive();
+    }
+  }
+
   const NodeOptions options_;
+  const Supervision supervision_;
   const gateway_proto::DeviceIdentity identity_;
   NodeConfig config_;
   const policy::Environment environment_;
@@ -466,8 +553,10 @@ class Node {
   ExecPipeline pipeline_;
   asio::signal_set signals_;
   asio::steady_timer upkeep_;
+  asio::steady_timer heartbeat_;
   const std::size_t max_concurrent_;
   GatewayLink* link_ = nullptr;
+  Dispatcher* dispatcher_ = nullptr;
   bool stopping_ = false;
   int exit_status_ = 0;
 };
@@ -481,6 +570,10 @@ const std::vector<std::string>& supported_commands() {
 }
 
 int run_node(const NodeOptions& options) {
+  Supervision supervision;
+  supervision.token = supervised_secret("gateway-token");
+  supervision.password = supervised_secret("gateway-password");
+  supervision.supervisor = supervisor_of_this_process();
   auto store = approvals::Store::open(options.state_directory, approvals::OpenMode::kReadWrite);
   if (!store) {
     log_error_with_next(store.error());
@@ -502,7 +595,8 @@ int run_node(const NodeOptions& options) {
     return kExitConfiguration;
   }
   const std::size_t max_concurrent = approvals::max_concurrent_runs(**store);
-  Node node(options, std::move(*store), std::move(*identity), std::move(*config), max_concurrent);
+  Node node(options, std::move(*store), std::move(*identity), std::move(*config), max_concurrent,
+            std::move(supervision));
   return node.run();
 }
 

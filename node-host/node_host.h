@@ -1,6 +1,7 @@
 // One node: its store, its link to the gateway, its corridor. What `hostclaw node run` runs.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +32,9 @@ struct NodeOptions {
   std::string setup_code;             // code, oc-pair:// URL or join URL; a secret
   bool only_if_unpaired = false;      // --pair-if-needed
   bool stop_when_connected = false;   // connect once, verify, end
+  // After SIGTERM no new command is taken and those that run have this long to end; then they are cancelled
+  // and recorded. A second signal ends the wait.
+  std::chrono::seconds stop_grace{0};
 };
 
 // Every command this host can serve, sorted.

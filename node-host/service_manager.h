@@ -90,6 +90,13 @@ class ServiceManager {
   virtual Result<ServiceChange> install(const ServiceSpec& spec) = 0;
   // `purge`: also the state (identity, policy, record) and the account that install() made.
   virtual Result<ServiceChange> uninstall(bool purge) = 0;
+  // Makes what the service needs before it first runs, its account and state directory included, without
+  // registering anything. Answers the state directory.
+  virtual Result<std::string> prepare(const ServiceSpec& spec) = 0;
+  // Runs this program once as the service's account with its state directory; its output goes where ours
+  // goes, `input` is its standard input. Requires: prepare(). Answers its exit status.
+  virtual Result<int> run_once(const ServiceSpec& spec, const std::vector<std::string>& arguments,
+                               const std::string& input) = 0;
   virtual Result<ServiceChange> start() = 0;
   virtual Result<ServiceChange> stop() = 0;
   virtual Result<ServiceChange> restart() = 0;

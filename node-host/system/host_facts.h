@@ -31,6 +31,7 @@ bool running_as_root();
 policy::Environment current_environment();  // in the order of the process; entries without `=` left out
 std::string home_directory();               // $HOME when absolute, else the account's; "/" as the last resort
 std::string current_directory();            // absolute; "/" when it is gone
+std::string executable_path();              // of this program, absolute, links resolved; empty when unknown
 std::uint64_t resident_bytes();             // of this process, 0 when unknown
 
 }  // namespace hostclaw::node_host

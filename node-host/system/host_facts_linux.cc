@@ -132,6 +132,16 @@ std::string current_directory() {
   return buffer.data();
 }
 
+std::string executable_path() {
+  char path[PATH_MAX];
+  const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
+  if (size <= 0) return {};
+  std::string text(path, static_cast<std::size_t>(size));
+  // What the kernel appends when the file was replaced, as a package's update does.
+  if (text.ends_with(" (deleted)")) text.resize(text.size() - 10);
+  return text;
+}
+
 std::uint64_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
   std::uint64_t size = 0;

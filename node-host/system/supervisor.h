@@ -31,4 +31,8 @@ std::unique_ptr<Supervisor> supervisor_of_this_process();
 // Empty when there is none. Requires: called before supervisor_of_this_process().
 std::string supervised_secret(std::string_view name);
 
+// True when standard error goes to systemd's journal, which then wants a priority before each line. Requires:
+// as supervised_secret().
+bool standard_error_is_journal();
+
 }  // namespace hostclaw::node_host

@@ -94,7 +94,12 @@ std::unique_ptr<Supervisor> supervisor_of_this_process() {
   const std::string address = take("NOTIFY_SOCKET");
   const std::string microseconds = take("WATCHDOG_USEC");
   const std::string pid = take("WATCHDOG_PID");
-  ::unsetenv("CREDENTIALS_DIRECTORY");
+  // Of use to this process alone; a command that saw them could speak in its name or mistake them for its
+  // own.
+  for (const char* name : {"CREDENTIALS_DIRECTORY", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID",
+                           "STATE_DIRECTORY", "MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE"}) {
+    ::unsetenv(name);
+  }
   const bool usable = address.size() >= 2 && address.size() < sizeof(sockaddr_un::sun_path) &&
                       (address.front() == '/' || address.front() == '@');
   if (!usable) return std::make_unique<Nobody>();
@@ -115,6 +120,13 @@ std::string supervised_secret(std::string_view name) {
     if (text.size() > kMaxSecretBytes) return {};
   }
   return std::string(trim(text));
+}
+
+bool standard_error_is_journal() {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat facts {};
+  if (stream == nullptr || ::fstat(STDERR_FILENO, &facts) != 0) return false;
+  return stream == std::to_string(facts.st_dev) + ":" + std::to_string(facts.st_ino);
 }
 
 }  // namespace hostclaw::node_host

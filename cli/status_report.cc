@@ -1,0 +1,134 @@
+#include "cli/status_report.h"
+
+#include "approvals/policy_cache.h"
+#include "cli/command_line.h"
+#include "node-host/exec_approvals.h"
+#include "node-host/node_host.h"
+#include "node-host/system/instance_lock.h"
+
+namespace hostclaw::cli {
+namespace {
+
+Json link_of(approvals::Store& store) {
+  auto link = store.setting(node_host::kLinkStatusKey);
+  if (!link || !*link || !(*link)->is_object()) return Json{{"state", "never-started"}};
+  Json json = **link;
+  if (!node_host::process_is_alive(json.value("pid", std::int64_t{0}))) {
+    json["state"] = "not-running";
+    json["requestId"] = "";
+    json["next"] = "hostclaw node run";
+  }
+  return json;
+}
+
+std::optional<approvals::RunRow> first_of(Result<std::vector<approvals::RunRow>> rows) {
+  if (!rows || rows->empty()) return std::nullopt;
+  return std::move(rows->front());
+}
+
+Json run_json(const approvals::RunRow& run) {
+  return Json{{"runId", run.run_id},
+              {"command", run.command_text},
+              {"verdict", run.verdict},
+              {"code", run.code},
+              {"reason", run.reason},
+              {"state", run.state},
+              {"startedAtMs", run.started_at_ms}};
+}
+
+void print_run(const char* name, const approvals::RunRow& run) {
+  print_line(std::string(name) + format_time(run.started_at_ms) + "  " + run.verdict + "  " +
+             for_terminal(run.command_text) + (run.verdict == "allow" ? "" : "  (" + run.code + ")"));
+}
+
+}  // namespace
+
+Result<StatusReport> read_status(approvals::Store& store) {
+  StatusReport report;
+  report.state_path = store.path();
+  report.link = link_of(store);
+  if (auto identity = node_host::load_identity(store, false)) report.device_id = identity->device_id();
+  auto config = node_host::load_node_config(store);
+  if (!config) return config.error();
+  report.config = std::move(*config);
+  approvals::PolicyCache cache;
+  if (auto policy = node_host::approvals_snapshot(store, cache)) {
+    report.policy = (*policy)["resolvedDefaults"];
+    report.approvals_hash = (*policy)["hash"].get<std::string>();
+  } else {
+    report.policy_error = policy.error().message;
+  }
+  if (auto runs = store.runs({3, "", ""})) report.last_runs = std::move(*runs);
+  report.last_denial = first_of(store.runs({1, "deny", ""}));
+  report.last_question = first_of(store.runs({1, "ask", ""}));
+  return report;
+}
+
+PairingStages pairing_stages(const StatusReport& report) {
+  const std::string state = report.link.value("state", std::string());
+  PairingStages stages{"unknown", "unknown", {}};
+  if (state == "connected") {
+    stages = {"done", "done", {}};
+  } else if (state == "waiting-for-surface-approval") {
+    stages = {"done", "pending", {}};
+  } else if (state == "waiting-for-device-pairing") {
+    stages = {"pending", "pending", {}};
+  }
+  if (state.starts_with("waiting-")) stages.next = report.link.value("next", std::string());
+  return stages;
+}
+
+void add_to_json(const StatusReport& report, Json& body) {
+  body["version"] = version();
+  body["link"] = report.link;
+  body["statePath"] = report.state_path;
+  if (!report.device_id.empty()) body["deviceId"] = report.device_id;
+  body["config"] = node_host::to_json(report.config);
+  const PairingStages stages = pairing_stages(report);
+  body["pairing"] = Json{{"device", stages.device}, {"surface", stages.surface}, {"next", stages.next}};
+  if (report.policy) {
+    body["policy"] = Json::parse(dump_json(*report.policy));
+    body["approvalsHash"] = report.approvals_hash;
+  } else {
+    body["policyError"] = report.policy_error;
+  }
+  body["lastRuns"] = Json::array();
+  for (const approvals::RunRow& run : report.last_runs) body["lastRuns"].push_back(run_json(run));
+  if (report.last_denial) body["lastDenial"] = run_json(*report.last_denial);
+  if (report.last_question) body["lastQuestion"] = run_json(*report.last_question);
+}
+
+void print_status(const StatusReport& report) {
+  const auto text = [&](const char* name) { return for_terminal(report.link.value(name, std::string())); };
+  print_line("hostclaw   " + version());
+  print_line("state      " + report.state_path);
+  print_line("device     " + (report.device_id.empty() ? std::string("none yet") : report.device_id));
+  if (report.config.gateway) print_line("gateway    " + report.config.gateway->url());
+  std::string line = "link       " + text("state");
+  if (report.link.contains("sinceMs"))
+    line += " since " + format_time(report.link.value("sinceMs", std::int64_t{0}));
+  if (!text("serverVersion").empty()) line += ", gateway " + text("serverVersion");
+  print_line(line);
+  if (!text("detail").empty()) print_line("           " + text("detail"));
+  const PairingStages stages = pairing_stages(report);
+  print_line("pairing    device " + stages.device + ", commands " + stages.surface);
+  if (!text("next").empty()) print_line("next       " + text("next"));
+  if (report.policy) {
+    print_line("policy     security=" + report.policy->value("security", "?") + " ask=" +
+               report.policy->value("ask", "?") + " askFallback=" + report.policy->value("askFallback", "?"));
+  } else {
+    print_line("policy     unreadable: " + for_terminal(report.policy_error));
+  }
+  const char* name = "last runs  ";
+  for (const approvals::RunRow& run : report.last_runs) {
+    print_run(name, run);
+    name = "           ";
+  }
+  if (report.last_denial) {
+    print_run("last deny  ", *report.last_denial);
+    print_line("           why: hostclaw runs show " + report.last_denial->run_id);
+  }
+  if (report.last_question) print_run("last ask   ", *report.last_question);
+}
+
+}  // namespace hostclaw::cli

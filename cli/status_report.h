@@ -1,0 +1,41 @@
+// What `hostclaw status` and `hostclaw node status` say about link, pairing, policy and last runs. From the
+// store alone.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "approvals/store.h"
+#include "base/json.h"
+#include "base/result.h"
+#include "node-host/node_config.h"
+
+namespace hostclaw::cli {
+
+struct StatusReport {
+  std::string state_path;
+  std::string device_id;  // empty: none yet
+  node_host::NodeConfig config;
+  Json link;  // as node_host::kLinkStatusKey; state `never-started` or `not-running` when no node lives
+  std::optional<OrderedJson> policy;  // resolvedDefaults
+  std::string approvals_hash;
+  std::string policy_error;
+  std::vector<approvals::RunRow> last_runs;  // newest first, at most three
+  std::optional<approvals::RunRow> last_denial;
+  std::optional<approvals::RunRow> last_question;
+};
+
+Result<StatusReport> read_status(approvals::Store& store);
+
+// The state of each pairing stage: done | pending | unknown.
+struct PairingStages {
+  std::string device;
+  std::string surface;
+  std::string next;  // what to type on the gateway, or empty
+};
+PairingStages pairing_stages(const StatusReport& report);
+
+void add_to_json(const StatusReport& report, Json& body);
+void print_status(const StatusReport& report);
+
+}  // namespace hostclaw::cli

@@ -1,0 +1,594 @@
+#include "service-linux/systemd_service.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "base/text.h"
+#include "node-host/system/file_handles.h"
+
+namespace hostclaw::service_linux {
+namespace {
+
+namespace fs = std::filesystem;
+using node_host::ServiceChange;
+using node_host::ServiceScope;
+using node_host::ServiceSpec;
+using node_host::ServiceState;
+
+constexpr std::chrono::seconds kStartWait{75};
+constexpr std::chrono::seconds kStopWait{45};
+constexpr const char* kSystemSecrets = "/etc/hostclaw/credentials";
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+std::string own_home() {
+  if (const std::string home = variable("HOME"); home.starts_with('/')) return home;
+  const auto account = find_account(::geteuid());
+  return account ? account->home : "/";
+}
+
+std::string read_text(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+}
+
+Error file_error(const std::string& what, const std::string& path) {
+  const std::string code =
+      errno == EACCES || errno == EPERM || errno == EROFS ? "SERVICE_PERMISSIONS" : "SERVICE_FAILED";
+  return make_error(code, what + " " + path + ": " + std::strerror(errno));
+}
+
+// All or nothing: a crash leaves the old file.
+Result<void> write_file(const std::string& path, const std::string& text, unsigned mode) {
+  const std::string temporary = path + ".new";
+  ::unlink(temporary.c_str());
+  const node_host::UniqueFd file(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (!file || ::fchmod(file.get(), mode) != 0) return file_error("cannot write", temporary);
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const ssize_t size = ::write(file.get(), text.data() + at, text.size() - at);
+    if (size < 0) return file_error("cannot write", temporary);
+    at += static_cast<std::size_t>(size);
+  }
+  if (::fsync(file.get()) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
+    return file_error("cannot write", path);
+  }
+  return {};
+}
+
+Result<void> make_directories(const std::string& path, unsigned mode) {
+  for (std::size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
+    const std::string part = path.substr(0, at);
+    const bool last = at == std::string::npos;
+    if (::mkdir(part.c_str(), last ? mode : 0755) != 0 && errno != EEXIST) {
+      return file_error("cannot make", part);
+    }
+    if (last) return {};
+  }
+}
+
+Error refused(const ToolOutput& said, const std::string& tool, const std::string& next) {
+  std::string text(trim(said.standard_error.empty() ? said.standard_output : said.standard_error));
+  const bool denied = text.find("Access denied") != std::string::npos ||
+                      text.find("authentication required") != std::string::npos;
+  for (char& c : text) {
+    if (c == '\n') c = ' ';
+  }
+  return make_error(denied ? "SERVICE_PERMISSIONS" : "SERVICE_FAILED", tool + ": " + text, next);
+}
+
+std::int64_t number(const std::string& text) {
+  return text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos
+             ? 0
+             : std::stoll(text);
+}
+
+std::string status_word(const std::string& active) {
+  if (active == "active" || active == "reloading") return "running";
+  if (active == "activating") return "starting";
+  if (active == "deactivating") return "stopping";
+  if (active == "failed") return "failed";
+  if (active == "inactive") return "stopped";
+  return "unknown";
+}
+
+void point_at_user_manager() {
+  // `su -` and cron leave this unset although the user's manager runs.
+  const std::string directory = "/run/user/" + std::to_string(::geteuid());
+  if (variable("XDG_RUNTIME_DIR").empty() && ::access(directory.c_str(), X_OK) == 0) {
+    ::setenv("XDG_RUNTIME_DIR", directory.c_str(), 1);
+  }
+}
+
+}  // namespace
+
+std::string unit_path_of(ServiceScope scope) {
+  if (scope == ServiceScope::kSystem) return std::string("/etc/systemd/system/") + kUnitName;
+  const std::string config = variable("XDG_CONFIG_HOME");
+  const std::string base = config.starts_with('/') ? config : own_home() + "/.config";
+  return base + "/systemd/user/" + kUnitName;
+}
+
+std::string unit_text_of(ServiceScope scope) { return read_text(unit_path_of(scope)); }
+
+std::string current_account_name() {
+  const auto account = find_account(::geteuid());
+  return account ? account->name : std::to_string(::geteuid());
+}
+
+bool lingering_is_on(const std::string& account) {
+  return ::access(("/var/lib/systemd/linger/" + account).c_str(), F_OK) == 0;
+}
+
+SystemdService::SystemdService(ServiceScope scope) : scope_(scope) {
+  if (!system()) point_at_user_manager();
+}
+
+std::string SystemdService::unit_path() const { return unit_path_of(scope_); }
+
+std::string SystemdService::verb_line(const char* verb) const {
+  const bool needs_name = system() ? ::geteuid() != 0 : ::geteuid() == 0;
+  return std::string(system() && ::geteuid() != 0 ? "sudo " : "") + "hostclaw node " + verb +
+         (needs_name ? (system() ? " --system" : " --user") : "");
+}
+
+std::string SystemdService::secrets_directory(const std::string& state_directory) const {
+  return system() ? std::string(kSystemSecrets) : state_directory + "/credentials";
+}
+
+std::string SystemdService::unavailable() const {
+  if (::access("/run/systemd/system", F_OK) != 0) {
+    return "systemd does not run on this machine (a container?)";
+  }
+  if (system()) return {};
+  const std::string runtime = variable("XDG_RUNTIME_DIR");
+  if (!runtime.empty() && ::access((runtime + "/systemd").c_str(), F_OK) == 0) return {};
+  return "no user manager of systemd runs for " + current_account_name() +
+         " (log in through a session, or: sudo loginctl enable-linger " + current_account_name() + ")";
+}
+
+Result<void> SystemdService::require_manager() const {
+  const std::string why = unavailable();
+  if (why.empty()) return {};
+  return make_error("SERVICE_MANAGER_MISSING", why + "; in a container `hostclaw node run` is the service",
+                    "hostclaw node run");
+}
+
+Result<void> SystemdService::require_rights(const char* verb) const {
+  if (!system() || ::geteuid() == 0) return {};
+  return make_error("SERVICE_PERMISSIONS", "the system's service can be changed by root alone",
+                    std::string("sudo hostclaw node ") + verb +
+                        ", or for this account alone: hostclaw node " + verb + " --user");
+}
+
+Result<void> SystemdService::require_installed(const char* verb) {
+  if (auto ok = require_manager(); !ok) return ok.error();
+  if (auto ok = require_rights(verb); !ok) return ok.error();
+  if (query().installed) return {};
+  return make_error("SERVICE_NOT_INSTALLED", "Node service disabled.", verb_line("install"));
+}
+
+Result<ToolOutput> SystemdService::systemctl(std::vector<std::string> words, std::chrono::seconds timeout) {
+  std::vector<std::string> argv{"systemctl"};
+  if (!system()) argv.emplace_back("--user");
+  argv.emplace_back("--no-pager");
+  argv.insert(argv.end(), words.begin(), words.end());
+  ToolOptions options;
+  options.timeout = timeout;
+  options.extra = {{"LC_ALL", "C.UTF-8"}, {"SYSTEMD_COLORS", "0"}, {"SYSTEMD_PAGER", ""}};
+  return run_tool(argv, options);
+}
+
+Result<void> SystemdService::must(std::vector<std::string> words, std::chrono::seconds timeout) {
+  const std::string verb = words.front();
+  auto said = systemctl(std::move(words), timeout);
+  if (!said)
+    return make_error("SERVICE_FAILED", "systemctl " + verb + ": " + said.error().message, "hostclaw logs");
+  if (said->status != 0) return refused(*said, "systemctl " + verb, "hostclaw logs");
+  return {};
+}
+
+std::map<std::string, std::string> SystemdService::properties() {
+  std::map<std::string, std::string> out;
+  auto said =
+      systemctl({"show", kUnitName, "--timestamp=unix",
+                 "--property=LoadState,ActiveState,SubState,MainPID,NRestarts,ExecMainStatus,ExecMainCode,"
+                 "Result,StatusText,UnitFileState,FragmentPath,StateChangeTimestamp,NeedDaemonReload"},
+                std::chrono::seconds(10));
+  if (!said) return out;
+  for (const std::string& line : split(said->standard_output, '\n')) {
+    if (const std::size_t at = line.find('='); at != std::string::npos)
+      out[line.substr(0, at)] = line.substr(at + 1);
+  }
+  return out;
+}
+
+int SystemdService::systemd_version() {
+  const auto said = run_tool({"systemctl", "--version"});
+  if (!said) return 0;
+  const auto words = split(said->standard_output, ' ');
+  return words.size() > 1 ? static_cast<int>(number(words[1])) : 0;
+}
+
+ServiceState SystemdService::query() {
+  ServiceState state;
+  state.manager = "systemd";
+  state.scope = scope_;
+  state.name = kUnitName;
+  state.unavailable = unavailable();
+  state.manager_available = state.unavailable.empty();
+  state.definition_path = unit_path();
+  std::string text = unit_text_of(scope_);
+  state.installed = !text.empty();
+  state.status = state.installed ? "unknown" : "stopped";
+  if (state.manager_available) {
+    auto found = properties();
+    if (found["LoadState"] == "loaded") {
+      state.installed = true;
+      // A package may have brought the unit: then it is not where we would write it.
+      if (!found["FragmentPath"].empty() && found["FragmentPath"] != state.definition_path) {
+        state.definition_path = found["FragmentPath"];
+        text = read_text(state.definition_path);
+      }
+    }
+    if (!found.empty()) {
+      state.status = status_word(found["ActiveState"]);
+      state.state = found["ActiveState"];
+      state.sub_state = found["SubState"];
+      state.enabled = found["UnitFileState"] == "enabled";
+      state.pid = number(found["MainPID"]);
+      state.restarts = number(found["NRestarts"]);
+      state.text = found["StatusText"];
+      if (found["StateChangeTimestamp"].starts_with('@')) {
+        state.since_ms = number(found["StateChangeTimestamp"].substr(1)) * 1000;
+      }
+      if (found["ExecMainCode"] != "0" && !found["ExecMainStatus"].empty()) {
+        state.last_exit_status = static_cast<int>(number(found["ExecMainStatus"]));
+      }
+      if (found["Result"] != "success") state.last_exit_reason = found["Result"];
+    }
+  }
+  if (!state.installed) {
+    state.definition_path.clear();
+    return state;
+  }
+  const UnitFacts unit = read_unit(text);
+  state.program_arguments = unit.program_arguments;
+  state.environment = unit.environment;
+  state.state_directory = unit.state_directory;
+  state.account = unit.account.empty() ? (system() ? "root" : current_account_name()) : unit.account;
+  state.working_directory = unit.working_directory;
+  return state;
+}
+
+Result<SystemdService::Preparation> SystemdService::prepare_all(const ServiceSpec& spec) {
+  Preparation out;
+  std::string account = spec.run_as;
+  if (!system()) {
+    if (!spec.run_as.empty() && spec.run_as != current_account_name()) {
+      return make_error("CONFIG_INVALID", "a user's service runs as that user",
+                        "sudo hostclaw node install --run-as " + spec.run_as);
+    }
+    account = current_account_name();
+  } else if (account.empty()) {
+    account = kOwnAccount;
+    auto made = make_own_account();
+    if (!made) return made.error();
+    out.account_made = *made;
+    out.own_account = true;
+  }
+  const auto found = find_account(account);
+  if (!found) {
+    return make_error("SERVICE_ACCOUNT", "there is no account " + account,
+                      "hostclaw node install    (makes an account of its own)");
+  }
+  out.account = *found;
+  out.state_directory = spec.state_directory.empty() ? kSystemState : spec.state_directory;
+  out.standard_state = system() && out.state_directory == kSystemState;
+  for (const std::string& group : spec.groups) {
+    if (!group_exists(group))
+      return make_error("CONFIG_INVALID", "there is no group " + group, "getent group");
+  }
+  if (!account_may(out.account, group_ids(out.account, spec.groups), spec.executable, 1)) {
+    return make_error("SERVICE_EXECUTABLE", "the account " + account + " cannot run " + spec.executable,
+                      "install -m 755 " + spec.executable +
+                          " /usr/local/bin/hostclaw && /usr/local/bin/hostclaw node install");
+  }
+  std::vector<std::string> directories{out.state_directory};
+  if (out.standard_state) directories.push_back(kSystemHome);
+  for (const std::string& directory : directories) {
+    const bool there = ::access(directory.c_str(), F_OK) == 0;
+    if (auto made = make_directories(directory, 0700); !made) return made.error();
+    // systemd would do it at the first start; a pairing before that needs it now.
+    if (system() && (!there || out.standard_state) &&
+        ::lchown(directory.c_str(), found->uid, found->gid) != 0) {
+      return file_error("cannot hand over", directory);
+    }
+  }
+  return out;
+}
+
+Result<std::string> SystemdService::prepare(const ServiceSpec& spec) {
+  if (auto ok = require_manager(); !ok) return ok.error();
+  if (auto ok = require_rights("install"); !ok) return ok.error();
+  auto ready = prepare_all(spec);
+  if (!ready) return ready.error();
+  return ready->state_directory;
+}
+
+Result<int> SystemdService::run_once(const ServiceSpec& spec, const std::vector<std::string>& arguments,
+                                     const std::string& input) {
+  auto ready = prepare_all(spec);
+  if (!ready) return ready.error();
+  std::vector<std::string> argv{spec.executable};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  ToolOptions options;
+  options.timeout = std::chrono::minutes(15);  // a person may have to approve meanwhile
+  options.input = input;
+  options.inherit_output = true;
+  if (system()) options.account = ready->account.name;
+  options.extra = {{"HOSTCLAW_STATE_DIR", ready->state_directory}, {"HOME", ready->account.home}};
+  auto said = run_tool(argv, options);
+  if (!said) return make_error("SERVICE_FAILED", said.error().message);
+  return said->status;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> SystemdService::keep_secrets(
+    const ServiceSpec& spec, const std::string& state_directory, bool& changed) {
+  const std::string directory = secrets_directory(state_directory);
+  if (!spec.secrets.empty()) {
+    if (auto made = make_directories(directory, 0700); !made) return made.error();
+  }
+  std::vector<std::pair<std::string, std::string>> kept;
+  for (const char* id : {"gateway-token", "gateway-password"}) {
+    const std::string path = directory + "/" + id;
+    const auto given = std::find_if(spec.secrets.begin(), spec.secrets.end(),
+                                    [&](const auto& secret) { return secret.first == id; });
+    if (given != spec.secrets.end() && read_text(path) != given->second + "\n") {
+      if (auto written = write_file(path, given->second + "\n", 0600); !written) return written.error();
+      changed = true;
+    }
+    if (::access(path.c_str(), F_OK) == 0) kept.emplace_back(id, path);
+  }
+  return kept;
+}
+
+Result<ServiceChange> SystemdService::install(const ServiceSpec& spec) {
+  if (auto ok = require_manager(); !ok) return ok.error();
+  if (auto ok = require_rights("install"); !ok) return ok.error();
+  const std::string old_text = unit_text_of(scope_);
+  const UnitFacts old = read_unit(old_text);
+  if (!old_text.empty() && !old.ours && !spec.force) {
+    return make_error("SERVICE_FOREIGN", unit_path() + " was not written by hostclaw",
+                      verb_line("install") + " --force    replaces it");
+  }
+  auto ready = prepare_all(spec);
+  if (!ready) return ready.error();
+
+  ServiceChange change;
+  bool secrets_changed = false;
+  auto credentials = keep_secrets(spec, ready->state_directory, secrets_changed);
+  if (!credentials) return credentials.error();
+  UnitPlan plan;
+  plan.scope = scope_;
+  plan.program_arguments = {spec.executable, "node", "run"};
+  plan.program_arguments.insert(plan.program_arguments.end(), spec.run_arguments.begin(),
+                                spec.run_arguments.end());
+  plan.program_arguments.insert(plan.program_arguments.end(),
+                                {"--stop-grace", std::to_string(kStopGraceSeconds)});
+  plan.account = ready->account.name;
+  plan.own_account = ready->own_account;
+  plan.groups = spec.groups;
+  plan.state_directory = ready->state_directory;
+  plan.standard_state = ready->standard_state;
+  if (system()) plan.environment.emplace_back("PATH", kServicePath);
+  plan.environment.insert(plan.environment.end(), spec.environment.begin(), spec.environment.end());
+  plan.credentials = *credentials;
+  plan.systemd_version = systemd_version();
+  const std::string text = render_unit(plan);
+
+  const ServiceState before = query();
+  const bool same = text == old_text;
+  if (!old_text.empty() && !spec.force) {
+    if (!same) {
+      change.warnings.push_back(
+          "the service is installed with other settings, which were kept; to replace them: " +
+          verb_line("install") + " --force ...");
+    }
+    if (!same || (before.enabled && (before.status == "running" || !spec.start) && !secrets_changed)) {
+      change.result = "already-installed";
+      return change;
+    }
+  }
+  if (!same) {
+    if (auto made = make_directories(fs::path(unit_path()).parent_path().string(), 0755); !made)
+      return made.error();
+    if (auto written = write_file(unit_path(), text, 0644); !written) return written.error();
+  }
+  if (auto ok = must({"daemon-reload"}); !ok) return ok.error();
+  if (auto ok = must({"enable", kUnitName}); !ok) return ok.error();
+  if (spec.start) {
+    (void)systemctl({"reset-failed", kUnitName}, std::chrono::seconds(10));
+    if (auto ok = must({"restart", kUnitName}, kStartWait); !ok) return ok.error();
+  }
+  change.result = "installed";
+  change.notes.push_back("unit " + unit_path() + ", state " + ready->state_directory + ", account " +
+                         ready->account.name + (ready->account_made ? " (made now)" : ""));
+  for (const node_host::ServiceFinding& finding : examine()) {
+    if (finding.verdict != node_host::ServiceFinding::Verdict::kWarning &&
+        finding.verdict != node_host::ServiceFinding::Verdict::kNote) {
+      continue;
+    }
+    std::string line = finding.message + (finding.next.empty() ? "" : " -- next: " + finding.next);
+    (finding.verdict == node_host::ServiceFinding::Verdict::kWarning ? change.warnings : change.notes)
+        .push_back(std::move(line));
+  }
+  return change;
+}
+
+Result<ServiceChange> SystemdService::uninstall(bool purge) {
+  if (auto ok = require_rights("uninstall"); !ok) return ok.error();
+  const bool manager = unavailable().empty();
+  const std::string text = unit_text_of(scope_);
+  const UnitFacts unit = read_unit(text);
+  if (!text.empty() && !unit.ours) {
+    return make_error("SERVICE_FOREIGN", unit_path() + " was not written by hostclaw; it is left alone",
+                      "systemctl disable --now hostclaw && rm " + unit_path());
+  }
+  ServiceChange change;
+  change.result = text.empty() ? "not-loaded" : "uninstalled";
+  if (!text.empty()) {
+    if (manager) {
+      if (auto ok = must({"disable", "--now", kUnitName}, kStopWait); !ok) return ok.error();
+    }
+    if (::unlink(unit_path().c_str()) != 0 && errno != ENOENT)
+      return file_error("cannot remove", unit_path());
+    if (manager) {
+      if (auto ok = must({"daemon-reload"}); !ok) return ok.error();
+      (void)systemctl({"reset-failed", kUnitName}, std::chrono::seconds(10));
+    }
+    change.notes.push_back("removed " + unit_path());
+  }
+  const std::string state = !unit.state_directory.empty() ? unit.state_directory
+                            : system()                    ? kSystemState
+                                                          : "";
+  std::error_code ignored;
+  if (!state.empty()) fs::remove_all(secrets_directory(state), ignored);
+  if (system()) fs::remove("/etc/hostclaw", ignored);  // only when it is empty
+  if (state.empty()) return change;
+  if (!purge) {
+    if (fs::exists(state, ignored)) {
+      change.notes.push_back(
+          "kept " + state + " (identity, policy, record)" +
+          (find_account(kOwnAccount) && system() ? std::string(" and the account ") + kOwnAccount : "") +
+          "; to remove that too: " + verb_line("uninstall") + " --purge");
+    }
+    return change;
+  }
+  if (system() && state == kSystemState) {
+    fs::remove_all(state, ignored);
+    auto gone = remove_own_account();
+    if (!gone) return gone.error();
+    if (*gone) change.notes.push_back(std::string("removed the account ") + kOwnAccount);
+  } else {
+    // A directory of the user's choice may hold other things.
+    for (const char* name : {"hostclaw.sqlite", "hostclaw.sqlite-wal", "hostclaw.sqlite-shm", "node.lock",
+                             "node.log", "node.log.1"}) {
+      fs::remove(state + "/" + name, ignored);
+    }
+    fs::remove(state, ignored);
+  }
+  change.notes.push_back("removed the state in " + state);
+  return change;
+}
+
+Result<ServiceChange> SystemdService::start() {
+  if (auto ok = require_installed("start"); !ok) return ok.error();
+  ServiceChange change;
+  if (query().status == "running") {
+    change.result = "already-running";
+    return change;
+  }
+  (void)systemctl({"reset-failed", kUnitName}, std::chrono::seconds(10));
+  if (auto ok = must({"start", kUnitName}, kStartWait); !ok) return ok.error();
+  change.result = "started";
+  return change;
+}
+
+Result<ServiceChange> SystemdService::stop() {
+  if (auto ok = require_rights("stop"); !ok) return ok.error();
+  const ServiceState before = query();
+  ServiceChange change;
+  if (!before.installed || !before.manager_available) {
+    change.result = "not-loaded";
+    return change;
+  }
+  if (auto ok = must({"stop", kUnitName}, kStopWait); !ok) return ok.error();
+  change.result = "stopped";
+  return change;
+}
+
+Result<ServiceChange> SystemdService::restart() {
+  if (auto ok = require_installed("restart"); !ok) return ok.error();
+  (void)systemctl({"reset-failed", kUnitName}, std::chrono::seconds(10));
+  if (auto ok = must({"restart", kUnitName}, kStartWait); !ok) return ok.error();
+  ServiceChange change;
+  change.result = "restarted";
+  return change;
+}
+
+std::vector<std::string> SystemdService::log_command(std::size_t lines, bool follow) {
+  const ServiceState state = query();
+  if (!state.installed || !state.manager_available) return {};
+  std::vector<std::string> argv{find_tool("journalctl")};
+  if (argv.front().empty()) return {};
+  argv.insert(argv.end(), system() ? std::initializer_list<std::string>{"-u", kUnitName}
+                                   : std::initializer_list<std::string>{"--user", "-u", kUnitName});
+  argv.insert(argv.end(),
+              {"--no-pager", "-o", "short-iso", "-n", lines == 0 ? "all" : std::to_string(lines)});
+  if (follow) argv.emplace_back("-f");
+  return argv;
+}
+
+std::vector<node_host::ServiceFinding> SystemdService::examine() {
+  return service_findings(query(), read_unit(unit_text_of(scope_)));
+}
+
+}  // namespace hostclaw::service_linux
+
+namespace hostclaw::node_host {
+
+using service_linux::read_unit;
+using service_linux::unit_text_of;
+
+ServiceScope default_service_scope() {
+  if (::geteuid() == 0) return ServiceScope::kSystem;
+  if (!unit_text_of(ServiceScope::kUser).empty()) return ServiceScope::kUser;
+  return unit_text_of(ServiceScope::kSystem).empty() ? ServiceScope::kUser : ServiceScope::kSystem;
+}
+
+std::unique_ptr<ServiceManager> make_service_manager(ServiceScope scope) {
+  return std::make_unique<service_linux::SystemdService>(scope);
+}
+
+std::optional<std::string> installed_state_directory() {
+  const std::string text = unit_text_of(default_service_scope());
+  const auto unit = read_unit(text);
+  if (!unit.ours || unit.state_directory.empty()) return std::nullopt;
+  return unit.state_directory;
+}
+
+Result<void> act_as_owner_of(const std::string& directory) {
+  struct stat facts {};
+  if (::stat(directory.c_str(), &facts) != 0 || facts.st_uid == ::geteuid()) return {};
+  const auto owner = service_linux::find_account(facts.st_uid);
+  if (::geteuid() != 0 || !owner) {
+    return make_error("SERVICE_PERMISSIONS",
+                      "the state in " + directory + " belongs to " +
+                          (owner ? owner->name : std::to_string(facts.st_uid)) + ", not to this account",
+                      "sudo hostclaw ...");
+  }
+  if (::initgroups(owner->name.c_str(), owner->gid) != 0 || ::setegid(owner->gid) != 0 ||
+      ::seteuid(owner->uid) != 0) {
+    return make_error("SERVICE_PERMISSIONS", "cannot act as " + owner->name + ": " + std::strerror(errno));
+  }
+  return {};
+}
+
+}  // namespace hostclaw::node_host

@@ -1,0 +1,251 @@
+#!/usr/bin/env bash
+# The installed service under a real systemd: install, pair, run a command, kill -9, watchdog, graceful stop, a
+# configuration error, reboot, logout, uninstall. Needs root and systemd-container, debootstrap; about a minute.
+#   tests/service/run.sh [--hostclaw FILE] [--dev-gateway FILE] [--keep]
+# systemd need not be process 1 here: the tests boot one in a container of its own (tests/service/container.sh).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# shellcheck source=tests/service/container.sh
+. tests/service/container.sh
+
+hostclaw=build/debug/bin/hostclaw
+dev_gateway=build/debug/bin/hostclaw-dev-gateway
+keep=0
+while [ $# -gt 0 ]; do
+  case $1 in
+    --hostclaw) hostclaw=$2; shift 2 ;;
+    --dev-gateway) dev_gateway=$2; shift 2 ;;
+    --keep) keep=1; shift ;;
+    -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) echo "run.sh: unknown option $1 (see --help)" >&2; exit 2 ;;
+  esac
+done
+
+if ! reason=$(container_permitted 2>&1); then
+  echo "SKIPPED: a container with its own systemd cannot be started: $reason"
+  exit 0
+fi
+for tool in systemd-nspawn debootstrap nsenter; do
+  command -v "$tool" >/dev/null || { echo "run.sh: $tool is missing; ./run-tests installs it" >&2; exit 1; }
+done
+
+started=$SECONDS
+passed=0
+step() { printf '== %s (after %d s)\n' "$*" $((SECONDS - started)); }
+ok() { passed=$((passed + 1)); printf '   ok: %s\n' "$*"; }
+fail() {
+  printf '   FAILED: %s\n' "$*" >&2
+  in_container journalctl -u hostclaw --no-pager -n 30 >&2 2>/dev/null || true
+  exit 1
+}
+# expect WHAT COMMAND...: the command answers 0.
+expect() {
+  local what=$1
+  shift
+  "$@" || fail "$what"
+  ok "$what"
+}
+# within SECONDS WHAT COMMAND...: it does so in time.
+within() {
+  local until=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$until" ] || { "$@" || true; fail "$what"; }
+    sleep 0.1
+  done
+  ok "$what"
+}
+says() { grep -qF -- "$1" <<<"$2"; }
+
+work=$(mktemp -d)
+gateway_pid=""
+cleanup() {
+  if [ "$keep" = 1 ]; then
+    echo "kept: $container_root"
+    container_off
+  else
+    container_remove
+  fi
+  [ -n "$gateway_pid" ] && kill "$gateway_pid" 2>/dev/null && wait "$gateway_pid" 2>/dev/null
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+step "container"
+container_prepare
+container_new
+install -m 755 "$hostclaw" "$container_root/usr/local/bin/hostclaw"
+mkdir -p "$container_root/etc/systemd/logind.conf.d"
+printf '[Login]\nUserStopDelaySec=0\n' >"$container_root/etc/systemd/logind.conf.d/test.conf"
+chroot "$container_root" useradd --create-home --shell /bin/bash tester
+
+step "where no service manager runs"
+refused=$(chroot "$container_root" env HOME=/root hostclaw node install --json 2>&1) && fail "install without systemd succeeded"
+expect "install says that there is no service manager" says '"code":"SERVICE_MANAGER_MISSING"' "$refused"
+expect "and what to type instead" says 'hostclaw node run' "$refused"
+expect "stop of an absent service is no failure" says '"result":"not-loaded"' "$(chroot "$container_root" hostclaw node stop --json)"
+
+step "development gateway"
+( umask 077; od -An -N24 -tx1 /dev/urandom | tr -d ' \n' >"$work/token" )
+"$dev_gateway" serve --port 0 --token-file "$work/token" >"$work/gateway.log" 2>&1 &
+gateway_pid=$!
+within 20 "it listens" grep -q '"ready":true' "$work/gateway.log"
+port=$(sed -n 's/.*"port":\([0-9]*\).*/\1/p' "$work/gateway.log" | head -n 1)
+gw() {
+  local verb=$1
+  shift
+  "$dev_gateway" "$verb" --url "ws://127.0.0.1:$port" --token-file "$work/token" "$@"
+}
+approve_surface() {  # of the node with this name
+  local id
+  id=$(gw pending | awk -v name="$1" '$1 == "node" && $3 == name {print $2; exit}')
+  [ -n "$id" ] && gw approve "$id"
+}
+node_ready() { gw nodes | grep -q "  $1  ready"; }
+node_gone() { ! gw nodes | grep -q "  $1  "; }
+agent_runs() {  # NODE TEXT: what the command printed
+  gw exec --node "$1" -- "$2" 2>"$work/exec.log"
+}
+
+boot() { container_boot || fail "the container boots"; ok "the container boots"; }
+files_of_container() {
+  (cd "$container_root" && find . \( -path ./proc -o -path ./sys -o -path ./run -o -path ./tmp -o -path ./dev -o -path ./var/log \
+    -o -path ./var/tmp -o -path ./var/lib/systemd -o -path ./var/lib/dbus -o -path ./etc/machine-id -o -path ./etc/resolv.conf \
+    -o -name '*-' -o -path ./home/tester/.config -o -name .pwd.lock -o -path ./etc/.updated -o -path ./var/.updated \
+    -o -path ./home/tester/.local \) -prune -o -print | sort; cat etc/passwd etc/group etc/shadow)
+}
+unit() { in_container systemctl show hostclaw -P "$1"; }
+unit_is() { [ "$(unit "$1")" = "$2" ]; }
+
+step "boot"
+boot
+files_of_container >"$work/before"
+
+step "install as root"
+container_env=("OPENCLAW_GATEWAY_TOKEN=$(cat "$work/token")")
+installed=$(in_container hostclaw node install --host 127.0.0.1 --port "$port" --display-name machine --json)
+container_env=()
+expect "install answers in OpenClaw's shape" says '"action":"install"' "$installed"
+expect "with its result" says '"result":"installed"' "$installed"
+expect "the service is enabled" unit_is UnitFileState enabled
+expect "ready: the node waits for approval" unit_is ActiveState active
+expect "its status names the command to type" says 'openclaw nodes approve' "$(unit StatusText)"
+expect "node status does so too" says 'openclaw nodes approve' "$(in_container hostclaw node status)"
+expect "the account is told" says 'account hostclaw' "$(in_container hostclaw node status)"
+expect "the token is in a file that root alone can read" \
+  [ "$(in_container stat -c '%a %U' /etc/hostclaw/credentials/gateway-token)" = "600 root" ]
+holds_token() { grep -qaFf "$work/token" "$@"; }
+lacks_token() { ! holds_token "$@"; }
+process=/proc/$container_leader/root/proc/$(unit MainPID)
+expect "it is there" holds_token "$container_root/etc/hostclaw/credentials/gateway-token"
+expect "the token is not in the unit" lacks_token "$container_root/etc/systemd/system/hostclaw.service"
+expect "nor in the environment or the arguments of the process" lacks_token "$process/environ" "$process/cmdline"
+expect "a second install changes nothing" says '"result":"already-installed"' \
+  "$(in_container hostclaw node install --host 127.0.0.1 --port "$port" --display-name machine --json)"
+other=$(in_container hostclaw node install --host 127.0.0.1 --port "$port" --display-name other 2>&1)
+expect "other settings without --force are kept, and told" says '--force' "$other"
+
+step "pair and run"
+approve_surface machine
+within 20 "the node is ready after approval" node_ready machine
+unit_says() { says "$1" "$(unit StatusText)"; }
+within 10 "the unit's status says connected" unit_says connected
+in_container hostclaw approvals allowlist add /usr/bin/id >/dev/null
+in_container hostclaw approvals allowlist add /usr/bin/sleep >/dev/null
+in_container hostclaw approvals allowlist add /usr/bin/printenv >/dev/null
+expect "a command runs as the service's account" [ "$(agent_runs machine 'id -un')" = hostclaw ]
+expect "root's verbs leave every file of the state to the service" \
+  [ -z "$(in_container find /var/lib/hostclaw ! -user hostclaw)" ]
+agent_runs machine printenv >"$work/env"
+expect "a command sees an environment" grep -q '^PATH=' "$work/env"
+no_manager_variables() { ! grep -E '^(NOTIFY_SOCKET|WATCHDOG_|CREDENTIALS_DIRECTORY|JOURNAL_STREAM|INVOCATION_ID)' "$work/env"; }
+expect "without the variables of the service manager" no_manager_variables
+
+step "kill -9"
+in_container systemctl kill --signal=KILL --kill-whom=main hostclaw
+within 30 "systemd starts it again" unit_is NRestarts 1
+within 30 "it connects again" node_ready machine
+expect "and runs commands" [ "$(agent_runs machine 'id -un')" = hostclaw ]
+
+step "watchdog"
+in_container mkdir -p /run/systemd/system/hostclaw.service.d
+in_container bash -c 'printf "[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\nRestartSec=100ms\n" >/run/systemd/system/hostclaw.service.d/test.conf'
+in_container systemctl daemon-reload
+in_container hostclaw node restart >/dev/null
+within 20 "the node is back" node_ready machine
+pid=$(unit MainPID)
+sleep 4
+expect "a node that makes progress is left alone" unit_is MainPID "$pid"
+in_container kill -STOP "$pid"
+within 20 "a node that hangs is killed and started again" unit_is NRestarts 1
+within 20 "and is back" node_ready machine
+in_container rm -r /run/systemd/system/hostclaw.service.d
+in_container systemctl daemon-reload
+
+step "graceful stop"
+agent_runs machine 'sleep 3' >/dev/null &
+running=$!
+within 10 "a command runs" in_container pgrep -x sleep
+expect "node stop answers" says '"result":"stopped"' "$(in_container hostclaw node stop --json)"
+wait "$running" || true
+expect "the command ended by itself and its result was delivered" grep -q 'exit 0' "$work/exec.log"
+expect "nothing failed" unit_is Result success
+expect "a stopped service is started" says '"result":"started"' "$(in_container hostclaw node start --json)"
+expect "a running one stays" says '"result":"already-running"' "$(in_container hostclaw node start --json)"
+
+step "a configuration error is not tried again"
+in_container mkdir -p /run/systemd/system/hostclaw.service.d
+in_container bash -c 'printf "[Service]\nEnvironment=HOSTCLAW_STATE_DIR=/proc/nowhere\n" >/run/systemd/system/hostclaw.service.d/test.conf'
+in_container systemctl daemon-reload
+in_container systemctl restart hostclaw 2>/dev/null || true
+within 10 "it ends with 78" unit_is ExecMainStatus 78
+expect "and stays down" unit_is ActiveState failed
+in_container rm -r /run/systemd/system/hostclaw.service.d
+in_container systemctl daemon-reload
+in_container hostclaw node start >/dev/null
+within 20 "it comes back when the error is gone" node_ready machine
+
+step "a user's service"
+# session COMMAND: in a login session of its own, which ends with the command.
+session() {
+  in_container systemd-run --quiet --wait --pipe --collect --uid=tester -p PAMName=login -p WorkingDirectory=/home/tester -- \
+    bash -lc "$1"
+}
+install -m 600 -o 1000 -g 1000 "$work/token" "$container_root/home/tester/token"
+session "OPENCLAW_GATEWAY_TOKEN=\$(cat token) hostclaw node install --host 127.0.0.1 --port $port --display-name person; sleep 1; rm token" \
+  >"$work/user.log" 2>&1 || { cat "$work/user.log"; fail "install in a user's session"; }
+cat "$work/user.log"
+expect "lingering is looked at and told" grep -q 'loginctl enable-linger tester' "$work/user.log"
+within 10 "without lingering it ends with the session" node_gone person
+in_container loginctl enable-linger tester
+approve_person() { approve_surface person; }
+within 20 "its surface is approved" approve_person
+within 20 "it is ready" node_ready person
+session 'hostclaw approvals allowlist add /usr/bin/id; hostclaw node status' >"$work/user.log" 2>&1
+expect "the user's verbs find the user's state" grep -q '/home/tester/.local/state/hostclaw' "$work/user.log"
+expect "it survives the end of a session" node_ready person
+expect "its commands run as the user" [ "$(agent_runs person 'id -un')" = tester ]
+
+step "reboot"
+container_off
+boot
+within 30 "the machine's service comes back by itself" node_ready machine
+within 30 "the user's service comes back without a login" node_ready person
+expect "and runs commands" [ "$(agent_runs machine 'id -un')" = hostclaw ]
+in_container journalctl --no-pager >"$work/journal"
+expect "the journal was read" grep -q 'node host gateway connected' "$work/journal"
+expect "the token is in no log" lacks_token "$work/journal"
+
+step "uninstall"
+session 'hostclaw node uninstall --purge --json' >"$work/user.log"
+expect "the user's service is uninstalled" grep -q '"result":"uninstalled"' "$work/user.log"
+removed=$(in_container hostclaw node uninstall 2>&1)
+expect "what stays is told" says 'kept /var/lib/hostclaw' "$removed"
+expect "the identity stays without --purge" in_container test -e /var/lib/hostclaw/hostclaw.sqlite
+expect "a second uninstall is no failure" says '"result":"not-loaded"' "$(in_container hostclaw node uninstall --purge --json)"
+expect "no unit is left" [ "$(unit LoadState)" = not-found ]
+files_of_container >"$work/after"
+expect "nothing is left" diff "$work/before" "$work/after"
+expect "nothing of the user's is left" [ -z "$(in_container find /home/tester -name '*hostclaw*')" ]
+
+printf 'passed: %d checks in %d s\n' "$passed" $((SECONDS - started))

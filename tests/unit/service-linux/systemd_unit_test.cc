@@ -1,0 +1,97 @@
+#include "service-linux/systemd_unit.h"
+
+#include <catch2/catch.hpp>
+
+namespace hostclaw::service_linux {
+namespace {
+
+using node_host::ServiceScope;
+
+UnitPlan plan_of(ServiceScope scope) {
+  UnitPlan plan;
+  plan.scope = scope;
+  plan.program_arguments = {"/usr/bin/hostclaw", "node", "run", "--display-name",
+                            "build box 100% \"$HOME\" \\ 1"};
+  plan.account = "hostclaw";
+  plan.own_account = true;
+  plan.groups = {"docker", "video"};
+  plan.state_directory = "/var/lib/hostclaw";
+  plan.standard_state = scope == ServiceScope::kSystem;
+  plan.environment = {{"PATH", "/usr/bin"}, {"NODE_EXTRA_CA_CERTS", "/etc/my ca/100%.pem"}};
+  plan.credentials = {{"gateway-token", "/etc/hostclaw/credentials/gateway-token"}};
+  plan.systemd_version = 252;
+  return plan;
+}
+
+bool has_line(const std::string& text, const std::string& line) {
+  return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("what a unit says is read back as it was meant") {
+  const UnitPlan plan = plan_of(ServiceScope::kSystem);
+  const UnitFacts facts = read_unit(render_unit(plan));
+  CHECK(facts.ours);
+  CHECK(facts.program_arguments == plan.program_arguments);
+  CHECK(facts.account == "hostclaw");
+  CHECK(facts.groups == plan.groups);
+  CHECK(facts.state_directory == "/var/lib/hostclaw");
+  REQUIRE(facts.environment.size() == 3);
+  CHECK(facts.environment[2] == plan.environment[1]);
+}
+
+TEST_CASE("words with bytes that systemd would expand stay one word") {
+  for (const std::string word : {"", "a b", "%n", "$HOME", "${X}", "tab\there", "line\nbreak", "quote\"'",
+                                 "\\x41", "\xC3\xA9", "-v", ";", "#"}) {
+    INFO(word);
+    UnitPlan plan = plan_of(ServiceScope::kUser);
+    plan.program_arguments = {"/bin/x", word, "end"};
+    CHECK(read_unit(render_unit(plan)).program_arguments == plan.program_arguments);
+  }
+}
+
+TEST_CASE("a unit without our marker is not ours") {
+  CHECK_FALSE(read_unit("[Service]\nExecStart=/usr/bin/hostclaw node run\n").ours);
+  CHECK_FALSE(read_unit("").ours);
+}
+
+TEST_CASE("a unit never starts again on a configuration error and always otherwise") {
+  const std::string text = render_unit(plan_of(ServiceScope::kSystem));
+  CHECK(has_line(text, "Type=notify"));
+  CHECK(has_line(text, "Restart=always"));
+  CHECK(has_line(text, "RestartPreventExitStatus=78"));
+  CHECK(has_line(text, "StartLimitIntervalSec=0"));
+  CHECK(has_line(text, "WatchdogSec=120"));
+}
+
+TEST_CASE("the delay between starts grows where systemd can do that") {
+  UnitPlan plan = plan_of(ServiceScope::kSystem);
+  CHECK(has_line(render_unit(plan), "RestartSec=5"));
+  CHECK(render_unit(plan).find("RestartSteps") == std::string::npos);
+  plan.systemd_version = 254;
+  CHECK(has_line(render_unit(plan), "RestartSteps=8"));
+  CHECK(has_line(render_unit(plan), "RestartMaxDelaySec=60"));
+}
+
+TEST_CASE("an account of its own is confined, a person's account keeps what it can do") {
+  UnitPlan plan = plan_of(ServiceScope::kSystem);
+  CHECK(has_line(render_unit(plan), "NoNewPrivileges=yes"));
+  plan.own_account = false;
+  CHECK(render_unit(plan).find("NoNewPrivileges") == std::string::npos);
+}
+
+TEST_CASE("a user's unit names no account and waits for no network") {
+  const std::string text = render_unit(plan_of(ServiceScope::kUser));
+  CHECK(text.find("User=") == std::string::npos);
+  CHECK(text.find("Wants=network-online.target") == std::string::npos);
+  CHECK(has_line(text, "WantedBy=default.target"));
+}
+
+TEST_CASE("a unit names the file of a secret and never holds one") {
+  const std::string text = render_unit(plan_of(ServiceScope::kSystem));
+  CHECK(has_line(text, "LoadCredential=gateway-token:/etc/hostclaw/credentials/gateway-token"));
+  CHECK(text.find("OPENCLAW_GATEWAY_TOKEN") == std::string::npos);
+}
+
+}  // namespace hostclaw::service_linux
