@@ -70,7 +70,17 @@ class Preparer {
     const RunDecision decision = decide_run(params, document_, context_);
     if (decision.evaluation.decision.verdict == Verdict::kInvalid || !decision.analysis.ok) return false;
     if (decision.evaluation.decision.verdict == Verdict::kAllow) return prepare_listed(decision, cwd.path);
-    return prepare_question(decision, cwd.path);
+    return (official() && answered_as_upstream()) || prepare_question(decision, cwd.path);
+  }
+
+  bool official() const { return context_.settings.strictness == Strictness::kOfficial; }
+
+  // Where upstream has an answer, official gives that one.
+  bool answered_as_upstream() {
+    prepare_as_upstream();
+    if (out_.ok) return true;
+    out_ = {};
+    return false;
   }
 
   // While the node only observes, what would have been asked about or refused goes the way of security=full.
@@ -116,6 +126,8 @@ class Preparer {
   bool prepare_listed(const RunDecision& decision, const std::string& cwd) {
     PlanDraft draft;
     if (!draft_plan(decision.analysis, draft)) return false;
+    // The gateway can see for itself that this command is listed.
+    if (official() && request_.payload() == nullptr && !gateway_needs_markers(decision, draft)) return false;
     draft.cwd = cwd;
     out_.remember.listed = true;
     remember(decision);

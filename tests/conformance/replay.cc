@@ -38,7 +38,7 @@ std::vector<std::string> command_of(const Json& params) {
   return out;
 }
 
-int report(const std::string& title, const Comparisons& rows, const Options& options) {
+int report(const std::string& title, const Comparisons& rows, const Options& options, double least_same) {
   struct Counts {
     int same = 0, other_text = 0, stricter = 0, intended = 0, different = 0, looser = 0, skipped = 0;
   };
@@ -99,7 +99,9 @@ int report(const std::string& title, const Comparisons& rows, const Options& opt
     std::printf("  %-9s %-18s expected %s; got %s %s | %s\n", name, row.id.c_str(), row.expected.c_str(),
                 row.got.c_str(), row.code.c_str(), row.what.c_str());
   }
-  return total.looser + total.different;
+  const bool too_few = judged == 0 || same < least_same * judged;
+  if (too_few) std::printf("FAILED: at least %.1f %% have to be the same\n", 100.0 * least_same);
+  return total.looser + total.different + (too_few ? 1 : 0);
 }
 
 }  // namespace hostclaw::conformance

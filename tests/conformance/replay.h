@@ -50,7 +50,8 @@ std::string first_line(const std::string& text);
 policy::IdSource counting_ids();
 std::vector<std::string> command_of(const Json& params);
 
-// A table per group; returns how many rows count as a failure.
-int report(const std::string& title, const Comparisons& rows, const Options& options);
+// A table per group; returns how many rows count as a failure. One more when fewer rows than `least_same`
+// (a share of those that can be judged) are answered with the same verdict.
+int report(const std::string& title, const Comparisons& rows, const Options& options, double least_same = 0);
 
 }  // namespace hostclaw::conformance
