@@ -82,18 +82,19 @@ ServiceFinding run_state(const ServiceState& state) {
     if (state.restarts > 0) {
       return finding("service", "SERVICE_RESTARTED", Verdict::kNote,
                      "running; it was restarted " + std::to_string(state.restarts) + " times",
-                     "hostclaw logs");
+                     journal_line(state.scope));
     }
     return finding("service", "SERVICE_RUNNING", Verdict::kOk,
                    "running" + (state.text.empty() ? "" : ": " + state.text));
   }
   if (state.status == "starting") {
-    return finding("service", "SERVICE_STARTING", Verdict::kNote, "starting: " + state.text, "hostclaw logs");
+    return finding("service", "SERVICE_STARTING", Verdict::kNote, "starting: " + state.text,
+                   journal_line(state.scope));
   }
   const std::string why = state.last_exit_status == 78 ? " (its configuration must change)" : "";
   return finding("service", state.status == "failed" ? "SERVICE_DOWN" : "SERVICE_STOPPED", Verdict::kFailure,
                  "the service is " + state.status + why,
-                 state.status == "failed" ? "hostclaw logs" : "hostclaw node start");
+                 state.status == "failed" ? journal_line(state.scope) : "hostclaw node start");
 }
 
 ServiceFinding secrets(const ServiceState& state) {

@@ -118,6 +118,11 @@ void point_at_user_manager() {
 
 }  // namespace
 
+std::string journal_line(ServiceScope scope) {
+  return std::string("journalctl ") + (scope == ServiceScope::kSystem ? "-u " : "--user -u ") + kUnitName +
+         " -n 50 --no-pager";
+}
+
 std::string unit_path_of(ServiceScope scope) {
   if (scope == ServiceScope::kSystem) return std::string("/etc/systemd/system/") + kUnitName;
   const std::string config = variable("XDG_CONFIG_HOME");
@@ -199,8 +204,9 @@ Result<void> SystemdService::must(std::vector<std::string> words, std::chrono::s
   const std::string verb = words.front();
   auto said = systemctl(std::move(words), timeout);
   if (!said)
-    return make_error("SERVICE_FAILED", "systemctl " + verb + ": " + said.error().message, "hostclaw logs");
-  if (said->status != 0) return refused(*said, "systemctl " + verb, "hostclaw logs");
+    return make_error("SERVICE_FAILED", "systemctl " + verb + ": " + said.error().message,
+                      journal_line(scope_));
+  if (said->status != 0) return refused(*said, "systemctl " + verb, journal_line(scope_));
   return {};
 }
 

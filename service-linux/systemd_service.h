@@ -58,6 +58,9 @@ class SystemdService final : public node_host::ServiceManager {
   node_host::ServiceScope scope_;
 };
 
+// The command that shows what the service of a scope said last.
+std::string journal_line(node_host::ServiceScope scope);
+
 // The unit file of a scope: where ours is written.
 std::string unit_path_of(node_host::ServiceScope scope);
 // Its text, empty when there is none.

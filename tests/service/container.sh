@@ -28,11 +28,12 @@ container_prepare() {
   local pristine=$service_build/bookworm mirror
   [ -e "$pristine.ready" ] && return 0
   mirror=$(container_mirror)
+  [ -n "$mirror" ] || { echo "apt knows no source of Debian 12 packages" >&2; return 1; }
   rm -rf "$pristine"
   mkdir -p "$service_build"
   debootstrap --variant=minbase \
     --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,procps,iproute2,libre2-9,libsqlite3-0,libssl3,libstdc++6,bash-completion \
-    bookworm "$pristine" "${mirror:-http://deb.debian.org/debian}" >"$service_build/debootstrap.log" 2>&1 ||
+    bookworm "$pristine" "$mirror" >"$service_build/debootstrap.log" 2>&1 ||
     { tail -n 20 "$service_build/debootstrap.log" >&2; return 1; }
   # Nothing of the network is set up inside: the container shares this machine's.
   chroot "$pristine" systemctl mask --quiet systemd-networkd-wait-online.service systemd-resolved.service \
