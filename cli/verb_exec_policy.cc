@@ -117,7 +117,8 @@ Result<void> set(approvals::Store& store, const PolicyFlags& flags) {
       return stored;
   }
   if (!flags.mode.empty()) {
-    if (auto stored = approvals::put_exec_setting(store, "exec.mode", flags.mode); !stored) return stored;
+    if (auto stored = approvals::put_exec_setting(store, "exec.mode", flags.mode, local_actor()); !stored)
+      return stored;
   }
   if (!edit.security && !edit.ask && !edit.ask_fallback) return {};
   return apply(store, edit);

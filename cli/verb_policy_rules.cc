@@ -17,8 +17,6 @@ namespace {
 using approvals::PutRules;
 using policy::Rule;
 
-const approvals::Actor kActor{"cli", ""};
-
 struct RuleFlags {
   bool json = false;
   std::string id;
@@ -182,7 +180,7 @@ int add_rule(const RuleFlags& flags) {
   Result<Rule> rule = rule_from(flags);
   if (!rule) return fail(rule.error(), flags.json);
   return change_rules(flags, [&](approvals::Store& store) -> Result<std::string> {
-    auto ids = approvals::put_rules(store, {*rule}, PutRules::kAdd, kActor);
+    auto ids = approvals::put_rules(store, {*rule}, PutRules::kAdd, local_actor());
     if (!ids) return ids.error();
     return "rule " + ids->front() + " holds from the next command on";
   });
@@ -215,7 +213,7 @@ int import_rules(const RuleFlags& flags) {
   if (!rules) return fail(rules.error(), flags.json);
   const PutRules how = flags.replace ? PutRules::kReplace : PutRules::kAdd;
   return change_rules(flags, [&](approvals::Store& store) -> Result<std::string> {
-    auto ids = approvals::put_rules(store, *rules, how, kActor);
+    auto ids = approvals::put_rules(store, *rules, how, local_actor());
     if (!ids) return ids.error();
     return std::to_string(ids->size()) + " rules hold from the next command on";
   });
@@ -251,7 +249,7 @@ int starter(const RuleFlags& flags) {
     return kDone;
   }
   return change_rules(flags, [&](approvals::Store& store) -> Result<std::string> {
-    auto count = approvals::switch_starter_rules(store, flags.switch_word == "on", kActor);
+    auto count = approvals::switch_starter_rules(store, flags.switch_word == "on", local_actor());
     if (!count) return count.error();
     if (flags.switch_word == "off") return "the starter rules are off";
     return std::to_string(*count) + " starter rules hold from the next command on";
@@ -264,7 +262,7 @@ int observed(const RuleFlags& flags) {
   if (flags.clear) {
     auto store = open_store(approvals::OpenMode::kReadWrite);
     if (!store) return fail(store.error(), flags.json);
-    if (auto done = approvals::clear_observations(**store, kActor); !done)
+    if (auto done = approvals::clear_observations(**store, local_actor()); !done)
       return fail(done.error(), flags.json);
     if (flags.json) print_json(Json{{"ok", true}});
     return kDone;
@@ -344,7 +342,7 @@ void add_policy_rules(CLI::App& policy, Action& action) {
   remove->callback([&action, flags] {
     action = [flags] {
       return change_rules(*flags, [&](approvals::Store& store) -> Result<std::string> {
-        if (auto done = approvals::remove_rule(store, flags->id, kActor); !done) return done.error();
+        if (auto done = approvals::remove_rule(store, flags->id, local_actor()); !done) return done.error();
         return "rule " + flags->id + " is gone";
       });
     };
