@@ -93,7 +93,9 @@ std::string quote_shell_word(std::string_view word) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
            std::string_view("_@%+=:,./-").find(c) != std::string_view::npos;
   };
-  if (!word.empty() && std::all_of(word.begin(), word.end(), is_bare)) return std::string(word);
+  // `==` and `=~` at the beginning of a word are operators somewhere, and refused by the grammar when bare.
+  const bool bare = !word.empty() && word.front() != '=' && std::all_of(word.begin(), word.end(), is_bare);
+  if (bare) return std::string(word);
   std::string quoted = "'";
   for (const char c : word) {
     if (c == '\'') {
