@@ -6,6 +6,7 @@
 #include "approvals/audit_encoding.h"
 #include "approvals/random_id.h"
 #include "approvals/sqlite.h"
+#include "base/clock.h"
 #include "base/text.h"
 
 namespace hostclaw::approvals {
@@ -14,10 +15,6 @@ namespace {
 constexpr std::size_t kHashBytes = 32;
 // What a row costs beside its body, for retention by size.
 constexpr std::int64_t kRowOverhead = 120;
-
-std::string hex_of(std::string_view bytes) {
-  return to_hex({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
-}
 
 struct ChainState {
   bool exists = false;
@@ -79,7 +76,7 @@ Result<AuditRow> insert_row(Database& database, const Tail& tail, std::int64_t a
                               .bind_blob(hash)
                               .run();
   if (!inserted) return inserted.error();
-  return AuditRow{sequence, at_ms, std::string(kind), std::move(body), hex_of(tail.hash), hex_of(hash)};
+  return AuditRow{sequence, at_ms, std::string(kind), std::move(body), to_hex(tail.hash), to_hex(hash)};
 }
 
 Result<Tail> begin_chain(Database& database, std::int64_t at_ms) {
@@ -109,7 +106,7 @@ Result<Tail> begin_chain(Database& database, std::int64_t at_ms) {
 
 AuditRow read_row(const Statement& query) {
   return {query.integer(0), query.integer(1),           query.text(2),
-          query.text(3),    hex_of(query.blob_view(4)), hex_of(query.blob_view(5))};
+          query.text(3),    to_hex(query.blob_view(4)), to_hex(query.blob_view(5))};
 }
 
 #define HOSTCLAW_AUDIT_COLUMNS "sequence, at_ms, kind, body, previous, hash"
@@ -195,9 +192,7 @@ AuditChain::AuditChain(Store& store, AuditOptions options) : store_(store), opti
 
 std::int64_t AuditChain::now_ms() const {
   if (options_.now_ms) return options_.now_ms();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
+  return unix_ms_now();
 }
 
 Result<AuditRow> AuditChain::append(std::string_view kind, const Json& fields) {
@@ -240,7 +235,7 @@ Result<void> AuditChain::checkpoint_if_due() {
 
 Result<AuditCheckpoint> AuditChain::sign(const std::string& chain, std::int64_t sequence,
                                          const std::string& hash) const {
-  AuditCheckpoint checkpoint{chain, sequence, hex_of(hash), now_ms(), {}, {}};
+  AuditCheckpoint checkpoint{chain, sequence, to_hex(hash), now_ms(), {}, {}};
   if (!options_.signer) return checkpoint;
   checkpoint.key = options_.signer->key;
   Result<std::string> signature = options_.signer->sign(checkpoint_statement(checkpoint));

@@ -15,10 +15,6 @@ std::string text_member(const Json& object, const char* name) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-std::string hex_of(std::string_view bytes) {
-  return to_hex({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
-}
-
 std::string bytes_of(const std::string& hex) {
   const auto bytes = from_hex(hex);
   return bytes ? std::string(bytes->begin(), bytes->end()) : std::string();
@@ -59,7 +55,7 @@ bool AuditVerifier::feed(const RawAuditRow& row) {
   if (!check_special(row)) return false;
   if (options_.exported && options_.exported->sequence == row.sequence) {
     exported_seen_ = true;
-    if (options_.exported->hash != hex_of(hash)) {
+    if (options_.exported->hash != to_hex(hash)) {
       return fail(row.sequence,
                   row_name(row.sequence) + " is not the row that the exported checkpoint covers");
     }
@@ -107,7 +103,7 @@ bool AuditVerifier::check_signature(std::int64_t row, const AuditCheckpoint& che
 bool AuditVerifier::check_checkpoint(const RawAuditRow& row, const Json& body) {
   const Result<AuditCheckpoint> checkpoint = checkpoint_from_json(body);
   if (!checkpoint) return fail(row.sequence, row_name(row.sequence) + " holds no readable checkpoint");
-  const bool fits = checkpoint->sequence == row.sequence - 1 && checkpoint->hash == hex_of(previous_) &&
+  const bool fits = checkpoint->sequence == row.sequence - 1 && checkpoint->hash == to_hex(previous_) &&
                     (result_.chain.empty() || checkpoint->chain == result_.chain);
   if (!fits) return fail(row.sequence, row_name(row.sequence) + " holds a checkpoint of other rows");
   if (!check_signature(row.sequence, *checkpoint)) return false;
@@ -121,7 +117,7 @@ bool AuditVerifier::check_pruned(const RawAuditRow& row, const Json& body) {
   if (row.sequence != anchor_.pruned_row) return true;
   const auto member = body.find("checkpoint");
   const Result<AuditCheckpoint> removed = checkpoint_from_json(member == body.end() ? Json() : *member);
-  if (!removed || removed->sequence != anchor_.sequence || removed->hash != hex_of(anchor_.hash)) {
+  if (!removed || removed->sequence != anchor_.sequence || removed->hash != to_hex(anchor_.hash)) {
     return fail(anchor_.sequence + 1, row_name(anchor_.sequence + 1) + " is not where retention left off");
   }
   if (removed->signature.empty()) {
@@ -145,7 +141,7 @@ void AuditVerifier::check_exported() {
     fail(result_.last_sequence + 1, row_name(result_.last_sequence + 1) +
                                         " is missing: the exported checkpoint covers " +
                                         row_name(exported.sequence) + ", the end was cut off");
-  } else if (exported.sequence == anchor_.sequence && exported.hash != hex_of(anchor_.hash)) {
+  } else if (exported.sequence == anchor_.sequence && exported.hash != to_hex(anchor_.hash)) {
     fail(exported.sequence,
          row_name(exported.sequence) + " is not the row that the exported checkpoint covers");
   } else if (!exported_seen_ && exported.sequence < anchor_.sequence) {
@@ -162,7 +158,7 @@ AuditVerification AuditVerifier::finish() {
          row_name(anchor_.sequence + 1) + " is the oldest, but no row tells that older ones were removed");
   }
   if (result_.valid) check_exported();
-  result_.last_hash = hex_of(previous_);
+  result_.last_hash = to_hex(previous_);
   return result_;
 }
 

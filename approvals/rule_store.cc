@@ -7,6 +7,7 @@
 #include "approvals/audit_chain.h"
 #include "approvals/secret_masking.h"
 #include "approvals/sqlite.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
@@ -15,12 +16,6 @@ namespace {
 
 constexpr std::int64_t kMostObservations = 5'000;
 constexpr std::size_t kShownCommandBytes = 1'000;
-
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 Error unreadable(const std::string& id, const std::string& why) {
   return make_error("RULES_UNREADABLE", "the stored rule " + id + " cannot be used: " + why,
@@ -35,7 +30,7 @@ Result<void> count_up(Database& database) {
 
 Result<void> record_change(Database& database, const Actor& actor, const std::string& id, Json before,
                            Json after) {
-  const Result<AuditRow> row = append_audit_row(database, now_ms(), "rule-write",
+  const Result<AuditRow> row = append_audit_row(database, unix_ms_now(), "rule-write",
                                                 {{"door", actor.door},
                                                  {"who", actor.who},
                                                  {"rule", id},
@@ -66,7 +61,7 @@ Result<void> write_rule(Database& database, const policy::Rule& rule, RuleSource
                                  "updated_at_ms = excluded.updated_at_ms, body = excluded.body")
                              .bind(rule.id)
                              .bind(to_string(source))
-                             .bind(now_ms())
+                             .bind(unix_ms_now())
                              .bind(std::string_view(dump_json(after)))
                              .run();
   if (!written) return written;
@@ -310,8 +305,8 @@ Result<void> clear_observations(Store& store, const Actor& actor) {
   Database& database = store.database();
   return database.transaction([&]() -> Result<void> {
     if (Result<void> gone = database.execute("DELETE FROM observed"); !gone) return gone;
-    const Result<AuditRow> row =
-        append_audit_row(database, now_ms(), "observed-cleared", {{"door", actor.door}, {"who", actor.who}});
+    const Result<AuditRow> row = append_audit_row(database, unix_ms_now(), "observed-cleared",
+                                                  {{"door", actor.door}, {"who", actor.who}});
     if (!row) return row.error();
     return {};
   });

@@ -6,6 +6,7 @@
 
 #include "approvals/audit_chain.h"
 #include "approvals/sqlite.h"
+#include "base/clock.h"
 #include "base/text.h"
 
 namespace hostclaw::approvals {
@@ -13,12 +14,6 @@ namespace {
 
 using policy::EngineSettings;
 using policy::SafeBinProfile;
-
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 // Empty: the value was taken over. Otherwise what is wrong with it, without quoting it.
 using Problem = std::string;
@@ -275,7 +270,7 @@ Result<void> change_setting(Store& store, const std::string& key, const Actor& a
     // A stored value that cannot be read is no reason not to replace it.
     const Result<std::optional<Json>> before = store.setting(key);
     if (Result<void> changed = change(); !changed) return changed;
-    const Result<AuditRow> recorded = append_audit_row(store.database(), now_ms(), "setting-write",
+    const Result<AuditRow> recorded = append_audit_row(store.database(), unix_ms_now(), "setting-write",
                                                        {{"door", actor.door},
                                                         {"who", actor.who},
                                                         {"key", key},

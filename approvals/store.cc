@@ -9,18 +9,13 @@
 #include "approvals/schema.h"
 #include "approvals/sqlite.h"
 #include "approvals/store_impl.h"
+#include "base/clock.h"
 #include "base/sha256.h"
 
 namespace hostclaw::approvals {
 namespace {
 
 constexpr std::int64_t kKeptDocumentWrites = 200;
-
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 // The hash that stands for "there is no document" in compare-and-swap; part of the wire contract.
 std::string missing_hash() { return "missing:" + sha256_hex(""); }
@@ -30,7 +25,7 @@ Result<void> record_pairing(Database& database, std::string_view change, const s
                             const std::string& role) {
   Json fields = {{"change", change}, {"device", device_id}};
   if (!role.empty()) fields["role"] = role;
-  const Result<AuditRow> recorded = append_audit_row(database, now_ms(), "pairing", fields);
+  const Result<AuditRow> recorded = append_audit_row(database, unix_ms_now(), "pairing", fields);
   if (!recorded) return recorded.error();
   return {};
 }
@@ -143,7 +138,7 @@ Result<void> Store::put_device_token(const std::string& device_id, const std::st
             .bind(device_id)
             .bind(role)
             .bind(token)
-            .bind(now_ms())
+            .bind(unix_ms_now())
             .run();
     if (!stored) return stored;
     return record_pairing(database(), current->has_value() ? "token-replaced" : "token-received", device_id,
@@ -180,7 +175,7 @@ Result<void> Store::put_setting(const std::string& key, const Json& value) {
           "ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at_ms = excluded.updated_at_ms")
       .bind(key)
       .bind(dump_json(value))
-      .bind(now_ms())
+      .bind(unix_ms_now())
       .run();
 }
 
@@ -234,7 +229,7 @@ Result<StoredDocument> Store::put_document(const std::string& raw_text,
                         "the policy document was changed since it was read; reload and try again");
     }
     if (current->exists && current->raw_text == raw_text) return current;
-    StoredDocument next{true, raw_text, sha256_hex(raw_text), current->generation + 1, now_ms()};
+    StoredDocument next{true, raw_text, sha256_hex(raw_text), current->generation + 1, unix_ms_now()};
     Result<void> stored =
         database()
             .statement(

@@ -1,7 +1,9 @@
 // Small text helpers shared by every room. Pure functions, safe from any thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,9 +19,22 @@ std::string_view trim(std::string_view text);
 // Lower-cases ASCII A-Z only; every other byte is kept.
 std::string to_lower_ascii(std::string_view text);
 std::string to_upper_ascii(std::string_view text);
+inline bool is_blank(char c) { return c == ' ' || c == '\t'; }
+inline bool is_ascii_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
+
+// Whether the text is one of these words, byte for byte.
+inline bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
+inline bool is_one_of(std::string_view text, std::span<const std::string_view> words) {
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
 
 // Lower-case hexadecimal.
 std::string to_hex(std::span<const std::uint8_t> bytes);
+inline std::string to_hex(std::string_view bytes) {
+  return to_hex(std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
+}
 std::optional<std::vector<std::uint8_t>> from_hex(std::string_view text);
 
 // RFC 4648 section 5, no padding. Decoding accepts optional padding and both alphabets.

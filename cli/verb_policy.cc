@@ -5,6 +5,7 @@
 #include "approvals/policy_cache.h"
 #include "approvals/rule_store.h"
 #include "approvals/settings.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/verb_policy.h"
@@ -39,9 +40,7 @@ policy::EngineContext make_context(const policy::EngineSettings& settings, polic
   context.home = node_host::home_directory();
   context.running_as_root = node_host::running_as_root();
   context.files = &files;
-  context.now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
-                       std::chrono::system_clock::now().time_since_epoch())
-                       .count();
+  context.now_ms = unix_ms_now();
   return context;
 }
 

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "approvals/rule_store.h"
+#include "base/clock.h"
 #include "cli/command_line.h"
 #include "cli/verb_policy.h"
 #include "policy/analysis/shell_text.h"
@@ -36,12 +37,6 @@ struct RuleFlags {
   bool clear = false;
 };
 
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 std::string words_of(const Rule& rule) {
   std::string line = rule.program;
   if (!rule.arguments) return line + "  (any arguments)";
@@ -67,7 +62,7 @@ int change_rules(const RuleFlags& flags, Change change) {
     for (const approvals::StoredRule& item : *stored) rules.push_back(item.rule);
   }
   policy::EngineContext context;
-  context.now_ms = now_ms();
+  context.now_ms = unix_ms_now();
   note_findings(policy::lint_rules(rules, context));
   if (flags.json) {
     print_json(Json{{"ok", true}, {"rules", rules.size()}});
@@ -169,7 +164,7 @@ Result<Rule> rule_from(const RuleFlags& flags) {
   if (!flags.expires_in.empty()) {
     const auto duration = milliseconds(flags.expires_in);
     if (!duration) return duration.error();
-    rule.expires_at_ms = now_ms() + *duration;
+    rule.expires_at_ms = unix_ms_now() + *duration;
   }
   Json json = policy::rule_to_json(rule);
   if (rule.id.empty()) json.erase("id");

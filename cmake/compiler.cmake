@@ -13,6 +13,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these inside inlined library code and coroutine frames.
   target_compile_options(hostclaw_options INTERFACE
     -Wno-maybe-uninitialized -Wno-restrict -Wno-mismatched-new-delete)
+  # In a unity build every file is included from another, so that GCC takes it for a header.
+  if(CMAKE_UNITY_BUILD)
+    target_compile_options(hostclaw_options INTERFACE -Wno-subobject-linkage)
+  endif()
 endif()
 
 if(CMAKE_BUILD_TYPE STREQUAL "Release")

@@ -18,7 +18,7 @@ constexpr std::uint8_t kPublicKeyPrefix[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
 constexpr std::uint8_t kPrivateKeyPrefix[] = {0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06,
                                               0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20};
 
-Error invalid(std::string why) {
+Error invalid_identity(std::string why) {
   return make_error("IDENTITY_INVALID", "device identity: " + std::move(why));
 }
 
@@ -62,21 +62,21 @@ std::string common_payload(std::string_view tag, const SignatureFields& f) {
 Result<DeviceIdentity> DeviceIdentity::generate() {
   std::string seed(32, '\0');
   if (RAND_priv_bytes(reinterpret_cast<unsigned char*>(seed.data()), 32) != 1) {
-    return invalid("the system's random source failed");
+    return invalid_identity("the system's random source failed");
   }
   return from_seed(seed);
 }
 
 Result<DeviceIdentity> DeviceIdentity::from_seed(std::string_view seed) {
-  if (seed.size() != 32) return invalid("a seed has 32 bytes");
+  if (seed.size() != 32) return invalid_identity("a seed has 32 bytes");
   DeviceIdentity identity;
   std::copy(seed.begin(), seed.end(), identity.seed_.begin());
   EVP_PKEY* key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, identity.seed_.data(), 32);
-  if (key == nullptr) return invalid("not an Ed25519 key");
+  if (key == nullptr) return invalid_identity("not an Ed25519 key");
   identity.key_ = std::shared_ptr<void>(key, [](void* p) { EVP_PKEY_free(static_cast<EVP_PKEY*>(p)); });
   std::size_t length = identity.raw_public_.size();
   if (EVP_PKEY_get_raw_public_key(key, identity.raw_public_.data(), &length) != 1 || length != 32) {
-    return invalid("no public key");
+    return invalid_identity("no public key");
   }
   identity.device_id_ = sha256_hex({reinterpret_cast<const char*>(identity.raw_public_.data()), 32});
   identity.public_key_ = to_base64url(identity.raw_public_);
@@ -91,13 +91,14 @@ Result<DeviceIdentity> DeviceIdentity::from_private_key_pem(std::string_view pem
       PEM_read_bio_PrivateKey(
           bio.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr),
       EVP_PKEY_free);
-  if (!key) return invalid("the private key is not readable PEM");
-  if (EVP_PKEY_get_id(key.get()) != EVP_PKEY_ED25519) return invalid("the private key is not Ed25519");
+  if (!key) return invalid_identity("the private key is not readable PEM");
+  if (EVP_PKEY_get_id(key.get()) != EVP_PKEY_ED25519)
+    return invalid_identity("the private key is not Ed25519");
   std::string seed(32, '\0');
   std::size_t length = seed.size();
   if (EVP_PKEY_get_raw_private_key(key.get(), reinterpret_cast<unsigned char*>(seed.data()), &length) != 1 ||
       length != 32) {
-    return invalid("the private key has no raw form");
+    return invalid_identity("the private key has no raw form");
   }
   return from_seed(seed);
 }

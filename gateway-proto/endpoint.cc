@@ -9,7 +9,7 @@
 namespace hostclaw::gateway_proto {
 namespace {
 
-Error invalid(std::string why) { return make_error("CONFIG_INVALID", std::move(why)); }
+Error invalid_endpoint(std::string why) { return make_error("CONFIG_INVALID", std::move(why)); }
 
 bool ends_with(std::string_view text, std::string_view suffix) {
   return text.size() > suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
@@ -68,15 +68,16 @@ bool GatewayEndpoint::same_address(const GatewayEndpoint& other) const {
 Result<std::string> normalize_host(std::string_view raw) {
   std::string host(trim(raw));
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  if (host.empty()) return invalid("the gateway host is empty");
-  if (host.size() > 253) return invalid("the gateway host is longer than 253 characters");
+  if (host.empty()) return invalid_endpoint("the gateway host is empty");
+  if (host.size() > 253) return invalid_endpoint("the gateway host is longer than 253 characters");
   boost::system::error_code error;
   boost::asio::ip::make_address(host, error);
   if (!error) return host;
   for (const char c : host) {
     const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                       c == '-' || c == '.' || c == '_';
-    if (!good) return invalid("the gateway host `" + host + "` is neither a host name nor an IP address");
+    if (!good)
+      return invalid_endpoint("the gateway host `" + host + "` is neither a host name nor an IP address");
   }
   return to_lower_ascii(host);
 }
@@ -88,11 +89,11 @@ Result<std::string> normalize_context_path(std::string_view raw) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   for (const char c : path) {
     if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F || c == '?' || c == '#' || c == '\\') {
-      return invalid("the context path may not hold spaces, control characters, `?`, `#` or `\\`");
+      return invalid_endpoint("the context path may not hold spaces, control characters, `?`, `#` or `\\`");
     }
   }
   for (const std::string& part : split(path, '/')) {
-    if (part == "..") return invalid("the context path may not hold `..`");
+    if (part == "..") return invalid_endpoint("the context path may not hold `..`");
   }
   return path == "/" ? std::string() : path;
 }
@@ -106,46 +107,48 @@ Result<std::string> normalize_fingerprint(std::string_view raw) {
     std::string digits;
     for (std::size_t i = 0; i < text.size(); ++i) {
       if (i % 3 == 2) {
-        if (text[i] != ':') return invalid(help);
+        if (text[i] != ':') return invalid_endpoint(help);
       } else {
         digits.push_back(text[i]);
       }
     }
     text = digits;
   }
-  if (text.size() != 64 || !from_hex(text)) return invalid(help);
+  if (text.size() != 64 || !from_hex(text)) return invalid_endpoint(help);
   return text;
 }
 
 Result<GatewayEndpoint> parse_gateway_url(std::string_view raw) {
   const std::string_view url = trim(raw);
   const std::size_t scheme_end = url.find("://");
-  if (scheme_end == std::string_view::npos) return invalid("a gateway URL starts with ws:// or wss://");
+  if (scheme_end == std::string_view::npos)
+    return invalid_endpoint("a gateway URL starts with ws:// or wss://");
   const std::string scheme = to_lower_ascii(url.substr(0, scheme_end));
   GatewayEndpoint endpoint;
   if (scheme == "wss" || scheme == "https") {
     endpoint.tls = true;
   } else if (scheme != "ws" && scheme != "http") {
-    return invalid("a gateway URL starts with ws:// or wss://");
+    return invalid_endpoint("a gateway URL starts with ws:// or wss://");
   }
   std::string_view rest = url.substr(scheme_end + 3);
   const std::size_t path_at = rest.find_first_of("/?#");
   const std::string_view authority = rest.substr(0, path_at);
   const std::string_view path = path_at == std::string_view::npos ? std::string_view() : rest.substr(path_at);
   if (authority.find('@') != std::string_view::npos)
-    return invalid("a gateway URL may not hold user or password");
+    return invalid_endpoint("a gateway URL may not hold user or password");
   if (path.find_first_of("?#") != std::string_view::npos) {
-    return invalid("a gateway URL may not hold a query or a fragment");
+    return invalid_endpoint("a gateway URL may not hold a query or a fragment");
   }
   std::string_view host = authority;
   std::string_view port;
   if (!authority.empty() && authority.front() == '[') {
     const std::size_t close = authority.find(']');
     if (close == std::string_view::npos)
-      return invalid("the gateway URL has an open bracket without its end");
+      return invalid_endpoint("the gateway URL has an open bracket without its end");
     host = authority.substr(0, close + 1);
     if (close + 1 < authority.size()) {
-      if (authority[close + 1] != ':') return invalid("the gateway URL has text after the IPv6 address");
+      if (authority[close + 1] != ':')
+        return invalid_endpoint("the gateway URL has text after the IPv6 address");
       port = authority.substr(close + 2);
     }
   } else if (const std::size_t colon = authority.find(':'); colon != std::string_view::npos) {
@@ -160,7 +163,7 @@ Result<GatewayEndpoint> parse_gateway_url(std::string_view raw) {
     unsigned value = 0;
     const auto [end, code] = std::from_chars(port.data(), port.data() + port.size(), value);
     if (code != std::errc() || end != port.data() + port.size() || value == 0 || value > 65535) {
-      return invalid("the port in the gateway URL is not a number from 1 to 65535");
+      return invalid_endpoint("the port in the gateway URL is not a number from 1 to 65535");
     }
     endpoint.port = static_cast<std::uint16_t>(value);
   }

@@ -8,7 +8,7 @@ std::string string_or_empty(const Json& object, const char* name) {
   return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
 }
 
-Error invalid(std::string why) {
+Error invalid_frame(std::string why) {
   return make_error("FRAME_INVALID", "frame from the gateway: " + std::move(why));
 }
 
@@ -37,24 +37,26 @@ Result<Frame> decode_frame(std::string_view text) {
   auto parsed = parse_json(text, {.max_bytes = kMaxFrameBytes, .max_depth = kMaxFrameDepth});
   if (!parsed) return parsed.error();
   Json& json = *parsed;
-  if (!json.is_object()) return invalid("not a JSON object");
+  if (!json.is_object()) return invalid_frame("not a JSON object");
   const auto type = json.find("type");
-  if (type == json.end() || !type->is_string()) return invalid("member `type` is missing or not a string");
+  if (type == json.end() || !type->is_string())
+    return invalid_frame("member `type` is missing or not a string");
   const std::string& kind = type->get_ref<const std::string&>();
 
   if (kind == "event") {
     const auto event = json.find("event");
     if (event == json.end() || !event->is_string())
-      return invalid("member `event` is missing or not a string");
+      return invalid_frame("member `event` is missing or not a string");
     EventFrame frame{event->get<std::string>(), nullptr};
     if (const auto it = json.find("payload"); it != json.end()) frame.payload = std::move(*it);
     return Frame(std::move(frame));
   }
   if (kind == "res") {
     const auto id = json.find("id");
-    if (id == json.end() || !id->is_string()) return invalid("member `id` is missing or not a string");
+    if (id == json.end() || !id->is_string()) return invalid_frame("member `id` is missing or not a string");
     const auto ok = json.find("ok");
-    if (ok == json.end() || !ok->is_boolean()) return invalid("member `ok` is missing or not a boolean");
+    if (ok == json.end() || !ok->is_boolean())
+      return invalid_frame("member `ok` is missing or not a boolean");
     ResponseFrame frame;
     frame.id = id->get<std::string>();
     frame.ok = ok->get<bool>();

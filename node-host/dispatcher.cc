@@ -1,12 +1,12 @@
 #include "node-host/dispatcher.h"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "node-host/log.h"
+#include "node-host/use_tuple.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -14,8 +14,6 @@ namespace {
 namespace asio = boost::asio;
 using gateway_proto::InvokeRequest;
 using gateway_proto::InvokeResult;
-
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 InvokeResult params_error(const char* what) {
   return InvokeResult::failure("INVALID_REQUEST", std::string("Error: INVALID_REQUEST: ") + what);

@@ -11,7 +11,7 @@
 namespace hostclaw::node_host {
 namespace {
 
-Error invalid(const std::string& message) {
+Error invalid_document(const std::string& message) {
   return make_error("INVALID_REQUEST", "Error: INVALID_REQUEST: " + message);
 }
 
@@ -110,10 +110,10 @@ Result<OrderedJson> approvals_snapshot(approvals::Store& store, approvals::Polic
 
 Result<OrderedJson> replace_approvals(approvals::Store& store, approvals::PolicyCache& cache,
                                       ReplaceRequest request) {
-  if (!request.params.is_object()) return invalid("exec approvals file required");
+  if (!request.params.is_object()) return invalid_document("exec approvals file required");
   const auto file_at = request.params.find("file");
   if (file_at == request.params.end() || !file_at->is_object())
-    return invalid("exec approvals file required");
+    return invalid_document("exec approvals file required");
   OrderedJson file = *file_at;
   std::string base_hash;
   if (const auto it = request.params.find("baseHash"); it != request.params.end() && it->is_string()) {
@@ -122,9 +122,9 @@ Result<OrderedJson> replace_approvals(approvals::Store& store, approvals::Policy
   const approvals::PolicySnapshot current =
       cache.snapshot(store);  // creates the fresh document when there is none
   if (current.exists && base_hash.empty())
-    return invalid("exec approvals base hash required; reload and retry");
+    return invalid_document("exec approvals base hash required; reload and retry");
   if (!base_hash.empty() && base_hash != current.hash)
-    return invalid("exec approvals changed; reload and retry");
+    return invalid_document("exec approvals changed; reload and retry");
 
   drop_shown_only(file, request.shown_only);
   keep_socket(file, current.document->json);
@@ -140,8 +140,9 @@ Result<OrderedJson> replace_approvals(approvals::Store& store, approvals::Policy
   }
   auto written = store.put_document(policy::serialize_document(*read), current.hash, request.actor);
   if (!written) {
-    return written.error().code == "STORE_CONFLICT" ? invalid("exec approvals changed; reload and retry")
-                                                    : written.error();
+    return written.error().code == "STORE_CONFLICT"
+               ? invalid_document("exec approvals changed; reload and retry")
+               : written.error();
   }
   return snapshot_of(store, cache);
 }

@@ -12,6 +12,7 @@
 #include "approvals/policy_cache.h"
 #include "approvals/rule_store.h"
 #include "approvals/settings.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "node-host/exec_approvals.h"
@@ -37,12 +38,7 @@ constexpr std::chrono::seconds kMarkerLifetime{60};
 constexpr std::chrono::milliseconds kDeliveryMoment{50};
 constexpr std::size_t kMaxPreparedPlans = 1024;
 
-std::int64_t now_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
-
-Error invalid(std::string message) {
+Error invalid_request(std::string message) {
   return make_error("INVALID_REQUEST", "Error: INVALID_REQUEST: " + message);
 }
 
@@ -88,7 +84,7 @@ approvals::RunRow row_of(const policy::RunEvaluation& evaluation, const std::str
   row.verdict = std::string(policy::to_string(evaluation.decision.verdict));
   row.code = evaluation.decision.code;
   row.reason = evaluation.decision.explanation;
-  row.started_at_ms = now_ms();
+  row.started_at_ms = unix_ms_now();
   return row;
 }
 
@@ -185,7 +181,7 @@ policy::EngineContext ExecPipeline::context(const approvals::ExecSettings& exec,
   context.home = settings_.home;
   context.running_as_root = settings_.running_as_root;
   context.files = &files;
-  context.now_ms = now_ms();
+  context.now_ms = unix_ms_now();
   context.host_environment = settings_.host_environment;
   if (exec.path_override) {
     std::erase_if(context.host_environment, [](const auto& variable) { return variable.first == "PATH"; });
@@ -295,7 +291,7 @@ asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellatio
   row.stderr_bytes = static_cast<std::int64_t>(outcome.standard_error.total_bytes);
   row.dropped_bytes =
       static_cast<std::int64_t>(outcome.standard_output.dropped_bytes + outcome.standard_error.dropped_bytes);
-  row.ended_at_ms = now_ms();
+  row.ended_at_ms = unix_ms_now();
   std::string tail = event_output(outcome);
   if (tail.size() > kRecordedTailBytes) tail = tail.substr(tail.size() - kRecordedTailBytes);
   row.output_tail = to_valid_utf8(tail);
@@ -454,7 +450,7 @@ asio::awaitable<InvokeResult> ExecPipeline::get_approvals(Json params) {
     if (params.is_object()) {
       const auto it = params.find("includeResolvedDefaults");
       if (it != params.end() && !it->is_boolean()) {
-        return failure_of(invalid("includeResolvedDefaults must be boolean"));
+        return failure_of(invalid_request("includeResolvedDefaults must be boolean"));
       }
     }
     auto snapshot = approvals_snapshot(store, *cache_);

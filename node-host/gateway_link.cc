@@ -1,13 +1,13 @@
 #include "node-host/gateway_link.h"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <random>
 
 #include "node-host/log.h"
+#include "node-host/use_tuple.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -20,7 +20,6 @@ using gateway_proto::GatewayEndpoint;
 using gateway_proto::HostClass;
 using gateway_proto::PeerError;
 
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kStatsInterval{60};
 constexpr std::chrono::seconds kSurfacePoll{20};
 constexpr std::chrono::seconds kCredentialPoll{3};

@@ -1,12 +1,12 @@
 #include "node-host/gateway_session.h"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "node-host/log.h"
+#include "node-host/use_tuple.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -21,7 +21,6 @@ using gateway_proto::IgnoredFrame;
 using gateway_proto::PeerError;
 using gateway_proto::ResponseFrame;
 
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 // Silence longer than this many tick intervals means the peer is gone; a tick comes every interval.
 constexpr double kSilentIntervals = 2.5;
 // A peer that sends rubbish is told off in the log, not once per frame.

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "node-host/uuid.h"
 
@@ -10,37 +11,37 @@ namespace {
 
 constexpr const char* kSettingKey = "nodeHost.config";
 
-Error invalid(const std::string& what) {
+Error invalid_settings(const std::string& what) {
   return make_error("CONFIG_INVALID", "stored node settings: " + what);
 }
 
 Result<gateway_proto::GatewayEndpoint> endpoint_from(const Json& json) {
   gateway_proto::GatewayEndpoint endpoint;
-  if (!json.is_object()) return invalid("gateway is not an object");
+  if (!json.is_object()) return invalid_settings("gateway is not an object");
   if (const auto it = json.find("host"); it != json.end()) {
-    if (!it->is_string()) return invalid("gateway.host is not a string");
+    if (!it->is_string()) return invalid_settings("gateway.host is not a string");
     auto host = gateway_proto::normalize_host(it->get_ref<const std::string&>());
-    if (!host) return invalid("gateway.host: " + host.error().message);
+    if (!host) return invalid_settings("gateway.host: " + host.error().message);
     endpoint.host = *host;
   }
   if (const auto it = json.find("port"); it != json.end()) {
     if (!it->is_number_integer() || it->get<std::int64_t>() < 1 || it->get<std::int64_t>() > 65535) {
-      return invalid("gateway.port is not a port");
+      return invalid_settings("gateway.port is not a port");
     }
     endpoint.port = it->get<std::uint16_t>();
   }
   if (const auto it = json.find("tls"); it != json.end()) {
-    if (!it->is_boolean()) return invalid("gateway.tls is not a boolean");
+    if (!it->is_boolean()) return invalid_settings("gateway.tls is not a boolean");
     endpoint.tls = it->get<bool>();
   }
   if (const auto it = json.find("tlsFingerprint"); it != json.end() && it->is_string()) {
     auto pin = gateway_proto::normalize_fingerprint(it->get_ref<const std::string&>());
-    if (!pin) return invalid("gateway.tlsFingerprint: " + pin.error().message);
+    if (!pin) return invalid_settings("gateway.tlsFingerprint: " + pin.error().message);
     endpoint.tls_fingerprint = *pin;
   }
   if (const auto it = json.find("contextPath"); it != json.end() && it->is_string()) {
     auto path = gateway_proto::normalize_context_path(it->get_ref<const std::string&>());
-    if (!path) return invalid("gateway.contextPath: " + path.error().message);
+    if (!path) return invalid_settings("gateway.contextPath: " + path.error().message);
     endpoint.context_path = *path;
   }
   return endpoint;
@@ -49,7 +50,7 @@ Result<gateway_proto::GatewayEndpoint> endpoint_from(const Json& json) {
 }  // namespace
 
 Result<NodeConfig> node_config_from(const Json& json) {
-  if (!json.is_object()) return invalid("not an object");
+  if (!json.is_object()) return invalid_settings("not an object");
   NodeConfig config;
   if (const auto it = json.find("nodeId"); it != json.end() && it->is_string())
     config.node_id = it->get<std::string>();
@@ -64,7 +65,7 @@ Result<NodeConfig> node_config_from(const Json& json) {
   if (const auto it = json.find("commands"); it != json.end() && it->is_array()) {
     config.commands.emplace();
     for (const Json& command : *it) {
-      if (!command.is_string()) return invalid("commands holds something that is not a string");
+      if (!command.is_string()) return invalid_settings("commands holds something that is not a string");
       config.commands->push_back(command.get<std::string>());
     }
   }
@@ -115,9 +116,7 @@ Result<gateway_proto::DeviceIdentity> load_identity(approvals::Store& store, boo
     candidate.device_id = made->device_id();
     candidate.public_key_pem = made->public_key_pem();
     candidate.private_key_pem = made->private_key_pem();
-    candidate.created_at_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
-                                  std::chrono::system_clock::now().time_since_epoch())
-                                  .count();
+    candidate.created_at_ms = unix_ms_now();
     auto kept = store.insert_identity(candidate);
     if (!kept) return kept.error();
     *row = std::move(*kept);

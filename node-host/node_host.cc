@@ -14,6 +14,7 @@
 #include "approvals/audit_chain.h"
 #include "approvals/questions.h"
 #include "approvals/settings.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "gateway-proto/setup_code.h"
 #include "node-host/audit_signing.h"
@@ -37,11 +38,6 @@ using gateway_proto::SetupCode;
 // How often it is looked whether a checkpoint is due or a question is over.
 constexpr std::chrono::seconds kUpkeepEvery{30};
 
-std::int64_t now_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
-
 std::string lookup(const policy::Environment& environment, std::string_view name) {
   for (const auto& [key, value] : environment) {
     if (key == name) return std::string(trim(value));
@@ -63,7 +59,7 @@ void log_error_with_next(const Error& error) {
 }
 
 Result<void> record(approvals::Store& store, std::string_view kind, const Json& fields) {
-  const auto row = approvals::append_audit_row(store.database(), now_ms(), kind, fields);
+  const auto row = approvals::append_audit_row(store.database(), unix_ms_now(), kind, fields);
   if (!row) return row.error();
   return {};
 }
@@ -208,7 +204,7 @@ class StoredMemory final : public LinkMemory {
     const Json json{
         {"state", to_string(status.state)}, {"url", status.url},   {"detail", status.detail},
         {"requestId", status.request_id},   {"next", status.next}, {"serverVersion", status.server_version},
-        {"protocol", status.protocol},      {"pid", process_id()}, {"sinceMs", now_ms()}};
+        {"protocol", status.protocol},      {"pid", process_id()}, {"sinceMs", unix_ms_now()}};
     (void)co_await store_.on_store(
         [&](approvals::Store& store) { return store.put_setting(kLinkStatusKey, json); });
   }
@@ -283,7 +279,7 @@ class Node {
 
   asio::awaitable<Result<SetupCode>> redeem(std::string target) {
     if (!gateway_proto::looks_like_join_url(target))
-      co_return gateway_proto::parse_setup_code(target, now_ms());
+      co_return gateway_proto::parse_setup_code(target, unix_ms_now());
     auto join = gateway_proto::parse_join_url(target);
     if (!join) co_return join.error();
     WebSocketOptions web;
@@ -297,7 +293,7 @@ class Node {
       }
       co_return body.error();
     }
-    co_return gateway_proto::parse_setup_object(*body, now_ms());
+    co_return gateway_proto::parse_setup_object(*body, unix_ms_now());
   }
 
   // Settles endpoint and credentials. Flags win over the setup code, the setup code over what is stored.
@@ -431,7 +427,7 @@ class Node {
       std::size_t runs = 0;
       auto done = store.transaction([&]() -> Result<void> {
         if (auto recorded = record(store, "start", fields); !recorded) return recorded;
-        auto marked = store.mark_interrupted_runs(now_ms());
+        auto marked = store.mark_interrupted_runs(unix_ms_now());
         if (!marked) return marked.error();
         runs = *marked;
         auto left = approvals::Questions(store).all_callers_left();
@@ -467,7 +463,8 @@ class Node {
       const auto [cancelled] = co_await upkeep_.async_wait(asio::as_tuple(asio::use_awaitable));
       if (cancelled) co_return;
       const auto done = co_await store_.on_store([this](approvals::Store& store) -> Result<void> {
-        if (auto expired = approvals::Questions(store).expire(now_ms()); !expired) return expired.error();
+        if (auto expired = approvals::Questions(store).expire(unix_ms_now()); !expired)
+          return expired.error();
         return approvals::AuditChain(store, audit_options()).checkpoint_if_due();
       });
       if (!done) log_warn("upkeep of the record: " + done.error().code + ": " + done.error().message);

@@ -2,7 +2,6 @@
 
 #include <openssl/x509.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -23,6 +22,7 @@
 
 #include "base/sha256.h"
 #include "base/utf8.h"
+#include "node-host/use_tuple.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -37,7 +37,6 @@ using boost::system::error_code;
 using gateway_proto::GatewayEndpoint;
 using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kCloseGrace{250};
 constexpr std::size_t kRejectedBodyBytes = 2048;
 

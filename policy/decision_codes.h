@@ -6,6 +6,9 @@
 
 namespace hostclaw::policy {
 
+// What the message of every SYSTEM_RUN_DENIED begins with; peers compare it.
+inline constexpr std::string_view kDeniedPrefix = "SYSTEM_RUN_DENIED: ";
+
 struct DecisionCode {
   std::string_view code;
   std::string_view layer;

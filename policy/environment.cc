@@ -21,14 +21,13 @@ bool has_prefix_of(const Range& prefixes, std::string_view name) {
                      [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // The names that any platform can carry; the parentheses are those of `ProgramFiles(x86)`.
 bool is_portable_name(std::string_view name, bool parentheses) {
-  if (name.empty() || !(is_letter(name[0]) || name[0] == '_')) return false;
+  if (name.empty() || !(is_ascii_letter(name[0]) || name[0] == '_')) return false;
   return std::all_of(name.begin() + 1, name.end(), [&](char c) {
-    return is_letter(c) || is_digit(c) || c == '_' || (parentheses && (c == '(' || c == ')'));
+    return is_ascii_letter(c) || is_digit(c) || c == '_' || (parentheses && (c == '(' || c == ')'));
   });
 }
 

@@ -17,7 +17,6 @@
 namespace hostclaw::policy {
 namespace {
 
-constexpr std::string_view kDenied = "SYSTEM_RUN_DENIED: ";
 constexpr std::string_view kCmdHint =
     " (Windows shell wrappers like cmd.exe /c require approval; approve once/always or run with --ask "
     "on-miss|always)";
@@ -443,7 +442,7 @@ class RunDecider {
 
   void deny(std::string code, std::string reason, const std::string& message, std::string explanation,
             std::string next, Verdict verdict = Verdict::kDeny) {
-    deny_raw(std::move(code), std::move(reason), std::string(kDenied) + message, std::move(explanation),
+    deny_raw(std::move(code), std::move(reason), std::string(kDeniedPrefix) + message, std::move(explanation),
              std::move(next), verdict);
   }
 

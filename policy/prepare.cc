@@ -5,6 +5,7 @@
 #include "policy/analysis/builtins.h"
 #include "policy/binding.h"
 #include "policy/command_text.h"
+#include "policy/decision_codes.h"
 #include "policy/engine.h"
 #include "policy/environment.h"
 #include "policy/grants.h"
@@ -13,7 +14,6 @@
 namespace hostclaw::policy {
 namespace {
 
-constexpr std::string_view kDenied = "SYSTEM_RUN_DENIED: ";
 constexpr std::string_view kUnbindable = "approval cannot safely bind this interpreter/runtime command";
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
@@ -53,7 +53,7 @@ class Preparer {
     out_.wire_message = std::move(message);
     return out_;
   }
-  PrepareEvaluation& refuse(const std::string& problem) { return fail(std::string(kDenied) + problem); }
+  PrepareEvaluation& refuse(const std::string& problem) { return fail(std::string(kDeniedPrefix) + problem); }
 
   // ---- commands that this node understands ----
 

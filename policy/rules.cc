@@ -122,7 +122,7 @@ bool covers(const Rule& rule, const CompiledRule& compiled, const RuleSubject& s
          arguments_fit(*compiled.arguments, subject.argv, rule.effect != RuleEffect::kAllow);
 }
 
-Error invalid(const std::string& member, std::string_view what) {
+Error invalid_rule(const std::string& member, std::string_view what) {
   return make_error("RULE_INVALID", "rule: " + member + ": " + std::string(what));
 }
 
@@ -153,35 +153,35 @@ Result<void> read_member(const std::string& name, const Json& value, Rule& rule)
   if (name == "effect") {
     const std::optional<RuleEffect> effect =
         value.is_string() ? rule_effect_from(value.get<std::string>()) : std::nullopt;
-    if (!effect) return invalid(name, "must be deny, ask or allow");
+    if (!effect) return invalid_rule(name, "must be deny, ask or allow");
     rule.effect = *effect;
   } else if (name == "id" || name == "agent" || name == "program" || name == "note" ||
              name == "contentSha256") {
     if (!value.is_string() || trim(value.get_ref<const std::string&>()).empty()) {
-      return invalid(name, "must be a non-empty string");
+      return invalid_rule(name, "must be a non-empty string");
     }
     const std::string text = value.get<std::string>();
-    if (text.size() > kLongestText) return invalid(name, "is longer than 1024 bytes");
+    if (text.size() > kLongestText) return invalid_rule(name, "is longer than 1024 bytes");
     if (name == "id") rule.id = text;
     if (name == "agent") rule.agent = text;
     if (name == "program") rule.program = text;
     if (name == "note") rule.note = text;
     if (name != "contentSha256") return {};
-    if (!is_sha256(text)) return invalid(name, "must be 64 lower-case hexadecimal digits");
+    if (!is_sha256(text)) return invalid_rule(name, "must be 64 lower-case hexadecimal digits");
     rule.content_sha256 = text;
   } else if (name == "arguments") {
     rule.arguments.emplace();
     if (!read_words(value, *rule.arguments))
-      return invalid(name, "must be an array of at most 64 strings of at most 1024 bytes");
+      return invalid_rule(name, "must be an array of at most 64 strings of at most 1024 bytes");
   } else if (name == "match" || name == "notMatch") {
     if (!read_examples(value, name == "match" ? rule.match : rule.not_match)) {
-      return invalid(name, "must be an array of at most 64 commands, each an array of strings");
+      return invalid_rule(name, "must be an array of at most 64 commands, each an array of strings");
     }
   } else if (name == "expiresAt") {
-    if (!value.is_number_integer()) return invalid(name, "must be milliseconds since the epoch");
+    if (!value.is_number_integer()) return invalid_rule(name, "must be milliseconds since the epoch");
     rule.expires_at_ms = value.get<std::int64_t>();
   } else {
-    return invalid(name, "is not a member of a rule");
+    return invalid_rule(name, "is not a member of a rule");
   }
   return {};
 }
@@ -296,9 +296,10 @@ Result<Rule> read_rule(const Json& value) {
   for (const auto& [name, item] : value.items()) {
     if (Result<void> read = read_member(name, item, rule); !read) return read.error();
   }
-  if (!value.contains("effect")) return invalid("effect", "is missing");
-  if (rule.program.empty()) return invalid("program", "is missing");
-  if (rule.effect != RuleEffect::kAllow && rule.note.empty()) return invalid("note", "is missing: say why");
+  if (!value.contains("effect")) return invalid_rule("effect", "is missing");
+  if (rule.program.empty()) return invalid_rule("program", "is missing");
+  if (rule.effect != RuleEffect::kAllow && rule.note.empty())
+    return invalid_rule("note", "is missing: say why");
   return rule;
 }
 

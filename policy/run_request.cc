@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kMaxTimeoutMs = 2'147'000'000;
 
-Error invalid(std::string message) { return make_error("INVALID_REQUEST", std::move(message)); }
+Error invalid_request(std::string message) { return make_error("INVALID_REQUEST", std::move(message)); }
 
 const Json* find(const Json& object, const char* name) {
   if (!object.is_object()) return nullptr;
@@ -69,7 +69,7 @@ Result<void> read_plan_member(const Json& params, RunRequest& out) {
   const Json* value = find(params, "systemRunPlan");
   if (value == nullptr) return {};
   out.plan = read_plan(*value);
-  if (!out.plan) return invalid("systemRunPlan invalid");
+  if (!out.plan) return invalid_request("systemRunPlan invalid");
   return {};
 }
 
@@ -79,9 +79,9 @@ Result<void> read_approval(const Json& params, RunRequest& out) {
     const std::string text = source->is_string() ? source->get<std::string>() : "";
     if (text == "ask-fallback") out.source = ApprovalSource::kAskFallback;
     if (text == "auto-review") out.source = ApprovalSource::kAutoReview;
-    if (out.source == ApprovalSource::kNone) return invalid("approvalSource invalid");
+    if (out.source == ApprovalSource::kNone) return invalid_request("approvalSource invalid");
     if (find(params, "approved") != nullptr || find(params, "approvalDecision") != nullptr) {
-      return invalid("approvalSource cannot be combined with explicit approval");
+      return invalid_request("approvalSource cannot be combined with explicit approval");
     }
   }
   const Json* decision = find(params, "approvalDecision");
@@ -100,8 +100,9 @@ bool plan_equals(const RequestPlan& plan, const RunRequest& request) {
 Result<void> check_plan(const EngineContext& context, RunRequest& out) {
   if (!out.delayed_approval()) return {};
   if (!out.plan || !plan_equals(*out.plan, out)) {
-    return invalid(out.source != ApprovalSource::kNone ? "approvalSource requires matching systemRunPlan"
-                                                       : "explicit approval requires matching systemRunPlan");
+    return invalid_request(out.source != ApprovalSource::kNone
+                               ? "approvalSource requires matching systemRunPlan"
+                               : "explicit approval requires matching systemRunPlan");
   }
   // Older gateways drop members they do not know; what this node remembers of the plan stands in.
   if (!out.plan->policy_snapshot && context.remembered != nullptr &&
@@ -109,7 +110,7 @@ Result<void> check_plan(const EngineContext& context, RunRequest& out) {
     out.plan->policy_snapshot = context.remembered->policy_snapshot;
   }
   if (out.source != ApprovalSource::kAskFallback && !out.plan->policy_snapshot) {
-    return invalid("delayed approval requires a prepared policy snapshot");
+    return invalid_request("delayed approval requires a prepared policy snapshot");
   }
   return {};
 }
@@ -117,10 +118,10 @@ Result<void> check_plan(const EngineContext& context, RunRequest& out) {
 Result<void> read_environment(const Json& params, const EngineContext& context, RunRequest& out) {
   const std::vector<std::string> assignments =
       blocked_assignment_keys(env_assignment_keys(out.argv), context.platform);
-  if (!assignments.empty()) return invalid(assignment_rejection(assignments));
+  if (!assignments.empty()) return invalid_request(assignment_rejection(assignments));
   const Json* overrides = find(params, "env");
   OverrideCheck check = check_overrides(overrides != nullptr ? *overrides : Json(), context.platform);
-  if (check.rejected()) return invalid(override_rejection(check));
+  if (check.rejected()) return invalid_request(override_rejection(check));
   out.overrides = out.shell ? shell_wrapper_overrides(check.accepted) : std::move(check.accepted);
   return {};
 }
@@ -217,8 +218,8 @@ Result<void> read_command(const Json& params, const EngineContext& context, bool
   out.raw_command = text_member(params, "rawCommand");
   const Json* command = find(params, "command");
   if (command == nullptr || !command->is_array() || command->empty()) {
-    return invalid(prepare && !out.raw_command.empty() ? "rawCommand requires params.command"
-                                                       : "command required");
+    return invalid_request(prepare && !out.raw_command.empty() ? "rawCommand requires params.command"
+                                                               : "command required");
   }
   for (const Json& item : *command) out.argv.push_back(to_ecmascript_string(item));
   out.command_text = command_text(out.argv);
@@ -228,7 +229,7 @@ Result<void> read_command(const Json& params, const EngineContext& context, bool
   if (!out.raw_command.empty())
     out.raw_form = classify_raw_command(out.argv, out.raw_command, out.command_text);
   if (out.raw_form == RawCommandForm::kMismatch) {
-    return invalid("INVALID_REQUEST: rawCommand does not match command");
+    return invalid_request("INVALID_REQUEST: rawCommand does not match command");
   }
   out.shell = find_shell_wrapper(out.argv, out.raw_form, context.platform);
   if (out.shell && context.settings.strictness == Strictness::kOfficial)
@@ -237,7 +238,7 @@ Result<void> read_command(const Json& params, const EngineContext& context, bool
 }
 
 Result<void> read_run_request(const Json& params, const EngineContext& context, RunRequest& out) {
-  if (!params.is_object()) return invalid("command required");
+  if (!params.is_object()) return invalid_request("command required");
   read_simple_members(params, out);
   if (Result<void> read = read_command(params, context, false, out); !read) return read;
   if (Result<void> read = read_plan_member(params, out); !read) return read;

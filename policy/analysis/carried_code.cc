@@ -9,8 +9,6 @@
 namespace hostclaw::policy {
 namespace {
 
-using Kind = CarryRule::Kind;
-
 bool contains(const std::vector<std::string_view>& list, std::string_view item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
@@ -86,8 +84,8 @@ class Inspection {
     }
     for (const CarryRule& rule : tool_.rules) {
       const std::size_t at = match(rule);
-      if (at == 0 && rule.kind != Kind::kNoArgument) continue;
-      if (rule.kind == Kind::kNoArgument && argv_.size() > 1) continue;
+      if (at == 0 && rule.kind != CarryRule::Kind::kNoArgument) continue;
+      if (rule.kind == CarryRule::Kind::kNoArgument && argv_.size() > 1) continue;
       return CarriedCode{std::string(tool_.names.front()), std::min(at, argv_.size() - 1),
                          name + " " + std::string(rule.why) + "."};
     }
@@ -127,13 +125,14 @@ class Inspection {
       last = subcommand_;
     } else if (!rule.within.empty()) {
       if (subcommand_ >= end_ || argv_[subcommand_] != rule.within) return 0;
-      if (rule.kind == Kind::kAlways) return subcommand_;
+      if (rule.kind == CarryRule::Kind::kAlways) return subcommand_;
       first = subcommand_ + 1;
-    } else if (rule.kind == Kind::kAlways) {
+    } else if (rule.kind == CarryRule::Kind::kAlways) {
       return std::max<std::size_t>(1, subcommand_);
     }
     // Operands behind `--` are operands too.
-    if (rule.kind == Kind::kOperand || rule.kind == Kind::kContains || rule.kind == Kind::kPrefix)
+    if (rule.kind == CarryRule::Kind::kOperand || rule.kind == CarryRule::Kind::kContains ||
+        rule.kind == CarryRule::Kind::kPrefix)
       last = argv_.size();
     for (std::size_t i = first; i < last; ++i) {
       if (matches(rule, i)) return i;
@@ -144,20 +143,20 @@ class Inspection {
   bool matches(const CarryRule& rule, std::size_t index) const {
     const std::string_view argument = argv_[index];
     switch (rule.kind) {
-      case Kind::kLong:
+      case CarryRule::Kind::kLong:
         return is_long_option(argument, rule.text);
-      case Kind::kShort:
+      case CarryRule::Kind::kShort:
         return has_letter(argument, rule.text.front());
-      case Kind::kWord:
+      case CarryRule::Kind::kWord:
         return argument == rule.text;
-      case Kind::kPrefix:
+      case CarryRule::Kind::kPrefix:
         return argument.starts_with(rule.text);
-      case Kind::kContains:
+      case CarryRule::Kind::kContains:
         return argument.find(rule.text) != std::string_view::npos;
-      case Kind::kOperand:
+      case CarryRule::Kind::kOperand:
         return is_operand(argument) || index > end_;
-      case Kind::kAlways:
-      case Kind::kNoArgument:
+      case CarryRule::Kind::kAlways:
+      case CarryRule::Kind::kNoArgument:
         break;
     }
     return false;
@@ -309,7 +308,8 @@ std::string general_door(std::string_view token) {
   const CarryTool* tool = find_tool(token);
   if (tool == nullptr) return {};
   for (const CarryRule& rule : tool->rules) {
-    if (rule.kind == Kind::kAlways && rule.within.empty()) return "It " + std::string(rule.why) + ".";
+    if (rule.kind == CarryRule::Kind::kAlways && rule.within.empty())
+      return "It " + std::string(rule.why) + ".";
   }
   for (const CarryRule& rule : tool->rules) {
     return "With some of its arguments it " + std::string(rule.why) + ".";

@@ -7,30 +7,28 @@
 namespace hostclaw::policy {
 namespace {
 
-using Kind = CarryRule::Kind;
-
 CarryRule always(std::string_view why, std::string_view within = {}) {
-  return {Kind::kAlways, {}, why, within};
+  return {CarryRule::Kind::kAlways, {}, why, within};
 }
 CarryRule option(std::string_view text, std::string_view why, std::string_view within = {}) {
-  return {Kind::kLong, text, why, within};
+  return {CarryRule::Kind::kLong, text, why, within};
 }
 CarryRule letter(std::string_view text, std::string_view why, std::string_view within = {}) {
-  return {Kind::kShort, text, why, within};
+  return {CarryRule::Kind::kShort, text, why, within};
 }
 CarryRule word(std::string_view text, std::string_view why, std::string_view within = {}) {
-  return {Kind::kWord, text, why, within};
+  return {CarryRule::Kind::kWord, text, why, within};
 }
 CarryRule prefix(std::string_view text, std::string_view why, std::string_view within = {}) {
-  return {Kind::kPrefix, text, why, within};
+  return {CarryRule::Kind::kPrefix, text, why, within};
 }
 CarryRule containing(std::string_view text, std::string_view why, std::string_view within = {}) {
-  return {Kind::kContains, text, why, within};
+  return {CarryRule::Kind::kContains, text, why, within};
 }
 CarryRule operand(std::string_view why, std::string_view within = {}) {
-  return {Kind::kOperand, {}, why, within};
+  return {CarryRule::Kind::kOperand, {}, why, within};
 }
-CarryRule no_argument(std::string_view why) { return {Kind::kNoArgument, {}, why, {}}; }
+CarryRule no_argument(std::string_view why) { return {CarryRule::Kind::kNoArgument, {}, why, {}}; }
 
 // Cuts a list at its blanks.
 std::vector<std::string_view> words(std::string_view text) {

@@ -11,19 +11,11 @@
 namespace hostclaw::policy {
 namespace {
 
-using Kind = WrapperStep::Kind;
 using Words = std::initializer_list<std::string_view>;
-
-bool is_one_of(std::string_view word, Words words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-bool is_one_of(std::string_view word, const std::vector<std::string_view>& words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
 
 WrapperStep blocked(LayerKind layer, std::string reason) {
   WrapperStep step;
-  step.kind = Kind::kBlocked;
+  step.kind = WrapperStep::Kind::kBlocked;
   step.layer = layer;
   step.transparent = false;
   step.reason = std::move(reason);
@@ -32,7 +24,7 @@ WrapperStep blocked(LayerKind layer, std::string reason) {
 
 WrapperStep unwrapped(LayerKind layer, const Argv& argv, std::size_t index) {
   WrapperStep step;
-  step.kind = Kind::kUnwrapped;
+  step.kind = WrapperStep::Kind::kUnwrapped;
   step.layer = layer;
   step.index = index;
   step.inner.assign(argv.begin() + static_cast<std::ptrdiff_t>(index), argv.end());
@@ -160,7 +152,7 @@ WrapperStep unwrap_by_grammar(const Argv& argv, const Grammar& grammar) {
 // `time -o FILE cmd`: the inner program is known, a file is written.
 WrapperStep unwrap_time(const Argv& argv, const Grammar& grammar) {
   const WrapperStep plain = unwrap_by_grammar(argv, grammar);
-  if (plain.kind != Kind::kBlocked) return plain;
+  if (plain.kind != WrapperStep::Kind::kBlocked) return plain;
   std::size_t index = 1;
   while (index < argv.size() && argv[index].size() > 1 && argv[index][0] == '-') {
     const std::string& token = argv[index];
@@ -172,7 +164,7 @@ WrapperStep unwrap_time(const Argv& argv, const Grammar& grammar) {
   }
   if (index >= argv.size()) return plain;
   WrapperStep step = unwrapped(LayerKind::kDispatch, argv, index);
-  step.kind = Kind::kModifying;
+  step.kind = WrapperStep::Kind::kModifying;
   step.transparent = false;
   step.reason = plain.reason;
   return step;
@@ -313,7 +305,7 @@ class EnvReader {
     WrapperStep step = unwrapped(LayerKind::kDispatch, words_, index_);
     if (spliced_) step.index = UnwrappedCommand::kNotASuffix;
     if (modifying_) {
-      step.kind = Kind::kModifying;
+      step.kind = WrapperStep::Kind::kModifying;
       step.reason = "env changes the environment, the directory or the command line of the program.";
     }
     step.transparent = !modifying_ && !clears_;

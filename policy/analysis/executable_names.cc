@@ -7,11 +7,6 @@
 namespace hostclaw::policy {
 namespace {
 
-template <std::size_t Count>
-bool contains(const std::array<std::string_view, Count>& sorted, std::string_view word) {
-  return std::binary_search(sorted.begin(), sorted.end(), word);
-}
-
 constexpr std::array<std::string_view, 9> kPosixShells = {"ash",  "bash", "dash", "fish", "ksh",
                                                           "mksh", "sh",   "yash", "zsh"};
 constexpr std::array<std::string_view, 6> kOpaqueShells = {"csh", "elvish", "nu", "osh", "tcsh", "xonsh"};
@@ -51,8 +46,8 @@ std::string executable_token(std::string_view word) {
 }
 
 ShellFamily shell_family(std::string_view token) {
-  if (contains(kPosixShells, token)) return ShellFamily::kPosix;
-  if (contains(kOpaqueShells, token)) return ShellFamily::kOpaque;
+  if (std::binary_search(kPosixShells.begin(), kPosixShells.end(), token)) return ShellFamily::kPosix;
+  if (std::binary_search(kOpaqueShells.begin(), kOpaqueShells.end(), token)) return ShellFamily::kOpaque;
   if (token == "cmd") return ShellFamily::kCmd;
   if (token == "powershell" || token == "pwsh") return ShellFamily::kPowerShell;
   return ShellFamily::kNone;
@@ -61,14 +56,16 @@ ShellFamily shell_family(std::string_view token) {
 bool is_multiplexer(std::string_view token) { return token == "busybox" || token == "toybox"; }
 
 bool is_interpreter_like(std::string_view token) {
-  if (contains(kInterpreters, token) || shell_family(token) != ShellFamily::kNone) return true;
+  if (std::binary_search(kInterpreters.begin(), kInterpreters.end(), token) ||
+      shell_family(token) != ShellFamily::kNone)
+    return true;
   // python3.11, lua5.4, ruby-3.2
   std::string_view name = token;
   while (!name.empty() &&
          ((name.back() >= '0' && name.back() <= '9') || name.back() == '.' || name.back() == '-')) {
     name.remove_suffix(1);
   }
-  return name.size() != token.size() && contains(kInterpreters, name);
+  return name.size() != token.size() && std::binary_search(kInterpreters.begin(), kInterpreters.end(), name);
 }
 
 }  // namespace hostclaw::policy

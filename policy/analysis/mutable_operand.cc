@@ -12,14 +12,8 @@
 namespace hostclaw::policy {
 namespace {
 
-using Kind = MutableOperand::Kind;
-
-bool is_one_of(std::string_view word, std::initializer_list<std::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
 // python3.11 -> python, node20 -> node
-std::string_view without_version(std::string_view token) {
+std::string_view without_version_suffix(std::string_view token) {
   while (!token.empty() &&
          ((token.back() >= '0' && token.back() <= '9') || token.back() == '.' || token.back() == '-')) {
     token.remove_suffix(1);
@@ -29,7 +23,7 @@ std::string_view without_version(std::string_view token) {
 
 bool is_script_runner(std::string_view token) {
   return is_one_of(
-      without_version(token),
+      without_version_suffix(token),
       {"python", "pypy",   "perl",      "ruby",   "php",   "node",    "nodejs", "lua",     "luajit",
        "awk",    "gawk",   "mawk",      "nawk",   "sed",   "gsed",    "tsx",    "ts-node", "vite-node",
        "jiti",   "esno",   "bun",       "deno",   "r",     "rscript", "julia",  "elixir",  "iex",
@@ -39,7 +33,8 @@ bool is_script_runner(std::string_view token) {
 
 // Take their script as the first argument when that is no option.
 bool takes_script_first(std::string_view token) {
-  return is_one_of(without_version(token), {"node", "nodejs", "perl", "php", "python", "pypy", "ruby"});
+  return is_one_of(without_version_suffix(token),
+                   {"node", "nodejs", "perl", "php", "python", "pypy", "ruby"});
 }
 
 class OperandFinder {
@@ -47,23 +42,25 @@ class OperandFinder {
   OperandFinder(const MutableOperandInput& input, FileProbe& files) : input_(input), files_(files) {}
 
   MutableOperand find() {
-    if (!peel()) return refuse(Kind::kUnbindable);
-    if (chdir_) return refuse(Kind::kDispatchCwd);
-    if (argv_.empty()) return refuse(Kind::kNone);
+    if (!peel()) return refuse(MutableOperand::Kind::kUnbindable);
+    if (chdir_) return refuse(MutableOperand::Kind::kDispatchCwd);
+    if (argv_.empty()) return refuse(MutableOperand::Kind::kNone);
     const std::string token = executable_token(argv_.front());
     const ShellFamily family = shell_family(token);
     if (family == ShellFamily::kPosix || family == ShellFamily::kOpaque) return of_shell();
-    if (family != ShellFamily::kNone) return refuse(Kind::kNone);
-    if (is_multiplexer(token) || multiplexer_) return refuse(Kind::kUnbindable);
-    if (opaque_package_) return refuse(Kind::kNone);
-    if (has_unbindable_runtime_options(token)) return refuse(Kind::kRuntimeOptions);
+    if (family != ShellFamily::kNone) return refuse(MutableOperand::Kind::kNone);
+    if (is_multiplexer(token) || multiplexer_) return refuse(MutableOperand::Kind::kUnbindable);
+    if (opaque_package_) return refuse(MutableOperand::Kind::kNone);
+    if (has_unbindable_runtime_options(token)) return refuse(MutableOperand::Kind::kRuntimeOptions);
     if (is_script_runner(token)) return of_script_runner(token);
     return of_program();
   }
 
  private:
-  static MutableOperand refuse(Kind kind) { return MutableOperand{kind, 0}; }
-  MutableOperand at(std::size_t index) const { return MutableOperand{Kind::kIndex, base_ + index}; }
+  static MutableOperand refuse(MutableOperand::Kind kind) { return MutableOperand{kind, 0}; }
+  MutableOperand at(std::size_t index) const {
+    return MutableOperand{MutableOperand::Kind::kIndex, base_ + index};
+  }
 
   // Takes wrappers, multiplexers and package managers off. False when what is inside is not known.
   bool peel() {
@@ -114,17 +111,18 @@ class OperandFinder {
       if (token.starts_with("--rcfile") || token.starts_with("--init-file") ||
           token.starts_with("--startup-script") || token == "-s" || token == "--stdin" ||
           token.starts_with("-i") || token == "--interactive") {
-        return refuse(Kind::kStartupFiles);
+        return refuse(MutableOperand::Kind::kStartupFiles);
       }
     }
     const bool in_argv = std::any_of(input_.argv.begin(), input_.argv.end(), [](const std::string& token) {
       return token.starts_with("BASH_ENV=") || token.starts_with("ENV=");
     });
-    if (in_argv || input_.shell_startup_environment) return refuse(Kind::kStartupEnvironment);
+    if (in_argv || input_.shell_startup_environment) return refuse(MutableOperand::Kind::kStartupEnvironment);
     if (const std::optional<ScriptCandidate> script = find_script_candidate(argv_); script && !multiplexer_)
       return at(script->index);
-    if (multiplexer_ || !input_.shell_payload) return refuse(Kind::kUnbindable);
-    return refuse(payload_is_bindable(*input_.shell_payload) ? Kind::kNone : Kind::kUnbindable);
+    if (multiplexer_ || !input_.shell_payload) return refuse(MutableOperand::Kind::kUnbindable);
+    return refuse(payload_is_bindable(*input_.shell_payload) ? MutableOperand::Kind::kNone
+                                                             : MutableOperand::Kind::kUnbindable);
   }
 
   bool payload_is_bindable(const std::string& payload) {
@@ -141,7 +139,7 @@ class OperandFinder {
       return false;
     if (first.find('/') == std::string::npos) {
       if (files_.facts(absolute(first)).kind == FileKind::kRegular) return false;
-      return OperandFinder(nested, files_).find().kind != Kind::kUnbindable;
+      return OperandFinder(nested, files_).find().kind != MutableOperand::Kind::kUnbindable;
     }
     const FileFacts facts = files_.facts(absolute(first));
     if (facts.kind != FileKind::kRegular) return true;
@@ -194,7 +192,7 @@ class OperandFinder {
   // ---- interpreters ----
 
   bool has_unbindable_runtime_options(std::string_view token) const {
-    const std::string_view name = without_version(token);
+    const std::string_view name = without_version_suffix(token);
     for (const std::string& word : argv_) {
       const std::string_view option = std::string_view(word).substr(0, word.find('='));
       if ((name == "bun" || name == "deno") &&
@@ -208,11 +206,12 @@ class OperandFinder {
   }
 
   MutableOperand of_script_runner(std::string_view token) {
-    const std::string_view name = without_version(token);
-    if (loads_other_code(name)) return refuse(Kind::kUnbindable);
+    const std::string_view name = without_version_suffix(token);
+    if (loads_other_code(name)) return refuse(MutableOperand::Kind::kUnbindable);
     if (name == "bun") return of_bun();
     if (name == "deno")
-      return argv_.size() > 1 && argv_[1] == "run" ? single_file(2) : refuse(Kind::kUnbindable);
+      return argv_.size() > 1 && argv_[1] == "run" ? single_file(2)
+                                                   : refuse(MutableOperand::Kind::kUnbindable);
     if (takes_script_first(token) && argv_.size() > 1 && !argv_[1].starts_with('-')) return at(1);
     return single_file(1);
   }
@@ -241,7 +240,7 @@ class OperandFinder {
     if (argv_.size() > 1 && argv_[1] == "run") return single_file(2);
     if (argv_.size() > 1 && argv_[1].find('/') != std::string::npos) return at(1);
     if (argv_.size() > 1 && argv_[1].find('.') != std::string::npos && exists(argv_[1])) return at(1);
-    return refuse(Kind::kUnbindable);
+    return refuse(MutableOperand::Kind::kUnbindable);
   }
 
   // Exactly one existing file among the arguments can be bound; two cannot be told apart.
@@ -249,20 +248,20 @@ class OperandFinder {
     std::optional<std::size_t> found;
     for (std::size_t i = first; i < argv_.size(); ++i) {
       if (argv_[i].empty() || argv_[i].starts_with('-') || !exists(argv_[i])) continue;
-      if (found) return refuse(Kind::kUnbindable);
+      if (found) return refuse(MutableOperand::Kind::kUnbindable);
       found = i;
     }
-    return found ? at(*found) : refuse(Kind::kUnbindable);
+    return found ? at(*found) : refuse(MutableOperand::Kind::kUnbindable);
   }
 
   // ---- everything else ----
 
   MutableOperand of_program() {
     const std::string& program = argv_.front();
-    if (program.find('/') == std::string::npos) return refuse(Kind::kNone);
+    if (program.find('/') == std::string::npos) return refuse(MutableOperand::Kind::kNone);
     const FileFacts facts = files_.facts(absolute(program));
-    if (facts.kind == FileKind::kMissing) return refuse(Kind::kUnbindable);
-    return facts.mutable_by_us ? at(0) : refuse(Kind::kNone);
+    if (facts.kind == FileKind::kMissing) return refuse(MutableOperand::Kind::kUnbindable);
+    return facts.mutable_by_us ? at(0) : refuse(MutableOperand::Kind::kNone);
   }
 
   bool exists(const std::string& word) { return files_.facts(absolute(word)).kind == FileKind::kRegular; }

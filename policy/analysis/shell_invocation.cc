@@ -8,15 +8,10 @@ namespace hostclaw::policy {
 namespace {
 
 bool is_blank_word(std::string_view word) { return trim(word).empty(); }
-bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 
 std::size_t count_options_with_value(std::string_view cluster) {
   return static_cast<std::size_t>(
       std::count_if(cluster.begin(), cluster.end(), [](char c) { return c == 'o' || c == 'O'; }));
-}
-
-bool is_one_of(std::string_view word, std::initializer_list<std::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
 }
 
 // Walks over the options of a POSIX-family shell as exec contract 8.2 describes it.
@@ -124,7 +119,7 @@ class PosixOptions {
 
   bool take_clustered(std::string_view token, std::size_t c) {
     const std::string_view rest = token.substr(c + 1);
-    if (!rest.empty() && !std::all_of(rest.begin(), rest.end(), is_letter)) {
+    if (!rest.empty() && !std::all_of(rest.begin(), rest.end(), is_ascii_letter)) {
       take_attached(rest);
       return false;
     }
@@ -216,7 +211,7 @@ std::optional<std::string> powershell_option(std::string_view token) {
       return to_lower_ascii(token.substr(dash.size()));
   }
   if (token.size() > 1 && token.front() == '/' &&
-      std::all_of(token.begin() + 1, token.end(), [](char c) { return is_letter(c); })) {
+      std::all_of(token.begin() + 1, token.end(), [](char c) { return is_ascii_letter(c); })) {
     return to_lower_ascii(token.substr(1));
   }
   return std::nullopt;

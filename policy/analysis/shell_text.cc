@@ -9,11 +9,6 @@
 namespace hostclaw::policy {
 namespace {
 
-template <std::size_t Count>
-bool contains(const std::array<std::string_view, Count>& sorted, std::string_view word) {
-  return std::binary_search(sorted.begin(), sorted.end(), word);
-}
-
 // Reserved words of dash and bash. `time` is not among them: see Parser::check_command_words.
 constexpr std::array<std::string_view, 21> kReservedWords = {
     "!",   "[[",       "]]", "case", "coproc", "do",   "done",  "elif",  "else", "esac", "fi",
@@ -30,7 +25,6 @@ constexpr std::array<std::string_view, 49> kStateBuiltins = {
     "umask",   "unalias",  "unset",   "wait",
 };
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
 bool ends_word(char c) {
   return is_blank(c) || c == '\n' || c == ';' || c == '&' || c == '|' || c == '<' || c == '>' || c == '(' ||
          c == ')';
@@ -613,9 +607,11 @@ class Parser {
       case 1:
         return is_operand(first) && !words[first].value.starts_with('-');
       case 2:
-        return contains(kUnary, words[first].value) && is_operand(first + 1);
+        return std::binary_search(kUnary.begin(), kUnary.end(), words[first].value) && is_operand(first + 1);
       case 3:
-        return is_operand(first) && contains(kBinary, words[first + 1].value) && is_operand(first + 2);
+        return is_operand(first) &&
+               std::binary_search(kBinary.begin(), kBinary.end(), words[first + 1].value) &&
+               is_operand(first + 2);
       default:
         return false;
     }
@@ -693,8 +689,12 @@ ShellTextResult parse_shell_text(std::string_view text, const ShellTextOptions& 
   return Parser(text, options).run();
 }
 
-bool is_shell_reserved_word(std::string_view word) { return contains(kReservedWords, word); }
+bool is_shell_reserved_word(std::string_view word) {
+  return std::binary_search(kReservedWords.begin(), kReservedWords.end(), word);
+}
 
-bool is_shell_state_builtin(std::string_view word) { return contains(kStateBuiltins, word); }
+bool is_shell_state_builtin(std::string_view word) {
+  return std::binary_search(kStateBuiltins.begin(), kStateBuiltins.end(), word);
+}
 
 }  // namespace hostclaw::policy

@@ -11,13 +11,6 @@
 namespace hostclaw::policy {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
-bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
-
-bool is_one_of(std::string_view word, std::initializer_list<std::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
 // ---- splitting and joining a command line
 // -------------------------------------------------------------------------
 
@@ -145,7 +138,7 @@ std::size_t find_metacharacter(std::string_view text) {
         quoted ? std::string_view("%`\r\n") : std::string_view("&|<>;^()%!`\r\n");
     if (forbidden.find(c) != std::string_view::npos) return i;
     if (c == '$' &&
-        (is_letter(next) || next == '_' || next == '{' || next == '(' || next == '?' || next == '$'))
+        (is_ascii_letter(next) || next == '_' || next == '{' || next == '(' || next == '?' || next == '$'))
       return i;
     const auto byte = static_cast<unsigned char>(c);
     if ((byte < 0x20 && c != '\t') || byte == 0x7F) return i;
@@ -346,7 +339,7 @@ std::string suspicious_windows_word(std::string_view word) {
   if (word.starts_with("\\\\") || word.starts_with("//"))
     return "The command word names a network or device path.";
   const std::size_t colon = word.find(':');
-  const bool drive = colon == 1 && is_letter(word[0]);
+  const bool drive = colon == 1 && is_ascii_letter(word[0]);
   if (colon != std::string_view::npos && (!drive || word.find(':', 2) != std::string_view::npos))
     return "The command word names an alternate stream.";
   if (drive && (word.size() < 3 || (word[2] != '\\' && word[2] != '/')))

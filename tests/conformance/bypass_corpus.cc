@@ -8,14 +8,14 @@ namespace {
 
 using policy::Verdict;
 
-constexpr const char* kRoot = "/var/tmp/hostclaw-bypass";
+constexpr const char* kBypassRoot = "/var/tmp/hostclaw-bypass";
 
-std::string placed(std::string text) {
-  const std::pair<const char*, std::string> names[] = {{"${BIN}", std::string(kRoot) + "/bin"},
-                                                       {"${EVIL}", std::string(kRoot) + "/evil"},
-                                                       {"${OPT}", std::string(kRoot) + "/opt/tools"},
-                                                       {"${WORK}", std::string(kRoot) + "/work"},
-                                                       {"${WINBIN}", std::string(kRoot) + "/winbin"}};
+std::string with_bypass_folders(std::string text) {
+  const std::pair<const char*, std::string> names[] = {{"${BIN}", std::string(kBypassRoot) + "/bin"},
+                                                       {"${EVIL}", std::string(kBypassRoot) + "/evil"},
+                                                       {"${OPT}", std::string(kBypassRoot) + "/opt/tools"},
+                                                       {"${WORK}", std::string(kBypassRoot) + "/work"},
+                                                       {"${WINBIN}", std::string(kBypassRoot) + "/winbin"}};
   for (const auto& [name, value] : names) {
     for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name)) {
       text.replace(at, std::string(name).size(), value);
@@ -25,12 +25,12 @@ std::string placed(std::string text) {
 }
 
 Json placed_json(const OrderedJson& value) {
-  Result<Json> out = parse_json(placed(dump_json(value)));
+  Result<Json> out = parse_json(with_bypass_folders(dump_json(value)));
   return out ? std::move(*out) : Json();
 }
 
 void lay_out(test::CorpusFileProbe& probe, const std::vector<OrderedJson>& rows) {
-  probe.own_prefixes = {kRoot};
+  probe.own_prefixes = {kBypassRoot};
   const auto program = [&](const std::string& path) {
     probe.add_file(path,
                    "\x7f"
@@ -39,9 +39,9 @@ void lay_out(test::CorpusFileProbe& probe, const std::vector<OrderedJson>& rows)
   };
   for (const char* directory :
        {"", "/bin", "/evil", "/opt", "/opt/tools", "/opt/tools/sub", "/opt/evil", "/work", "/winbin"}) {
-    probe.add_directory(std::string(kRoot) + directory, 1500);
+    probe.add_directory(std::string(kBypassRoot) + directory, 1500);
   }
-  const std::string root = kRoot;
+  const std::string root = kBypassRoot;
   for (const char* path :
        {"/evil/git", "/evil/head", "/opt/tools/safe", "/opt/tools/sub/safe2", "/work/git", "/work/head"}) {
     program(root + path);
@@ -62,7 +62,7 @@ void lay_out(test::CorpusFileProbe& probe, const std::vector<OrderedJson>& rows)
   // Every ${BIN} and ${WINBIN} program that an entry names exists.
   for (const OrderedJson& row : rows) {
     for (const OrderedJson& entry : row["allowlist"]) {
-      const std::string pattern = placed(entry.value("pattern", std::string()));
+      const std::string pattern = with_bypass_folders(entry.value("pattern", std::string()));
       if (pattern.starts_with(root + "/bin/") || pattern.starts_with(root + "/winbin/")) program(pattern);
     }
   }
@@ -81,20 +81,21 @@ Comparison judge(const OrderedJson& row, const Options& options, test::CorpusFil
   context.platform = windows ? policy::Platform::kWindows : policy::Platform::kPosix;
   context.settings.strictness = options.strictness;
   context.files = &probe;
-  const std::string root = kRoot;
+  const std::string root = kBypassRoot;
   context.home = root + "/work";
   context.host_cwd = root + "/work";
   std::string path = windows ? root + "/winbin" : root + "/bin:/usr/local/bin:/usr/bin:/bin";
-  if (row.contains("process_path")) path = placed(row["process_path"].get<std::string>());
+  if (row.contains("process_path")) path = with_bypass_folders(row["process_path"].get<std::string>());
   context.host_environment = {{"PATH", path}, {"HOME", context.home}};
-  const std::string cwd = row.contains("cwd") ? placed(row["cwd"].get<std::string>()) : root + "/work";
+  const std::string cwd =
+      row.contains("cwd") ? with_bypass_folders(row["cwd"].get<std::string>()) : root + "/work";
   Json params = {{"command", placed_json(row["command"])}, {"agentId", "main"}, {"cwd", cwd}};
   if (row.contains("env")) params["env"] = placed_json(row["env"]);
   if (row.contains("rawCommand")) params["rawCommand"] = row["rawCommand"].get<std::string>();
   if (windows && row["category"] == "win-argv0") probe.add_file(root + "/work/git.exe", "MZ", true, 1500);
 
   OrderedJson file = {{"version", 1}, {"defaults", {{"security", "allowlist"}, {"ask", "off"}}}};
-  file["agents"]["main"]["allowlist"] = OrderedJson::parse(placed(dump_json(row["allowlist"])));
+  file["agents"]["main"]["allowlist"] = OrderedJson::parse(with_bypass_folders(dump_json(row["allowlist"])));
   Result<policy::PolicyDocument> document = policy::read_document(file, counting_ids());
   const policy::RunEvaluation run = policy::evaluate_run(
       params, document ? *document : policy::deny_all_document(document.error().message), context);

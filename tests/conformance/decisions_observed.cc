@@ -13,7 +13,7 @@ using policy::Ask;
 using policy::Security;
 using policy::Verdict;
 
-constexpr const char* kRoot = "/var/tmp/ocfix";
+constexpr const char* kFixtureRoot = "/var/tmp/ocfix";
 constexpr const char* kHome = "/home/ocplay";
 
 // Programs that the machine of the recording had; only their existence matters.
@@ -25,7 +25,7 @@ class World {
  public:
   explicit World(const Options& options) : options_(options) {
     build_fixture();
-    probe_.own_prefixes = {kRoot, kHome};
+    probe_.own_prefixes = {kFixtureRoot, kHome};
     probe_.add_directory(kHome, 1500);
     probe_.add_file(std::string(kHome) + "/tool-home", "#!/bin/sh\necho home-tool\n", true, 1500);
     for (const char* name : kPrograms) {
@@ -63,10 +63,10 @@ class World {
  private:
   void build_fixture() {
     const std::string script = options_.cases + "/decisions-fixture.sh";
-    if (std::filesystem::exists(kRoot)) return;
+    if (std::filesystem::exists(kFixtureRoot)) return;
     const std::string command = "HOME=$(mktemp -d) bash '" + script + "' >/dev/null 2>&1";
     if (std::system(command.c_str()) != 0)
-      std::printf("note: the files of the recording could not be made at %s\n", kRoot);
+      std::printf("note: the files of the recording could not be made at %s\n", kFixtureRoot);
   }
 
   static void apply_mode(const std::string& mode, policy::EngineSettings& out) {
@@ -141,18 +141,19 @@ class World {
 
 // What the recording did to the files between prepare and run.
 void change_files(const std::string& note, test::CorpusFileProbe& probe) {
-  const std::string script = std::string(kRoot) + "/work/script.sh";
+  const std::string script = std::string(kFixtureRoot) + "/work/script.sh";
   const auto has = [&](const char* text) { return note.find(text) != std::string::npos; };
   if (has("script content changed")) probe.add_file(script, "#!/bin/sh\necho changed\n", true, 1500);
   if (has("script removed")) probe.remove(script);
   if (has("script replaced by symlink")) {
-    probe.add_file(std::string(kRoot) + "/work/copy.sh", "#!/bin/sh\necho script \"$@\"\n", true, 1500);
+    probe.add_file(std::string(kFixtureRoot) + "/work/copy.sh", "#!/bin/sh\necho script \"$@\"\n", true,
+                   1500);
     probe.add_symlink(script, "copy.sh");
   }
   if (has("mutable executable changed"))
-    probe.add_file(std::string(kRoot) + "/bin/tool", "#!/bin/sh\necho other\n", true, 1500);
-  if (has("cwd directory replaced")) probe.add_directory(std::string(kRoot) + "/cwdswap", 1500);
-  if (has("cwd replaced by symlink")) probe.add_symlink(std::string(kRoot) + "/cwdswap", "work");
+    probe.add_file(std::string(kFixtureRoot) + "/bin/tool", "#!/bin/sh\necho other\n", true, 1500);
+  if (has("cwd directory replaced")) probe.add_directory(std::string(kFixtureRoot) + "/cwdswap", 1500);
+  if (has("cwd replaced by symlink")) probe.add_symlink(std::string(kFixtureRoot) + "/cwdswap", "work");
 }
 
 std::string outcome_of(Verdict verdict) {
@@ -335,7 +336,7 @@ Comparisons replay_decisions(const Options& options) {
     const auto skip = [&] { out.push_back({group, id, Outcome::kSkipped, "", "", "", ""}); };
     if (row.contains("prepare") && !row["prepare"].is_null()) {
       if (note.find("cwd") != std::string::npos)
-        world.probe().add_directory(std::string(kRoot) + "/cwdswap", 1500);
+        world.probe().add_directory(std::string(kFixtureRoot) + "/cwdswap", 1500);
       const OrderedJson& prepare = row["prepare"];
       const Json params = to_plain(prepare["params"]);
       const std::string message =

@@ -17,7 +17,7 @@ namespace {
 using policy::Platform;
 using policy::Verdict;
 
-constexpr const char* kRoot = "/var/tmp/hostclaw-vectors";
+constexpr const char* kVectorsRoot = "/var/tmp/hostclaw-vectors";
 
 std::string placed(std::string text) {
   for (std::size_t at = text.find("${"); at != std::string::npos; at = text.find("${", at)) {
@@ -29,7 +29,7 @@ std::string placed(std::string text) {
       at = end;
       continue;
     }
-    const std::string value = std::string(kRoot) + "/" + to_lower_ascii(name);
+    const std::string value = std::string(kVectorsRoot) + "/" + to_lower_ascii(name);
     text.replace(at, end - at + 1, value);
     at += value.size();
   }
@@ -140,7 +140,7 @@ Answer pattern_matches(const Vector& v) {
   query.path = target;
   query.name = policy::base_name(target);
   query.arguments = &none;
-  const std::string home = std::string(kRoot) + "/home";
+  const std::string home = std::string(kVectorsRoot) + "/home";
   query.home = home;
   query.strictness = v.strictness;
   const bool got = index.find(query).has_value();
@@ -204,8 +204,8 @@ void lay_out(const Vector& v) {
       const bool executable = node.value("mode", std::string()).find_first_of("1357") != std::string::npos;
       v.files->add_file(place, content, executable, 1500);
     }
-    for (std::string parent = place.substr(0, place.rfind('/')); parent.size() > std::string(kRoot).size();
-         parent = parent.substr(0, parent.rfind('/'))) {
+    for (std::string parent = place.substr(0, place.rfind('/'));
+         parent.size() > std::string(kVectorsRoot).size(); parent = parent.substr(0, parent.rfind('/'))) {
       if (!v.files->exists(parent)) v.files->add_directory(parent, 1500);
     }
   }
@@ -217,8 +217,8 @@ policy::EngineContext context_of(const Vector& v, const Json& env) {
   context.settings.strictness = v.strictness;
   context.settings.fallback_security = policy::Security::kFull;
   context.settings.fallback_ask = policy::Ask::kOff;
-  context.home = std::string(kRoot) + "/home";
-  context.host_cwd = std::string(kRoot) + "/cwd";
+  context.home = std::string(kVectorsRoot) + "/home";
+  context.host_cwd = std::string(kVectorsRoot) + "/cwd";
   context.host_environment = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"HOME", context.home}};
   context.host_environment =
       policy::with_overrides(context.host_environment, environment_of(env), Platform::kPosix);
@@ -236,7 +236,7 @@ Answer shell_allowlist(const Vector& v) {
   file["agents"]["main"]["allowlist"] = OrderedJson::parse(v.input["allowlist"].dump());
   const Result<policy::PolicyDocument> document =
       policy::read_document(policy::tolerated_document(file), counting_ids());
-  const std::string cwd = v.input.value("cwd", std::string(kRoot) + "/cwd");
+  const std::string cwd = v.input.value("cwd", std::string(kVectorsRoot) + "/cwd");
   if (!v.files->exists(cwd)) v.files->add_directory(cwd, 1500);
   v.files->add_file("/bin/sh",
                     "\x7f"
@@ -291,7 +291,8 @@ Answer prepare_plan(const Vector& v) {
   const Json env = placed_member(v.row, "env");
   policy::EngineContext context = context_of(v, env);
   if (!env.contains("PATH")) {
-    const std::string path = std::string(kRoot) + "/tmp1/bin:" + context.host_environment.front().second;
+    const std::string path =
+        std::string(kVectorsRoot) + "/tmp1/bin:" + context.host_environment.front().second;
     context.host_environment =
         policy::with_overrides(context.host_environment, {{"PATH", path}}, Platform::kPosix);
   }
@@ -360,10 +361,10 @@ Comparisons replay_upstream(const Options& options) {
       if (it == answerers().end()) continue;
       test::CorpusFileProbe files;
       files.uid = 0;  // the recording ran as root
-      files.own_prefixes = {kRoot};
-      files.add_directory(kRoot, 1500);
-      files.add_directory(std::string(kRoot) + "/cwd", 1500);
-      files.add_directory(std::string(kRoot) + "/home", 1500);
+      files.own_prefixes = {kVectorsRoot};
+      files.add_directory(kVectorsRoot, 1500);
+      files.add_directory(std::string(kVectorsRoot) + "/cwd", 1500);
+      files.add_directory(std::string(kVectorsRoot) + "/home", 1500);
       Result<Json> input =
           parse_json(placed(dump_json(row.contains("input") ? row["input"] : OrderedJson())));
       Result<Json> expected =

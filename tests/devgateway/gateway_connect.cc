@@ -29,7 +29,7 @@ Json credential_error(const std::string& message, const std::string& code, const
                      {"recommendedNextStep", next}});
 }
 
-std::set<std::string> strings_at(const Json& object, const char* name) {
+std::set<std::string> string_set_at(const Json& object, const char* name) {
   std::set<std::string> out;
   const auto found = object.find(name);
   if (found == object.end()) return out;
@@ -146,7 +146,7 @@ void Gateway::on_connect(Peer& peer, const std::string& id, const Json& params) 
   peer.device_family = string_at(client, "deviceFamily");
   peer.version = string_at(client, "version");
   peer.role = params.value("role", std::string("operator"));
-  peer.announced = {strings_at(params, "caps"), strings_at(params, "commands")};
+  peer.announced = {string_set_at(params, "caps"), string_set_at(params, "commands")};
   const bool headless = peer.client_id == "node-host" && peer.client_mode == "node";
 
   if (peer.connection->request().headers.contains("origin")) {

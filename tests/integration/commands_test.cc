@@ -11,10 +11,6 @@
 namespace hostclaw::integration {
 namespace {
 
-std::function<bool(const Json&)> with(const char* name, Json value) {
-  return [name, value = std::move(value)](const Json& record) { return record.value(name, Json()) == value; };
-}
-
 // The members of the official result; a host may add its own.
 Json official(const Json& result) {
   Json out = Json::object();
@@ -23,8 +19,6 @@ Json official(const Json& result) {
   }
   return out;
 }
-
-std::string real(const std::string& path) { return std::filesystem::canonical(path).string(); }
 
 std::string invoke_id_of(Scene& scene, const std::string& command) {
   return string_at(scene.await("invoke", with("command", command)), "invokeId");

@@ -18,10 +18,6 @@ GatewaySettings fresh_machine_settings(int protocol = 4) {
   return settings;
 }
 
-std::function<bool(const Json&)> with(const char* name, Json value) {
-  return [name, value = std::move(value)](const Json& record) { return record.value(name, Json()) == value; };
-}
-
 Json connect_params_of(const Json& frame_record) { return frame_record["frame"]["params"]; }
 
 bool is_connect(const Json& record) {

@@ -9,8 +9,6 @@
 namespace hostclaw::integration {
 namespace {
 
-std::string real(const std::string& path) { return std::filesystem::canonical(path).string(); }
-
 std::vector<Json> rows(Scene& scene, const std::string& kind = {}) {
   std::vector<std::string> arguments = {"audit", "tail", "--json", "--limit", "1000"};
   if (!kind.empty()) arguments.insert(arguments.end(), {"--kind", kind});

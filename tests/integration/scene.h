@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -100,6 +102,12 @@ class Fifo {
   int fd_;
 };
 
+// For Scene::await: a record whose member `name` has this value.
+inline std::function<bool(const Json&)> with(const char* name, Json value) {
+  return [name, value = std::move(value)](const Json& record) { return record.value(name, Json()) == value; };
+}
+
+inline std::string real(const std::string& path) { return std::filesystem::canonical(path).string(); }
 std::string read_file(const std::string& path);
 void write_file(const std::string& path, const std::string& text, unsigned mode = 0644);
 

@@ -28,7 +28,7 @@ bool good_signature(const std::string& key, std::string_view statement, const st
   return key == "device-1" && signature == fake_signature(key, statement);
 }
 
-struct Fixture {
+struct ChainFixture {
   TemporaryDirectory base;
   std::unique_ptr<Store> store = open_store(base.path());
   std::int64_t now = 1'000'000;
@@ -61,7 +61,7 @@ void append_rows(AuditChain& chain, int count) {
 }
 
 TEST_CASE("rows are numbered, carry the hash of the one before and verify", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options(false));
   const AuditRow first = must(chain.append("decision", {{"verdict", "allow"}, {"code", "LISTED"}}));
   f.now += 5;
@@ -80,7 +80,7 @@ TEST_CASE("rows are numbered, carry the hash of the one before and verify", "[au
 }
 
 TEST_CASE("the hash covers the documented bytes", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options(false));
   f.now = 0x0102;
   const AuditRow row = must(chain.append("k", Json{{"a", 1}}));
@@ -97,7 +97,7 @@ TEST_CASE("the hash covers the documented bytes", "[audit]") {
 }
 
 TEST_CASE("an empty store has a valid empty record", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options());
   const AuditVerification result = must(chain.verify(checking()));
   CHECK(result.valid);
@@ -107,7 +107,7 @@ TEST_CASE("an empty store has a valid empty record", "[audit]") {
 }
 
 TEST_CASE("text that is not UTF-8 is recorded and verifies", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options(false));
   must(chain.append("decision", {{"text", "\xFF\xFE nul \0 end"}}));
   must(chain.append("decision", {{"text", std::string("a\0b", 3)}}));
@@ -115,7 +115,7 @@ TEST_CASE("text that is not UTF-8 is recorded and verifies", "[audit]") {
 }
 
 TEST_CASE("a row commits together with what it tells about, or not at all", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options());
   append_rows(chain, 3);
   const auto failed = f.store->transaction([&]() -> Result<void> {
@@ -135,7 +135,7 @@ TEST_CASE("a row commits together with what it tells about, or not at all", "[au
 }
 
 TEST_CASE("a changed row is named", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options(false));
   append_rows(chain, 10);
   const char* change = GENERATE("UPDATE audit SET body = '{\"number\":99}' WHERE sequence = 6",
@@ -152,7 +152,7 @@ TEST_CASE("a changed row is named", "[audit]") {
 }
 
 TEST_CASE("a removed row is named", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options(false));
   append_rows(chain, 10);
   SECTION("in the middle") {
@@ -184,7 +184,7 @@ TEST_CASE("a removed row is named", "[audit]") {
 }
 
 TEST_CASE("an inserted row is named", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options(false));
   append_rows(chain, 10);
   f.tamper(
@@ -196,7 +196,7 @@ TEST_CASE("an inserted row is named", "[audit]") {
 }
 
 TEST_CASE("reordered rows are named", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options(false));
   append_rows(chain, 10);
   f.tamper(
@@ -206,7 +206,7 @@ TEST_CASE("reordered rows are named", "[audit]") {
 }
 
 TEST_CASE("mistaken updates and deletions are refused by the database", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options(false));
   append_rows(chain, 3);
   CHECK(f.store->database().execute("UPDATE audit SET kind = 'x'").has_error());
@@ -215,7 +215,7 @@ TEST_CASE("mistaken updates and deletions are refused by the database", "[audit]
 }
 
 TEST_CASE("checkpoints come after a number of rows and after a time", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options());
   append_rows(chain, 8);
   CHECK(must(chain.stats()).last_checkpoint_row == 0);
@@ -237,7 +237,7 @@ TEST_CASE("checkpoints come after a number of rows and after a time", "[audit]")
 }
 
 TEST_CASE("a checkpoint of another key or without a good signature is named", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditOptions options = f.options();
   options.signer =
       GENERATE(signer("device-2"), AuditSigner{"device-1", [](std::string_view) -> Result<std::string> {
@@ -252,7 +252,7 @@ TEST_CASE("a checkpoint of another key or without a good signature is named", "[
 }
 
 TEST_CASE("a chain rewritten from some row on is betrayed by its checkpoint", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options());
   append_rows(chain, 5);
   must(chain.checkpoint());
@@ -268,7 +268,7 @@ TEST_CASE("a chain rewritten from some row on is betrayed by its checkpoint", "[
 }
 
 TEST_CASE("a signer that fails fails the row", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditOptions options = f.options();
   options.signer = AuditSigner{
       "device-1", [](std::string_view) -> Result<std::string> { return make_error("KEY_GONE", "no key"); }};
@@ -281,7 +281,7 @@ TEST_CASE("a signer that fails fails the row", "[audit]") {
 }
 
 TEST_CASE("a cut tail is found with a checkpoint that was kept outside", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options());
   append_rows(chain, 5);
   AuditVerifyOptions options = checking();
@@ -315,7 +315,7 @@ TEST_CASE("a cut tail is found with a checkpoint that was kept outside", "[audit
 }
 
 TEST_CASE("retention keeps the chain verifiable", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options());
   append_rows(chain, 50);
   AuditRetention retention;
@@ -336,7 +336,7 @@ TEST_CASE("retention keeps the chain verifiable", "[audit]") {
 }
 
 TEST_CASE("retention goes by age and by size and never takes the newest row", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options(false));
   append_rows(chain, 10);
   f.now += 1000;
@@ -370,7 +370,7 @@ TEST_CASE("retention goes by age and by size and never takes the newest row", "[
 }
 
 TEST_CASE("rows taken away under the cover of retention are found", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options());
   append_rows(chain, 30);
   AuditRetention retention;
@@ -388,7 +388,7 @@ TEST_CASE("rows taken away under the cover of retention are found", "[audit]") {
 }
 
 TEST_CASE("an exported checkpoint older than what retention kept is noted", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options());
   append_rows(chain, 3);
   AuditVerifyOptions options = checking();
@@ -403,7 +403,7 @@ TEST_CASE("an exported checkpoint older than what retention kept is noted", "[au
 }
 
 TEST_CASE("exported lines verify on their own", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options());
   append_rows(chain, 12);
   must(chain.append(
@@ -456,7 +456,7 @@ TEST_CASE("a line that is not of a chain is refused", "[audit]") {
 }
 
 TEST_CASE("rows are listed by place and kind", "[audit]") {
-  Fixture f;
+  ChainFixture f;
   AuditChain chain(*f.store, f.options(false));
   append_rows(chain, 5);
   must(chain.append("question", {{"id", "q"}}));
@@ -479,7 +479,7 @@ TEST_CASE("rows are listed by place and kind", "[audit]") {
 
 TEST_CASE("processes that append at once make one chain, and a killed one leaves it whole",
           "[audit][processes]") {
-  Fixture f;
+  ChainFixture f;
   f.store.reset();
   std::vector<pid_t> children;
   int channel[2];

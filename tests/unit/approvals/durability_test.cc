@@ -23,8 +23,6 @@ namespace {
 
 using namespace testing;
 
-const Actor kHuman{"cli", "alice"};
-
 NewQuestion question_with(const std::string& key, std::int64_t deadline_ms = 1'000'000) {
   NewQuestion question;
   question.key = key;

@@ -9,8 +9,6 @@ namespace {
 using namespace testing;
 using policy::GrantToStore;
 
-const Actor kCli{"cli", "tester"};
-
 std::string document_with(const std::string& security) {
   return R"({"version":1,"defaults":{"security":")" + security + R"("},"agents":{}})";
 }

@@ -14,8 +14,6 @@ namespace {
 using namespace testing;
 using Decision = Answer::Decision;
 
-const Actor kHuman{"cli", "alice"};
-
 NewQuestion git_question(const std::string& key = "key-1") {
   NewQuestion question;
   question.key = key;
@@ -44,7 +42,7 @@ Answer always(GrantScope scope, const std::string& pattern = {}) {
   return {Decision::kAllowAlways, scope, pattern, 0, false, kHuman};
 }
 
-struct Fixture {
+struct QuestionsFixture {
   TemporaryDirectory base;
   std::unique_ptr<Store> store = open_store(base.path());
   Questions questions{*store};
@@ -64,7 +62,7 @@ struct Fixture {
 };
 
 TEST_CASE("a question is stored as it was asked", "[questions]") {
-  Fixture f;
+  QuestionsFixture f;
   const std::string id = f.ask(git_question());
   auto reader = open_store(f.base.path(), OpenMode::kReadOnly);
   Questions elsewhere(*reader);
@@ -90,7 +88,7 @@ TEST_CASE("a question is stored as it was asked", "[questions]") {
 }
 
 TEST_CASE("a repeated identical question is one question", "[questions]") {
-  Fixture f;
+  QuestionsFixture f;
   const std::string id = f.ask(git_question());
   must(f.questions.caller_left(id));
   NewQuestion again = git_question();
@@ -106,7 +104,7 @@ TEST_CASE("a repeated identical question is one question", "[questions]") {
 }
 
 TEST_CASE("an allow-once runs the identical plan exactly once", "[questions]") {
-  Fixture f;
+  QuestionsFixture f;
   const std::string id = f.ask(git_question());
   const Question answered = must(f.questions.answer(id, once(), 2000));
   CHECK(answered.state == QuestionState::kAllowed);
@@ -123,7 +121,7 @@ TEST_CASE("an allow-once runs the identical plan exactly once", "[questions]") {
 
 TEST_CASE("an answer that comes after the caller has gone says so and serves the retry for a while",
           "[questions]") {
-  Fixture f;
+  QuestionsFixture f;
   const std::string id = f.ask(git_question());
   std::int64_t now = 2000;
   SECTION("its deadline passed") { now = 6000; }
@@ -135,14 +133,14 @@ TEST_CASE("an answer that comes after the caller has gone says so and serves the
 }
 
 TEST_CASE("a refusal leaves no grant", "[questions]") {
-  Fixture f;
+  QuestionsFixture f;
   const std::string id = f.ask(git_question());
   CHECK(must(f.questions.answer(id, deny(), 2000)).state == QuestionState::kDenied);
   CHECK_FALSE(f.covered(git_request()));
 }
 
 TEST_CASE("the first answer counts", "[questions]") {
-  Fixture f;
+  QuestionsFixture f;
   const std::string id = f.ask(git_question());
   must(f.questions.answer(id, deny(), 2000));
   const auto second = f.questions.answer(id, once(), 2001);
@@ -153,7 +151,7 @@ TEST_CASE("the first answer counts", "[questions]") {
 }
 
 TEST_CASE("a question past its deadline is closed and cannot be answered", "[questions]") {
-  Fixture f;
+  QuestionsFixture f;
   const std::string id = f.ask(git_question());
   CHECK(must(f.questions.pending(10'000)).empty());
   CHECK(code_of(f.questions.answer(id, once(), 10'000)) == "QUESTION_CLOSED");
@@ -166,7 +164,7 @@ TEST_CASE("a question past its deadline is closed and cannot be answered", "[que
 }
 
 TEST_CASE("an overdue question that nobody closed yet does not swallow a new one", "[questions]") {
-  Fixture f;
+  QuestionsFixture f;
   const std::string id = f.ask(git_question());
   NewQuestion later = git_question();
   later.deadline_ms = 30'000;
@@ -176,7 +174,7 @@ TEST_CASE("an overdue question that nobody closed yet does not swallow a new one
 }
 
 TEST_CASE("a withdrawn question is over", "[questions]") {
-  Fixture f;
+  QuestionsFixture f;
   const std::string id = f.ask(git_question());
   CHECK(must(f.questions.withdraw(id, 1500)).state == QuestionState::kWithdrawn);
   CHECK(code_of(f.questions.answer(id, once(), 2000)) == "QUESTION_CLOSED");
@@ -184,7 +182,7 @@ TEST_CASE("a withdrawn question is over", "[questions]") {
 }
 
 TEST_CASE("questions are found by a prefix that only one has", "[questions]") {
-  Fixture f;
+  QuestionsFixture f;
   const std::string id = f.ask(git_question());
   CHECK(must(f.questions.find(id.substr(0, 8))).id == id);
   CHECK(code_of(f.questions.find("")) == "QUESTION_NOT_FOUND");
@@ -199,7 +197,7 @@ TEST_CASE("questions are found by a prefix that only one has", "[questions]") {
 }
 
 TEST_CASE("a flood of questions is refused", "[questions]") {
-  Fixture f;
+  QuestionsFixture f;
   Questions few(*f.store, {3, 1000});
   for (int i = 0; i < 3; ++i) must(few.ask(git_question("key-" + std::to_string(i)), 1000));
   CHECK(code_of(few.ask(git_question("one-more"), 1000)) == "QUESTION_TOO_MANY");
@@ -208,7 +206,7 @@ TEST_CASE("a flood of questions is refused", "[questions]") {
 }
 
 TEST_CASE("an exact grant covers these arguments in this directory and no others", "[grants]") {
-  Fixture f;
+  QuestionsFixture f;
   must(f.questions.answer(f.ask(git_question()), always(GrantScope::kExact), 2000));
   GrantRequest request = git_request("another key");
   CHECK(f.covered(request));
@@ -227,7 +225,7 @@ TEST_CASE("an exact grant covers these arguments in this directory and no others
 }
 
 TEST_CASE("a grant for an argument pattern covers what the pattern describes", "[grants]") {
-  Fixture f;
+  QuestionsFixture f;
   const std::string id = f.ask(git_question());
   CHECK(code_of(f.questions.answer(id, always(GrantScope::kArguments), 2000)) == "GRANT_REFUSED");
   CHECK(code_of(f.questions.answer(id, always(GrantScope::kArguments, "^(status)$"), 2000)) ==
@@ -244,7 +242,7 @@ TEST_CASE("a grant for an argument pattern covers what the pattern describes", "
 }
 
 TEST_CASE("a grant for an executable covers all arguments but those that carry code", "[grants]") {
-  Fixture f;
+  QuestionsFixture f;
   must(f.questions.answer(f.ask(git_question()), always(GrantScope::kExecutable), 2000));
   GrantRequest request = git_request("x");
   request.commands[0].argv = {"git", "log", "--oneline"};
@@ -256,7 +254,7 @@ TEST_CASE("a grant for an executable covers all arguments but those that carry c
 }
 
 TEST_CASE("a shell, an interpreter or a wrapper is never granted for good", "[grants]") {
-  Fixture f;
+  QuestionsFixture f;
   const auto [executable, argv0] = GENERATE(table<std::string, std::string>({
       {"/usr/bin/bash", "bash"},
       {"/usr/bin/dash", "sh"},
@@ -300,7 +298,7 @@ TEST_CASE("a use that carries other code is not granted for good", "[grants]") {
 
 TEST_CASE("nothing lasting is granted without an agent, without programs, or against the caller's word",
           "[grants]") {
-  Fixture f;
+  QuestionsFixture f;
   NewQuestion question = git_question();
   SECTION("no agent") { question.agent_id = ""; }
   SECTION("no programs") { question.commands.clear(); }
@@ -315,7 +313,7 @@ TEST_CASE("nothing lasting is granted without an agent, without programs, or aga
 }
 
 TEST_CASE("a grant ends at its time", "[grants]") {
-  Fixture f;
+  QuestionsFixture f;
   Answer answer = always(GrantScope::kExact);
   answer.until_ms = 1999;
   const std::string id = f.ask(git_question());
@@ -330,7 +328,7 @@ TEST_CASE("a grant ends at its time", "[grants]") {
 }
 
 TEST_CASE("a grant for a session ends with it", "[grants]") {
-  Fixture f;
+  QuestionsFixture f;
   Answer answer = always(GrantScope::kExact);
   answer.this_session_only = true;
   must(f.questions.answer(f.ask(git_question()), answer, 2000));
@@ -341,7 +339,7 @@ TEST_CASE("a grant for a session ends with it", "[grants]") {
 }
 
 TEST_CASE("a revoked grant covers nothing from the next call on", "[grants]") {
-  Fixture f;
+  QuestionsFixture f;
   const Question answered = must(f.questions.answer(f.ask(git_question()), always(GrantScope::kExact), 2000));
   REQUIRE(answered.grant_ids.size() == 1);
   CHECK(f.covered(git_request("x")));
@@ -353,7 +351,7 @@ TEST_CASE("a revoked grant covers nothing from the next call on", "[grants]") {
 }
 
 TEST_CASE("a pipeline needs a grant for each of its programs", "[grants]") {
-  Fixture f;
+  QuestionsFixture f;
   NewQuestion question = git_question();
   question.commands = {{"/usr/bin/git", {"git", "log"}}, {"/usr/bin/wc", {"wc", "-l"}}};
   const Question answered = must(f.questions.answer(f.ask(question), always(GrantScope::kExact), 2000));
@@ -366,7 +364,7 @@ TEST_CASE("a pipeline needs a grant for each of its programs", "[grants]") {
 }
 
 TEST_CASE("consuming commits with the run's row or not at all", "[grants]") {
-  Fixture f;
+  QuestionsFixture f;
   must(f.questions.answer(f.ask(git_question()), once(), 2000));
   const auto failed = f.store->transaction([&]() -> Result<void> {
     CHECK(must(f.questions.consume(git_request(), 2100)).size() == 1);
@@ -377,7 +375,7 @@ TEST_CASE("consuming commits with the run's row or not at all", "[grants]") {
 }
 
 TEST_CASE("every step of a question is in the record", "[questions]") {
-  Fixture f;
+  QuestionsFixture f;
   NewQuestion question = git_question();
   question.command_text = "curl -H 'Authorization: SECRET'";
   const std::string id = f.ask(question);
@@ -399,7 +397,7 @@ TEST_CASE("every step of a question is in the record", "[questions]") {
 }
 
 TEST_CASE("questions and used-up grants are forgotten after a while", "[questions]") {
-  Fixture f;
+  QuestionsFixture f;
   must(f.questions.answer(f.ask(git_question()), once(), 2000));
   must(f.questions.answer(f.ask(git_question("key-2")), always(GrantScope::kExact), 2000));
   must(f.questions.expire(std::int64_t{100} * 24 * 60 * 60 * 1000));
@@ -411,7 +409,7 @@ TEST_CASE("questions and used-up grants are forgotten after a while", "[question
 
 TEST_CASE("an answer from another process is noticed and its one use is given to one",
           "[questions][processes]") {
-  Fixture f;
+  QuestionsFixture f;
   const std::string id = f.ask(git_question());
   const std::int64_t before = must(f.store->foreign_change_count());
   CHECK(must(f.store->foreign_change_count()) == before);
@@ -440,7 +438,7 @@ TEST_CASE("an answer from another process is noticed and its one use is given to
 
 TEST_CASE("questions and answers survive the death of the process that wrote them",
           "[questions][processes]") {
-  Fixture f;
+  QuestionsFixture f;
   f.store.reset();
   CHECK(in_child([&] {
           auto store = Store::open(f.base.path(), OpenMode::kReadWrite);

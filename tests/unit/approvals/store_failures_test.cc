@@ -16,8 +16,6 @@ namespace {
 
 using namespace testing;
 
-const Actor kCli{"cli", "tester"};
-
 StoreOptions impatient() {
   StoreOptions options;
   options.busy_timeout = std::chrono::milliseconds(50);

@@ -15,8 +15,6 @@ namespace {
 
 using namespace testing;
 
-const Actor kCli{"cli", "tester"};
-
 RunRow sample_run(const std::string& run_id) {
   RunRow row;
   row.run_id = run_id;

@@ -13,6 +13,10 @@
 
 namespace hostclaw::approvals::testing {
 
+// Who writes, where a test does not care.
+inline const Actor kCli{"cli", "tester"};
+inline const Actor kHuman{"cli", "alice"};
+
 class TemporaryDirectory {
  public:
   TemporaryDirectory();
