@@ -20,6 +20,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/maybe_tls_stream.h"
 #include "base/sha256.h"
 #include "base/utf8.h"
 #include "node-host/use_tuple.h"
@@ -35,7 +36,7 @@ namespace websocket = beast::websocket;
 using asio::ip::tcp;
 using boost::system::error_code;
 using gateway_proto::GatewayEndpoint;
-using TlsStream = beast::ssl_stream<beast::tcp_stream>;
+using TlsStream = MaybeTlsStream::Tls;
 
 constexpr std::chrono::milliseconds kCloseGrace{250};
 constexpr std::size_t kRejectedBodyBytes = 2048;
@@ -135,15 +136,12 @@ asio::awaitable<Result<void>> handshake_tls(TlsStream& stream, const GatewayEndp
   co_return Result<void>();
 }
 
-template <class NextLayer>
 class Connection final : public WebSocket {
  public:
-  template <class... Args>
-  explicit Connection(std::shared_ptr<ssl::context> context, Args&&... args)
-      : context_(std::move(context)), stream_(std::forward<Args>(args)...) {}
+  Connection(std::shared_ptr<ssl::context> context, MaybeTlsStream layer)
+      : context_(std::move(context)), stream_(std::move(layer)) {}
 
-  beast::tcp_stream& tcp_layer() { return beast::get_lowest_layer(stream_); }
-  NextLayer& next_layer() { return stream_.next_layer(); }
+  beast::tcp_stream& tcp_layer() { return stream_.next_layer().tcp(); }
 
   asio::awaitable<Result<void>> upgrade(const GatewayEndpoint& endpoint, const WebSocketOptions& options) {
     stream_.set_option(
@@ -243,7 +241,7 @@ class Connection final : public WebSocket {
   }
 
   std::shared_ptr<ssl::context> context_;
-  websocket::stream<NextLayer, false> stream_;
+  websocket::stream<MaybeTlsStream, false> stream_;
   asio::cancellation_signal stop_reading_;
   asio::cancellation_signal stop_closing_;
   beast::flat_buffer buffer_;
@@ -253,8 +251,7 @@ class Connection final : public WebSocket {
   std::chrono::steady_clock::time_point last_received_ = std::chrono::steady_clock::now();
 };
 
-template <class Stream>
-asio::awaitable<Result<std::string>> get_over(Stream& stream, const GatewayEndpoint& endpoint,
+asio::awaitable<Result<std::string>> get_over(MaybeTlsStream& stream, const GatewayEndpoint& endpoint,
                                               std::string target, std::size_t max_body_bytes) {
   http::request<http::empty_body> request{http::verb::get, target, 11};
   request.set(http::field::host, endpoint.host_header());
@@ -277,52 +274,47 @@ asio::awaitable<Result<std::string>> get_over(Stream& stream, const GatewayEndpo
   co_return std::move(parser.get().body());
 }
 
+// A stream that has not been connected, and what must outlive it.
+struct Line {
+  std::shared_ptr<ssl::context> context;  // null without TLS
+  MaybeTlsStream stream;
+};
+
+Result<Line> make_line(const asio::any_io_executor& executor, const GatewayEndpoint& endpoint,
+                       const WebSocketOptions& options) {
+  beast::tcp_stream tcp(executor);
+  tcp.expires_after(options.connect_timeout);
+  if (!endpoint.tls) return Line{nullptr, MaybeTlsStream(std::move(tcp))};
+  auto context = make_tls_context(endpoint, options);
+  if (!context) return context.error();
+  return Line{*context, MaybeTlsStream(std::move(tcp), **context)};
+}
+
+// TCP, then TLS where the endpoint wants it, its certificate checked.
+asio::awaitable<Result<void>> connect_line(MaybeTlsStream& stream, const GatewayEndpoint& endpoint) {
+  if (auto connected = co_await connect_tcp(stream.tcp(), endpoint); !connected) co_return connected.error();
+  if (TlsStream* const tls = stream.tls()) co_return co_await handshake_tls(*tls, endpoint);
+  co_return Result<void>();
+}
+
 }  // namespace
 
 asio::awaitable<Result<std::unique_ptr<WebSocket>>> WebSocket::connect(GatewayEndpoint endpoint,
                                                                        WebSocketOptions options) {
-  const auto executor = co_await asio::this_coro::executor;
-  if (!endpoint.tls) {
-    auto connection = std::make_unique<Connection<beast::tcp_stream>>(nullptr, executor);
-    connection->tcp_layer().expires_after(options.connect_timeout);
-    if (auto connected = co_await connect_tcp(connection->tcp_layer(), endpoint); !connected) {
-      co_return connected.error();
-    }
-    if (auto upgraded = co_await connection->upgrade(endpoint, options); !upgraded)
-      co_return upgraded.error();
-    co_return std::unique_ptr<WebSocket>(std::move(connection));
-  }
-  auto context = make_tls_context(endpoint, options);
-  if (!context) co_return context.error();
-  auto connection = std::make_unique<Connection<TlsStream>>(*context, executor, **context);
-  connection->tcp_layer().expires_after(options.connect_timeout);
-  if (auto connected = co_await connect_tcp(connection->tcp_layer(), endpoint); !connected) {
-    co_return connected.error();
-  }
-  if (auto secured = co_await handshake_tls(connection->next_layer(), endpoint); !secured)
-    co_return secured.error();
+  auto line = make_line(co_await asio::this_coro::executor, endpoint, options);
+  if (!line) co_return line.error();
+  if (auto connected = co_await connect_line(line->stream, endpoint); !connected) co_return connected.error();
+  auto connection = std::make_unique<Connection>(std::move(line->context), std::move(line->stream));
   if (auto upgraded = co_await connection->upgrade(endpoint, options); !upgraded) co_return upgraded.error();
   co_return std::unique_ptr<WebSocket>(std::move(connection));
 }
 
 asio::awaitable<Result<std::string>> http_get(GatewayEndpoint endpoint, std::string target,
                                               std::size_t max_body_bytes, WebSocketOptions options) {
-  const auto executor = co_await asio::this_coro::executor;
-  if (!endpoint.tls) {
-    beast::tcp_stream stream(executor);
-    stream.expires_after(options.connect_timeout);
-    if (auto connected = co_await connect_tcp(stream, endpoint); !connected) co_return connected.error();
-    co_return co_await get_over(stream, endpoint, std::move(target), max_body_bytes);
-  }
-  auto context = make_tls_context(endpoint, options);
-  if (!context) co_return context.error();
-  TlsStream stream(executor, **context);
-  beast::get_lowest_layer(stream).expires_after(options.connect_timeout);
-  if (auto connected = co_await connect_tcp(beast::get_lowest_layer(stream), endpoint); !connected) {
-    co_return connected.error();
-  }
-  if (auto secured = co_await handshake_tls(stream, endpoint); !secured) co_return secured.error();
-  co_return co_await get_over(stream, endpoint, std::move(target), max_body_bytes);
+  auto line = make_line(co_await asio::this_coro::executor, endpoint, options);
+  if (!line) co_return line.error();
+  if (auto connected = co_await connect_line(line->stream, endpoint); !connected) co_return connected.error();
+  co_return co_await get_over(line->stream, endpoint, std::move(target), max_body_bytes);
 }
 
 }  // namespace hostclaw::node_host

@@ -16,6 +16,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/maybe_tls_stream.h"
 #include "base/text.h"
 
 namespace hostclaw::devgateway {
@@ -29,19 +30,6 @@ using tcp = asio::ip::tcp;
 using boost::system::error_code;
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-// The part of a connection that does not depend on whether there is TLS.
-class Line {
- public:
-  virtual ~Line() = default;
-  virtual Result<void> open(const ClientEndpoint& endpoint, const Headers& headers) = 0;
-  virtual Result<HttpAnswer> get(const ClientEndpoint& endpoint, const std::string& target,
-                                 const Headers& headers) = 0;
-  virtual void read() = 0;
-  virtual void write(std::string data, bool text) = 0;
-  virtual void close(std::uint16_t code, std::string reason) = 0;
-  virtual void drop() = 0;
-};
-
 struct Inbox {
   std::mutex mutex;
   std::condition_variable changed;
@@ -50,12 +38,12 @@ struct Inbox {
   bool reading = true;
 };
 
-template <class Layer>
-class LineOf : public Line {
+class Line {
  public:
-  LineOf(Layer layer, std::shared_ptr<Inbox> inbox) : socket_(std::move(layer)), inbox_(std::move(inbox)) {}
+  Line(MaybeTlsStream layer, std::shared_ptr<Inbox> inbox)
+      : socket_(std::move(layer)), inbox_(std::move(inbox)) {}
 
-  Result<void> open(const ClientEndpoint& endpoint, const Headers& headers) override {
+  Result<void> open(const ClientEndpoint& endpoint, const Headers& headers) {
     if (Result<void> connected = connect_layers(endpoint); !connected) return connected;
     websocket::response_type response;
     socket_.set_option(websocket::stream_base::decorator([headers](websocket::request_type& request) {
@@ -72,8 +60,7 @@ class LineOf : public Line {
     return {};
   }
 
-  Result<HttpAnswer> get(const ClientEndpoint& endpoint, const std::string& target,
-                         const Headers& headers) override {
+  Result<HttpAnswer> get(const ClientEndpoint& endpoint, const std::string& target, const Headers& headers) {
     if (Result<void> connected = connect_layers(endpoint); !connected) return connected.error();
     http::request<http::empty_body> request(http::verb::get, target, 11);
     request.set(http::field::host, endpoint.host + ":" + endpoint.port);
@@ -91,7 +78,7 @@ class LineOf : public Line {
     return answer;
   }
 
-  void read() override {
+  void read() {
     socket_.async_read(buffer_, [this](error_code error, std::size_t) {
       if (error) return ended(error);
       bool go_on = true;
@@ -106,17 +93,17 @@ class LineOf : public Line {
     });
   }
 
-  void write(std::string data, bool text) override {
+  void write(std::string data, bool text) {
     queue_.push_back({std::move(data), text, 0});
     write_next();
   }
 
-  void close(std::uint16_t code, std::string reason) override {
+  void close(std::uint16_t code, std::string reason) {
     queue_.push_back({std::move(reason), false, code});
     write_next();
   }
 
-  void drop() override { beast::get_lowest_layer(socket_).close(); }
+  void drop() { socket_.next_layer().tcp().close(); }
 
  private:
   struct Outgoing {
@@ -129,10 +116,9 @@ class LineOf : public Line {
     error_code error;
     tcp::resolver resolver(socket_.get_executor());
     const auto addresses = resolver.resolve(endpoint.host, endpoint.port, error);
-    if (!error) beast::get_lowest_layer(socket_).connect(addresses, error);
-    if constexpr (!std::is_same_v<Layer, beast::tcp_stream>) {
-      if (!error) socket_.next_layer().handshake(asio::ssl::stream_base::client, error);
-    }
+    if (!error) socket_.next_layer().tcp().connect(addresses, error);
+    MaybeTlsStream::Tls* const tls = socket_.next_layer().tls();
+    if (tls && !error) tls->handshake(asio::ssl::stream_base::client, error);
     if (error) return make_error("CONNECT_FAILED", error.message());
     return {};
   }
@@ -170,7 +156,7 @@ class LineOf : public Line {
     inbox_->changed.notify_all();
   }
 
-  websocket::stream<Layer> socket_;
+  websocket::stream<MaybeTlsStream, false> socket_;
   beast::flat_buffer buffer_;
   std::deque<Outgoing> queue_;
   bool writing_ = false;
@@ -179,10 +165,9 @@ class LineOf : public Line {
 
 std::unique_ptr<Line> make_line(asio::io_context& context, asio::ssl::context& tls, bool use_tls,
                                 std::shared_ptr<Inbox> inbox) {
-  using TlsLayer = beast::ssl_stream<beast::tcp_stream>;
-  if (use_tls)
-    return std::make_unique<LineOf<TlsLayer>>(TlsLayer(beast::tcp_stream(context), tls), std::move(inbox));
-  return std::make_unique<LineOf<beast::tcp_stream>>(beast::tcp_stream(context), std::move(inbox));
+  beast::tcp_stream stream(context);
+  MaybeTlsStream layer = use_tls ? MaybeTlsStream(std::move(stream), tls) : MaybeTlsStream(std::move(stream));
+  return std::make_unique<Line>(std::move(layer), std::move(inbox));
 }
 
 }  // namespace

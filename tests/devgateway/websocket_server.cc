@@ -16,6 +16,7 @@
 #include <set>
 #include <thread>
 
+#include "base/maybe_tls_stream.h"
 #include "base/text.h"
 
 namespace hostclaw::devgateway {
@@ -82,36 +83,29 @@ std::multimap<std::string, std::string> headers_of(const http::request<http::str
   return out;
 }
 
-// One accepted connection: HTTP request, then perhaps a WebSocket. `Layer` is tcp_stream or a TLS stream.
-template <class Layer>
-class Session : public Connection, public std::enable_shared_from_this<Session<Layer>> {
+// One accepted connection: HTTP request, then perhaps a WebSocket.
+class Session : public Connection, public std::enable_shared_from_this<Session> {
  public:
-  Session(Layer layer, std::shared_ptr<SessionOwner> owner, bool tls)
+  Session(MaybeTlsStream layer, std::shared_ptr<SessionOwner> owner)
       : owner_(std::move(owner)), socket_(std::in_place, std::move(layer)), grace_(socket_->get_executor()) {
     error_code ignored;
-    const auto peer = beast::get_lowest_layer(*socket_).socket().remote_endpoint(ignored);
+    const auto peer = tcp_layer().socket().remote_endpoint(ignored);
     request_.remote_address = peer.address().to_string();
-    request_.tls = tls;
+    request_.tls = socket_->next_layer().tls() != nullptr;
     loopback_ = peer.address().is_loopback();
     id_ = ++owner_->last_connection_id;
   }
 
   void start() {
     owner_->sessions.insert(this->shared_from_this());
-    beast::get_lowest_layer(*socket_).expires_after(std::chrono::seconds(15));
-    if constexpr (!std::is_same_v<Layer, beast::tcp_stream>) {
-      socket_->next_layer().async_handshake(asio::ssl::stream_base::server,
-                                            [self = this->shared_from_this()](error_code error) {
-                                              if (error) {
-                                                if (self->owner_->events)
-                                                  self->owner_->events->on_handshake_failed(error.message());
-                                                return self->forget();
-                                              }
-                                              self->read_request();
-                                            });
-    } else {
-      read_request();
-    }
+    tcp_layer().expires_after(std::chrono::seconds(15));
+    MaybeTlsStream::Tls* const tls = socket_->next_layer().tls();
+    if (!tls) return read_request();
+    tls->async_handshake(asio::ssl::stream_base::server, [self = this->shared_from_this()](error_code error) {
+      if (!error) return self->read_request();
+      if (self->owner_->events) self->owner_->events->on_handshake_failed(error.message());
+      self->forget();
+    });
   }
 
   std::uint64_t id() const override { return id_; }
@@ -132,10 +126,11 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
   void drop() override {
     ending_ = true;
     if (!socket_) return;
-    beast::get_lowest_layer(*socket_).close();
+    tcp_layer().close();
   }
 
  private:
+  beast::tcp_stream& tcp_layer() { return socket_->next_layer().tcp(); }
   void forget() { owner_->sessions.erase(this->shared_from_this()); }
 
   void read_request() {
@@ -170,16 +165,16 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
     http_reply_.keep_alive(false);
     http_reply_.body() = reply.body;
     http_reply_.prepare_payload();
-    http::async_write(
-        socket_->next_layer(), http_reply_, [self = this->shared_from_this()](error_code, std::size_t) {
-          error_code ignored;
-          beast::get_lowest_layer(*self->socket_).socket().shutdown(tcp::socket::shutdown_send, ignored);
-          self->forget();
-        });
+    http::async_write(socket_->next_layer(), http_reply_,
+                      [self = this->shared_from_this()](error_code, std::size_t) {
+                        error_code ignored;
+                        self->tcp_layer().socket().shutdown(tcp::socket::shutdown_send, ignored);
+                        self->forget();
+                      });
   }
 
   void accept_websocket() {
-    beast::get_lowest_layer(*socket_).expires_never();
+    tcp_layer().expires_never();
     socket_->set_option(
         websocket::stream_base::timeout{std::chrono::seconds(15), websocket::stream_base::none(), false});
     socket_->read_message_max(kMaxMessage);
@@ -273,7 +268,7 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
       self->writing_ = false;
       self->queue_.clear();
       if (!self->socket_) return;
-      beast::get_lowest_layer(*self->socket_).close();
+      self->tcp_layer().close();
     });
   }
 
@@ -289,7 +284,7 @@ class Session : public Connection, public std::enable_shared_from_this<Session<L
 
   std::shared_ptr<SessionOwner> owner_;
   // Emptied only to break the circle of two operations that wait for each other; see write_close().
-  std::optional<websocket::stream<Layer>> socket_;
+  std::optional<websocket::stream<MaybeTlsStream, false>> socket_;
   asio::steady_timer grace_;
   beast::flat_buffer buffer_;
   http::request_parser<http::string_body> parser_;
@@ -343,15 +338,10 @@ struct WebSocketServer::Impl {
   void serve(tcp::socket socket) {
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
-    if (tls) {
-      using TlsLayer = beast::ssl_stream<beast::tcp_stream>;
-      std::make_shared<Session<TlsLayer>>(TlsLayer(beast::tcp_stream(std::move(socket)), tls_context), owner,
-                                          true)
-          ->start();
-    } else {
-      std::make_shared<Session<beast::tcp_stream>>(beast::tcp_stream(std::move(socket)), owner, false)
-          ->start();
-    }
+    beast::tcp_stream stream(std::move(socket));
+    MaybeTlsStream layer =
+        tls ? MaybeTlsStream(std::move(stream), tls_context) : MaybeTlsStream(std::move(stream));
+    std::make_shared<Session>(std::move(layer), owner)->start();
   }
 };
 
