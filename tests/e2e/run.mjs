@@ -34,7 +34,7 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
 
 const { after, before, describe } = await import('node:test');
 const { Context } = await import('./lib/context.mjs');
-const suites = ['pairing', 'tokens', 'setup-codes', 'tls', 'invoke', 'turns', 'resilience', 'import'];
+const suites = ['pairing', 'tokens', 'setup-codes', 'tls', 'invoke', 'turns', 'asking', 'resilience', 'import'];
 
 for (const version of versions) {
   const context = new Context({ version, host: values.hostclaw ? resolve(values.hostclaw) : 'official', only: values.only });

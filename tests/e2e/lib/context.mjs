@@ -88,7 +88,8 @@ export class Context {
   // One agent turn that calls exec with host=node for each step, in order.
   //   agent: 'main' (caller full/off) or 'ask' (caller allowlist/on-miss)
   //   via:   'chat' waits for a human where one is needed; 'agent' is the headless form
-  //   decide: answer for each question that comes up, e.g. 'allow-once'
+  //   decide: answer for each question that comes up, e.g. 'allow-once'; or a function of the question that
+  //           gives it, or gives nothing because it has answered by other means
   // Returns {outputs, questions, end}.
   async agentTurn({ node, agent = 'main', via = 'chat', steps, command, decide, timeoutMs = 60_000, extra = {} }) {
     const id = randomUUID().slice(0, 8);
@@ -98,10 +99,15 @@ export class Context {
     const { operator } = this.gateway;
     const from = operator.mark();
     const questions = [];
+    let failed;
+    const answer = async (question) => {
+      const decision = typeof decide === 'function' ? await decide(question) : decide;
+      if (decision) await operator.request('exec.approval.resolve', { id: question.id, decision });
+    };
     const onQuestion = (question) => {
       if (question.request?.sessionKey !== sessionKey) return;
       questions.push(question);
-      if (decide) operator.request('exec.approval.resolve', { id: question.id, decision: decide }).catch(() => {});
+      answer(question).catch((error) => { failed ??= error; });
     };
     operator.on('exec.approval.requested', onQuestion);
     try {
@@ -114,6 +120,7 @@ export class Context {
         const { runId } = await operator.request('agent', { sessionKey, agentId: agent, message, idempotencyKey: randomUUID(), deliver: false });
         end = await operator.request('agent.wait', { runId, timeoutMs }, { timeoutMs: timeoutMs + 10_000 });
       }
+      if (failed) throw failed;
       return { id, sessionKey, outputs: this.model.results(id).map(outputOf), raw: this.model.results(id), questions, end };
     } finally {
       operator.off('exec.approval.requested', onQuestion);
