@@ -1,5 +1,6 @@
-// How long a decision takes, as JSON on stdout: {"entries": N, "p50_us": …, "p99_us": …} for growing
-// allowlists.
+// How long a decision takes, as one JSON object on stdout: p50 and p99 for growing allowlists, and the time
+// of patterns that stall a backtracking matcher. Exits with 1 when a bound that we hold ourselves to is
+// missed.
 //
 // The files are a table in memory, so that the figure is the engine's alone; the order of the commands is
 // shuffled by a fixed generator, so that no branch predictor learns it, and the first thousand decisions are
@@ -7,12 +8,15 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "policy/arg_pattern.h"
 #include "policy/engine.h"
+#include "policy/glob.h"
 #include "policy/pattern_index.h"
 
 namespace {
@@ -85,7 +89,12 @@ std::vector<Json> requests() {
   return out;
 }
 
-void measure(std::size_t entries, std::size_t rounds) {
+struct Figures {
+  double p50 = 0;
+  double p99 = 0;
+};
+
+Figures measure(std::size_t entries, std::size_t rounds) {
   TableOfFiles files;
   for (const char* directory : {"/", "/home", "/home/u"}) files.add(directory, policy::FileKind::kDirectory);
   for (const char* name : {"git", "uname", "id", "ls", "wc", "dash", "sh"}) {
@@ -118,14 +127,57 @@ void measure(std::size_t entries, std::size_t rounds) {
     if (i >= 1000) times.push_back(std::chrono::duration<double, std::micro>(end - begin).count());
   }
   std::sort(times.begin(), times.end());
+  const Figures out{times[times.size() / 2], times[times.size() * 99 / 100]};
   std::printf(
-      "{\"entries\": %zu, \"decisions\": %zu, \"allowed\": %zu, \"p50_us\": %.1f, \"p99_us\": %.1f}\n",
-      entries, times.size(), allowed, times[times.size() / 2], times[times.size() * 99 / 100]);
+      "    {\"entries\": %zu, \"decisions\": %zu, \"allowed\": %zu, \"p50_us\": %.1f, \"p99_us\": %.1f}",
+      entries, times.size(), allowed, out.p50, out.p99);
+  return out;
+}
+
+// The slowest of some tries, so that a lucky one hides nothing.
+template <class Ask>
+double worst_us(Ask ask) {
+  double worst = 0;
+  for (int i = 0; i < 20; ++i) {
+    const auto begin = Clock::now();
+    const bool matched = ask();
+    const auto end = Clock::now();
+    if (matched) std::abort();
+    worst = std::max(worst, std::chrono::duration<double, std::micro>(end - begin).count());
+  }
+  return worst;
+}
+
+double nested_quantifier_us() {
+  const policy::ArgPattern pattern("^(a+)+$");
+  const std::vector<std::string> arguments = {std::string(4000, 'a') + "b"};
+  return worst_us([&] { return pattern.found_in(arguments); });
+}
+
+double repeated_wildcard_us() {
+  std::string text;
+  for (int i = 0; i < 8; ++i) text += "**a";
+  const policy::Glob glob(text + "b**");  // no literal end that would answer at once
+  const std::string subject(200, 'a');
+  return worst_us([&] { return glob.matches(subject); });
 }
 
 }  // namespace
 
 int main() {
-  for (const std::size_t entries : {10UL, 10000UL, 100000UL}) measure(entries, 20000);
-  return 0;
+  std::printf("{\n  \"decisions\": [\n");
+  const Figures ten = measure(10, 20000);
+  std::printf(",\n");
+  const Figures many = measure(10000, 20000);
+  std::printf(",\n");
+  const Figures most = measure(100000, 20000);
+  const double quantifier = nested_quantifier_us();
+  const double wildcard = repeated_wildcard_us();
+  std::printf("\n  ],\n  \"nested_quantifier_worst_us\": %.1f,\n  \"repeated_wildcard_worst_us\": %.1f,\n",
+              quantifier, wildcard);
+  const double grown =
+      std::max({many.p50 / ten.p50, many.p99 / ten.p99, most.p50 / ten.p50, most.p99 / ten.p99});
+  const bool held = ten.p50 <= 20 && ten.p99 <= 200 && grown <= 2 && quantifier < 1000 && wildcard < 1000;
+  std::printf("  \"largest_growth\": %.2f,\n  \"bounds_held\": %s\n}\n", grown, held ? "true" : "false");
+  return held ? 0 : 1;
 }

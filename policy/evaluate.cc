@@ -218,6 +218,10 @@ class RunDecider {
       return deny("EXECUTION_PLAN_MISS", "execution-plan-miss", "execution plan mismatch",
                   "The text is in the language of a shell that this node does not run.", "");
     }
+    if (listed && !approved() && is_padded_safe_bin_text()) {
+      return deny("EXECUTION_PLAN_MISS", "execution-plan-miss", "execution plan mismatch",
+                  "The text has white space around it and uses a safe bin; send it without.", "");
+    }
     if (request_.needs_screen_recording) {
       return deny_raw("SCREEN_RECORDING", "permission:screenRecording", "PERMISSION_MISSING: screenRecording",
                       "This node has no screen to record.", "");
@@ -428,6 +432,18 @@ class RunDecider {
   bool is_opaque_text() const {
     return request_.shell && request_.shell->invocation.family == ShellFamily::kOpaque &&
            request_.payload() != nullptr;
+  }
+
+  // Upstream puts the path of a safe bin into the text that it trimmed, and then misses it in the one that
+  // was sent.
+  bool is_padded_safe_bin_text() const {
+    if (!request_.shell || !analysis_.shell_text || request_.shell->invocation.attached) return false;
+    const std::size_t index = request_.shell->invocation.payload_index;
+    if (index >= request_.shell->shell_argv.size()) return false;
+    const std::string& sent = request_.shell->shell_argv[index];
+    return trim(sent).size() != sent.size() &&
+           std::any_of(analysis_.segments.begin(), analysis_.segments.end(),
+                       [](const Segment& segment) { return segment.by == SatisfiedBy::kSafeBin; });
   }
 
   void deny_by_policy() {

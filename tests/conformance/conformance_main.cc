@@ -38,5 +38,6 @@ int main(int argc, char** argv) {
                                      official ? 0.97 : 0);
   failures += conformance::report("bypass-corpus", conformance::replay_bypass(options), options);
   failures += conformance::report("upstream vectors", conformance::replay_upstream(options), options, 0.95);
+  failures += conformance::report("other vectors", conformance::replay_others(options), options, 0.9);
   return failures == 0 ? 0 : 1;
 }

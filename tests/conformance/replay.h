@@ -43,6 +43,8 @@ using Comparisons = std::vector<Comparison>;
 Comparisons replay_decisions(const Options& options);
 Comparisons replay_bypass(const Options& options);
 Comparisons replay_upstream(const Options& options);
+// Prints which vectors are left out, and why.
+Comparisons replay_others(const Options& options);
 
 std::vector<OrderedJson> read_rows(const std::string& path);
 Json to_plain(const OrderedJson& value);

@@ -184,6 +184,18 @@ TEST_CASE("decision: safe bins run without an entry while their arguments name n
   CHECK(machine.run({"wc", "-l"}).decision.verdict == Verdict::kAsk);
 }
 
+TEST_CASE("decision: a text with a safe bin and white space around it is refused, as upstream refuses it") {
+  Machine machine;
+  machine.list({"/usr/bin/git"});
+  CHECK(machine.run({"/bin/sh", "-c", "wc -l"}).decision.verdict == Verdict::kAllow);
+  for (const char* text : {" wc -l", "wc -l ", "wc -l\n"}) {
+    const RunEvaluation run = machine.run({"/bin/sh", "-c", text});
+    CHECK(run.decision.verdict == Verdict::kDeny);
+    CHECK(run.decision.code == "EXECUTION_PLAN_MISS");
+  }
+  CHECK(machine.run({"/bin/sh", "-c", " git status "}).decision.verdict == Verdict::kAllow);
+}
+
 TEST_CASE("decision: skill binaries count only where the policy says so") {
   Machine machine;
   machine.context.settings.skill_bins = {{"git", "/usr/bin/git"}};
