@@ -1,6 +1,12 @@
 #include "cli/status_report.h"
 
+#include <sqlite3.h>
+
+#include <filesystem>
+
 #include "approvals/policy_cache.h"
+#include "approvals/private_files.h"
+#include "approvals/sqlite.h"
 #include "cli/command_line.h"
 #include "node-host/exec_approvals.h"
 #include "node-host/node_host.h"
@@ -41,12 +47,29 @@ void print_run(const char* name, const approvals::RunRow& run) {
              for_terminal(run.command_text) + (run.verdict == "allow" ? "" : "  (" + run.code + ")"));
 }
 
+// What keeps a node from writing its records, while one lives: otherwise nothing here is for us to open.
+std::optional<Error> writing_problem(const std::string& path, const Json& link) {
+  if (!node_host::process_is_alive(link.value("pid", std::int64_t{0}))) return std::nullopt;
+  std::error_code failed;
+  const auto space = std::filesystem::space(path, failed);
+  if (!failed && space.free == 0)
+    return make_error("STORE_FULL", "no space is left for the database, so nothing may run",
+                      "df -h " + approvals::shell_word(path));
+  const auto database = approvals::Database::open(approvals::sqlite_uri(path, "mode=rw"), path,
+                                                  SQLITE_OPEN_READWRITE, std::chrono::milliseconds(250));
+  if (!database) return database.error();
+  const auto locked = (*database)->transaction([]() -> Result<void> { return {}; });
+  if (!locked) return locked.error();
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<StatusReport> read_status(approvals::Store& store) {
   StatusReport report;
   report.state_path = store.path();
   report.link = link_of(store);
+  report.store_problem = writing_problem(report.state_path, report.link);
   if (auto identity = node_host::load_identity(store, false)) report.device_id = identity->device_id();
   auto config = node_host::load_node_config(store);
   if (!config) return config.error();
@@ -58,6 +81,11 @@ Result<StatusReport> read_status(approvals::Store& store) {
   } else {
     report.policy_error = policy.error().message;
   }
+  if (const auto document = cache.current(store); document->malformed && !report.store_problem)
+    report.store_problem = make_error(
+        "POLICY_MALFORMED",
+        "the stored approvals document is malformed, so everything is denied: " + document->malformed_reason,
+        "hostclaw approvals set --file FILE");
   if (auto runs = store.runs({3, "", ""})) report.last_runs = std::move(*runs);
   report.last_denial = first_of(store.runs({1, "deny", ""}));
   report.last_question = first_of(store.runs({1, "ask", ""}));
@@ -82,6 +110,11 @@ void add_to_json(const StatusReport& report, Json& body) {
   body["version"] = version();
   body["link"] = report.link;
   body["statePath"] = report.state_path;
+  if (report.store_problem) {
+    body["storeProblem"] = {{"code", report.store_problem->code},
+                            {"message", report.store_problem->message},
+                            {"next", report.store_problem->next}};
+  }
   if (!report.device_id.empty()) body["deviceId"] = report.device_id;
   body["config"] = node_host::to_json(report.config);
   const PairingStages stages = pairing_stages(report);
@@ -102,6 +135,11 @@ void print_status(const StatusReport& report) {
   const auto text = [&](const char* name) { return for_terminal(report.link.value(name, std::string())); };
   print_line("hostclaw   " + version());
   print_line("state      " + report.state_path);
+  if (report.store_problem) {
+    print_line("           " + for_terminal(report.store_problem->message));
+    if (!report.store_problem->next.empty())
+      print_line("next       " + for_terminal(report.store_problem->next));
+  }
   print_line("device     " + (report.device_id.empty() ? std::string("none yet") : report.device_id));
   if (report.config.gateway) print_line("gateway    " + report.config.gateway->url());
   std::string line = "link       " + text("state");

@@ -14,7 +14,8 @@ namespace hostclaw::cli {
 
 struct StatusReport {
   std::string state_path;
-  std::string device_id;  // empty: none yet
+  std::optional<Error> store_problem;  // why nothing may run: records or policy
+  std::string device_id;               // empty: none yet
   node_host::NodeConfig config;
   Json link;  // as node_host::kLinkStatusKey; state `never-started` or `not-running` when no node lives
   std::optional<OrderedJson> policy;  // resolvedDefaults

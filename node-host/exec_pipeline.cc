@@ -270,9 +270,10 @@ asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellatio
     decision.layer = "record";
     decision.event_reason = "approval-state-write-failed";
     decision.wire_code = "SYSTEM_RUN_DENIED";
-    decision.wire_message = "SYSTEM_RUN_DENIED: approval state could not be persisted\n" +
-                            decided.store_failure->code + ": " + decided.store_failure->message +
-                            ". Next, on the node: hostclaw status";
+    decision.wire_message =
+        "SYSTEM_RUN_DENIED: approval state could not be persisted\n" + decided.store_failure->code + ": " +
+        decided.store_failure->message + ". Next, on the node: " +
+        (decided.store_failure->next.empty() ? "hostclaw status" : decided.store_failure->next);
   }
   if (evaluation.decision.verdict != Verdict::kAllow) co_return reply_to_refusal(decided);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,8 @@
 #include <stdexcept>
 
 #include "base/text.h"
+#include "node-host/system/content_binding.h"
+#include "node-host/system/path_ownership.h"
 #include "node-host/system/system_error.h"
 
 namespace hostclaw::node_host {
@@ -156,9 +159,69 @@ bool RunSession::still_judged(const policy::PlannedCommand& command) {
   const policy::FileFacts facts = files_->facts(command.executable);
   const bool same_as_decided = !command.identity.known || command.identity == facts.identity;
   if (same_as_decided && files_->unchanged(command.executable)) return true;
+  return refuse_changed();
+}
+
+bool RunSession::refuse_changed() {
   outcome_.launch_error = kExecutableChanged;
   stopped_ = true;
   return false;
+}
+
+bool RunSession::bind(const policy::PlannedCommand& command, bool lease_held, Binding& binding) {
+  const int executable = files_->descriptor(command.executable);
+  binding.form = launch_form(executable, command.executable);
+  const bool program = binding.form == LaunchForm::kProgram;
+  const auto& wanted = command.content_sha256;
+  // A program is read by the kernel, which the lease covers; a script by its interpreter, some time later.
+  const bool copy = program ? wanted && !lease_held && changeable_by_others(command.executable)
+                            : wanted || binding.form == LaunchForm::kScriptByDescriptor;
+  if (copy) {
+    auto sealed = sealed_copy(executable);
+    if (!sealed) {
+      binding.problem = sealed.error();
+      return true;
+    }
+    if (wanted && sealed->sha256 != *wanted) return refuse_changed();
+    if (!program) binding.form = LaunchForm::kScriptByDescriptor;
+    binding.executable = std::move(sealed->fd);
+  } else if (wanted && !files_->has_content(command.executable, *wanted)) {
+    return refuse_changed();
+  }
+  if (command.script && !bind_script(command, binding)) return false;
+  // Once more, now that the copies are made: they are of what was judged.
+  return still_judged(command);
+}
+
+bool RunSession::bind_script(const policy::PlannedCommand& command, Binding& binding) {
+  const policy::ScriptOperand& script = *command.script;
+  if (script.index >= command.argv.size()) return refuse_changed();
+  const policy::FileFacts facts = files_->facts(script.path);
+  const bool same = !script.identity.known || script.identity == facts.identity;
+  if (!same || facts.kind != policy::FileKind::kRegular || !files_->unchanged(script.path))
+    return refuse_changed();
+  const int descriptor = files_->descriptor(script.path);
+  if (script.index == 0) {
+    return !script.sha256 || files_->has_content(script.path, *script.sha256) || refuse_changed();
+  }
+  if (changeable_by_others(script.path)) {
+    auto sealed = sealed_copy(descriptor);
+    if (!sealed) {
+      binding.problem = sealed.error();
+      return true;
+    }
+    if (script.sha256 && sealed->sha256 != *script.sha256) return refuse_changed();
+    binding.operand = std::move(sealed->fd);
+  } else {
+    if (script.sha256 && !files_->has_content(script.path, *script.sha256)) return refuse_changed();
+    // The program opens the word as it stands there, from its own directory.
+    struct stat word {};
+    struct stat judged {};
+    if (::fstatat(directory_.descriptor(), command.argv[script.index].c_str(), &word, 0) != 0 ||
+        ::fstat(descriptor, &judged) != 0 || word.st_dev != judged.st_dev || word.st_ino != judged.st_ino)
+      return refuse_changed();
+  }
+  return files_->unchanged(script.path) || refuse_changed();
 }
 
 bool RunSession::open_streams() {
@@ -272,13 +335,26 @@ bool RunSession::start_stage(const policy::PlannedCommand& command, const Stream
     const int reason = files_->facts(command.executable).error;
     return launch_failed(command, system_error(reason != 0 ? reason : ENOENT), streams, stage);
   }
-  SpawnRequest request{.executable = executable,
-                       .form = launch_form(executable, command.executable),
+  // From here until the kernel has the program nobody can write to it; then nobody can either.
+  const WriteLease lease(executable);
+  if (lease.state() == WriteLease::State::kOpenForWriting)
+    return launch_failed(command, system_error(ETXTBSY), streams, stage);
+  Binding binding;
+  if (!bind(command, lease.state() == WriteLease::State::kHeld, binding)) return false;
+  if (binding.problem) return launch_failed(command, *binding.problem, streams, stage);
+  std::vector<std::string> replaced;
+  if (binding.operand) {
+    replaced = command.argv;
+    replaced[command.script->index] = "/dev/fd/" + std::to_string(kOperandDescriptor);
+  }
+  SpawnRequest request{.executable = binding.executable ? binding.executable.get() : executable,
+                       .form = binding.form,
                        .path = command.executable,
-                       .argv = command.argv,
+                       .argv = binding.operand ? replaced : command.argv,
                        .environment = environment_.entries(),
                        .directory = directory_.descriptor(),
-                       .stdio = {streams.input, streams.output, streams.error}};
+                       .stdio = {streams.input, streams.output, streams.error},
+                       .operand = binding.operand.get()};
   const auto program = processes_->start(std::move(request));
   if (!program) return launch_failed(command, program.error(), streams, stage);
   stage.program = *program;

@@ -66,6 +66,17 @@ class RunSession {
   // False when the run must not go on.
   bool start_stage(const policy::PlannedCommand& command, const Streams& streams, bool alone, Stage& stage);
   bool still_judged(const policy::PlannedCommand& command);
+  // What is handed to spawn in the place of files that could change meanwhile.
+  struct Binding {
+    LaunchForm form = LaunchForm::kProgram;
+    UniqueFd executable;  // a sealed copy, or none
+    UniqueFd operand;     // a sealed copy, or none
+    std::optional<Error> problem;
+  };
+  // False when something is no longer what was judged.
+  bool bind(const policy::PlannedCommand& command, bool lease_held, Binding& binding);
+  bool bind_script(const policy::PlannedCommand& command, Binding& binding);
+  bool refuse_changed();
   bool launch_failed(const policy::PlannedCommand& command, const Error& error, const Streams& streams,
                      Stage& stage);
   int run_builtin(const policy::PlannedCommand& command, const Streams& streams, bool alone);

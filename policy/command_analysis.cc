@@ -637,7 +637,7 @@ class Matcher {
                                              argv.end());
     const std::string subject = facts.real_path.empty() ? path : facts.real_path;
     if (!entry_for(segment, subject, "", arguments, cwd, true, false)) return false;
-    segment.script = ScriptOperand{script->index, subject, facts.identity};
+    segment.script = ScriptOperand{script->index, subject, facts.identity, std::nullopt};
     return true;
   }
 

@@ -326,6 +326,7 @@ class RunDecider {
            plan.operand->path + " is not what was approved.", "");
       return false;
     }
+    operand_bound_ = plan.operand.has_value();
     if (own_listed_plan && !plan.operand) return true;
     if (own_chain_plan()) return true;
     const OperandCheck check = check_operand(request_.argv, request_.payload(), cwd_, context_);
@@ -573,7 +574,30 @@ class RunDecider {
     command.executable = program.real_path;
     command.identity = program.facts.identity;
     command.script = segment.script;
+    if (segment.wrapper && command.script)
+      command.script->index += command.argv.size() - segment.argv().size();
+    // The rule may be about a program behind this one; then it says nothing about this content.
+    if (segment.rule != nullptr && segment.rule->content_sha256 &&
+        context_.files->content_sha256(command.executable) == segment.rule->content_sha256)
+      command.content_sha256 = segment.rule->content_sha256;
+    bind_operand(command);
     return command;
+  }
+
+  // The plan's operand, wherever the command that is spawned names it.
+  void bind_operand(PlannedCommand& command) const {
+    if (!operand_bound_) return;
+    const PlanOperand& operand = *request_.plan->operand;
+    std::size_t index = 0;
+    if (command.executable != operand.path) {
+      for (index = 1; index < command.argv.size(); ++index) {
+        const std::string path = absolute_path(cwd_, command.argv[index], context_.platform);
+        if (path == operand.path || context_.files->facts(path).real_path == operand.path) break;
+      }
+      if (index >= command.argv.size()) return;
+    }
+    command.script =
+        ScriptOperand{index, operand.path, context_.files->facts(operand.path).identity, operand.sha256};
   }
 
   void plan_common() {
@@ -610,6 +634,7 @@ class RunDecider {
     const ExecutableLookup found = look_up_executable(request_.argv.front(), cwd_, environment_, context_);
     command.executable = found.path_like || found.found ? found.real_path : "";
     command.identity = found.facts.identity;
+    bind_operand(command);
     out_.plan.pipelines.push_back({Connector::kFirst, false, {std::move(command)}, {false}});
     note("bind", "the command runs as received");
   }
@@ -635,6 +660,7 @@ class RunDecider {
   Ask ask_ = Ask::kAlways;
   std::vector<std::string> steering_;
   std::optional<MatchedEntry> exact_entry_;
+  bool operand_bound_ = false;  // the plan's operand was compared with the file
   const Rule* rule_ = nullptr;
 };
 

@@ -17,9 +17,10 @@ enum class Builtin { kNone, kTrue, kFalse, kColon, kCd, kPwd };
 
 // A file that the program will read as a program, judged together with it.
 struct ScriptOperand {
-  std::size_t index = 0;  // in argv
+  std::size_t index = 0;  // in argv; 0: the executable itself
   std::string path;       // real path
   FileIdentity identity;
+  std::optional<std::string> sha256;  // lower-case hex, when the decision is bound to the content
 };
 
 struct PlannedCommand {
@@ -29,8 +30,11 @@ struct PlannedCommand {
   // (the launch then fails with ENOENT, as upstream) and for a builtin.
   std::string executable;
   FileIdentity identity;  // of `executable` when it was judged; `known` is false when it was not
+  // Of `executable`, lower-case hex, when a rule about this very content decided.
+  std::optional<std::string> content_sha256;
   Builtin builtin = Builtin::kNone;
-  // Set when a shell's script was what the list allowed: those bytes are what may run.
+  // Set when a shell's script was what the list allowed, or a plan binds a file: those bytes are what may
+  // run.
   std::optional<ScriptOperand> script;
 };
 

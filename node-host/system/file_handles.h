@@ -53,6 +53,9 @@ class OpenedFiles final : public policy::FileProbe {
   std::optional<std::string> content_sha256(const std::string& path) override;
   std::string head(const std::string& path, std::size_t count) override;
 
+  // True when the opened file holds exactly this content now: read again, whatever was read before.
+  bool has_content(const std::string& path, const std::string& sha256);
+
   // The descriptor that facts(path) judged, or -1. Owned by this object.
   int descriptor(const std::string& path) const;
   // Looks at the opened file again: false when its content, owner or mode changed since facts(path), or when

@@ -185,6 +185,11 @@ std::optional<std::string> OpenedFiles::content_sha256(const std::string& path) 
   return digest;
 }
 
+bool OpenedFiles::has_content(const std::string& path, const std::string& sha256) {
+  entry(path).sha256.reset();
+  return content_sha256(path) == sha256;
+}
+
 std::string OpenedFiles::head(const std::string& path, std::size_t count) {
   if (facts(path).kind != policy::FileKind::kRegular) return {};
   const UniqueFd readable = reopen_for_reading(descriptor(path));

@@ -23,4 +23,8 @@ PathExposure path_exposure(const std::string& absolute_path);
 // no one else can rename its entries.
 bool path_as_safe_as_content(const std::string& absolute_path);
 
+// True when someone other than root and this process's user could change what reading `absolute_path` gives:
+// by writing the file or by re-pointing the path.
+bool changeable_by_others(const std::string& absolute_path);
+
 }  // namespace hostclaw::node_host

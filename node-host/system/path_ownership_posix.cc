@@ -131,4 +131,11 @@ bool path_as_safe_as_content(const std::string& absolute_path) {
   });
 }
 
+bool changeable_by_others(const std::string& absolute_path) {
+  struct stat file {};
+  if (::stat(absolute_path.c_str(), &file) != 0) return true;
+  if (file.st_uid != 0 && file.st_uid != ::geteuid()) return true;
+  return group_or_world_writable(file) || !path_as_safe_as_content(absolute_path);
+}
+
 }  // namespace hostclaw::node_host

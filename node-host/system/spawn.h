@@ -6,14 +6,13 @@
 //
 // Scripts. The kernel runs a `#!` file by handing its *name* to the interpreter, so a script cannot be
 // started from a descriptor that closes on exec. There are two forms:
-//   kScriptByDescriptor  the interpreter gets /dev/fd/97 (an O_PATH descriptor of the judged file, the only
-//   extra
-//                        one that reaches a child). Exact, but `dirname "$0"` no longer finds the neighbours.
-//   kScriptByPath        the interpreter gets the path. `launch_form` chooses it only where everyone who
-//   could
-//                        re-point the path could as well rewrite the text of the script (path_ownership.h),
-//                        so that binding the name would protect nothing; the caller checks the identity just
-//                        before.
+//   kScriptByDescriptor  the interpreter gets /dev/fd/97. Exact, above all when that is a sealed copy
+//                        (content_binding.h), but `dirname "$0"` no longer finds the neighbours.
+//   kScriptByPath        the interpreter gets the path. `launch_form` chooses it only where no one but root
+//                        and this user could change what the path leads to (path_ownership.h); the caller
+//                        checks identity and content just before.
+// A file that the program is told to read (`sh FILE`) can be handed over too, as /dev/fd/98. These are the
+// only descriptors beside 0-2 that ever reach a child.
 // A file that is neither a program nor has a `#!` line is ENOEXEC: no shell is ever guessed.
 //
 // Thread rule: safe from any thread. A child that was started here must be given to `forget_child` when it
@@ -30,6 +29,8 @@
 
 namespace hostclaw::node_host {
 
+inline constexpr int kOperandDescriptor = 98;
+
 enum class LaunchForm { kProgram, kScriptByDescriptor, kScriptByPath };
 
 // How the regular file behind `executable` must be started; `path` is the absolute path that was judged.
@@ -44,6 +45,7 @@ struct SpawnRequest {
   const std::vector<std::string>& environment;  // NAME=value
   int directory = -1;                           // O_PATH is enough
   std::array<int, 3> stdio{-1, -1, -1};
+  int operand = -1;  // readable; the child gets it as kOperandDescriptor
   bool want_exit_descriptor = true;
 };
 

@@ -31,6 +31,7 @@ namespace hostclaw::node_host {
 namespace {
 
 constexpr int kScriptDescriptor = 97;  // out of the way of the numbers that scripts choose for themselves
+constexpr int kFirstFreeDescriptor = kOperandDescriptor + 1;
 constexpr int kLastSignal = 64;
 constexpr std::size_t kKernelSignalSetBytes = 8;
 
@@ -48,6 +49,7 @@ struct ChildPlan {
   char* const* envp;
   int directory;
   std::array<int, 3> stdio;
+  int operand;
   rlim_t descriptor_limit;
   int error_pipe = -1;  // fork only
   volatile int error = 0;
@@ -84,22 +86,17 @@ __attribute__((no_sanitize("address"), no_sanitize("undefined"))) bool prepare_c
 }
 
 __attribute__((no_sanitize("address"), no_sanitize("undefined"))) void execute(const ChildPlan& plan) {
+  // spawn() has kept every source away from these two numbers.
+  if (plan.operand >= 0 && ::syscall(SYS_dup3, plan.operand, kOperandDescriptor, 0) < 0) return;
   int executable = plan.executable;
   switch (plan.form) {
     case LaunchForm::kScriptByPath:
       ::syscall(SYS_execve, plan.path, plan.argv, plan.envp);
       return;
-    case LaunchForm::kScriptByDescriptor: {
-      const int target = plan.error_pipe == kScriptDescriptor ? kScriptDescriptor + 1 : kScriptDescriptor;
-      if (executable == target) {
-        ::syscall(SYS_fcntl, executable, F_SETFD, 0);
-      } else if (::syscall(SYS_dup3, executable, target, 0) == target) {
-        executable = target;
-      } else {
-        ::syscall(SYS_fcntl, executable, F_SETFD, 0);
-      }
+    case LaunchForm::kScriptByDescriptor:
+      if (::syscall(SYS_dup3, executable, kScriptDescriptor, 0) < 0) return;
+      executable = kScriptDescriptor;
       break;
-    }
     case LaunchForm::kProgram:
       break;
   }
@@ -141,7 +138,7 @@ pid_t start_child(ChildPlan& plan, int* exit_descriptor) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return -1;
   UniqueFd reading(ends[0]);
-  UniqueFd writing(::fcntl(ends[1], F_DUPFD_CLOEXEC, 3));
+  UniqueFd writing(::fcntl(ends[1], F_DUPFD_CLOEXEC, kFirstFreeDescriptor));
   ::close(ends[1]);
   plan.error_pipe = writing.get();
   pid_t pid;
@@ -188,10 +185,12 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return result;
 }
 
-// dup2 onto 0-2 must not destroy a source, whatever numbers this process was started with.
-Result<int> above_stdio(int fd, UniqueFd& keeper) {
-  if (fd > 2) return fd;
-  keeper.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+// dup2 onto the numbers that a child gets must not destroy a source, whatever numbers this process has.
+Result<int> out_of_the_way(int fd, UniqueFd& keeper) {
+  if (fd > 2 && fd != kScriptDescriptor && fd != kOperandDescriptor) return fd;
+  keeper.reset(::fcntl(fd, F_DUPFD_CLOEXEC, fd > 2 ? kFirstFreeDescriptor : 3));
+  if (keeper && (keeper.get() == kScriptDescriptor || keeper.get() == kOperandDescriptor))
+    keeper.reset(::fcntl(fd, F_DUPFD_CLOEXEC, kFirstFreeDescriptor));
   if (!keeper) return system_error(errno);
   return keeper.get();
 }
@@ -211,20 +210,26 @@ LaunchForm launch_form(int executable, const std::string& path) {
   // What cannot be read is no script that an interpreter could read.
   if (!readable || ::pread(readable.get(), magic, sizeof magic, 0) != 2) return LaunchForm::kProgram;
   if (magic[0] != '#' || magic[1] != '!') return LaunchForm::kProgram;
-  return path_as_safe_as_content(path) ? LaunchForm::kScriptByPath : LaunchForm::kScriptByDescriptor;
+  return changeable_by_others(path) ? LaunchForm::kScriptByDescriptor : LaunchForm::kScriptByPath;
 }
 
 Result<SpawnedChild> spawn(const SpawnRequest& request) {
-  std::array<UniqueFd, 5> keepers;
+  std::array<UniqueFd, 6> keepers;
   ChildPlan plan{};
-  const auto executable = above_stdio(request.executable, keepers[0]);
+  const auto executable = out_of_the_way(request.executable, keepers[0]);
   if (!executable) return executable.error();
-  const auto directory = above_stdio(request.directory, keepers[1]);
+  const auto directory = out_of_the_way(request.directory, keepers[1]);
   if (!directory) return directory.error();
+  plan.operand = -1;
+  if (request.operand >= 0) {
+    const auto operand = out_of_the_way(request.operand, keepers[5]);
+    if (!operand) return operand.error();
+    plan.operand = *operand;
+  }
   plan.executable = *executable;
   plan.directory = *directory;
   for (std::size_t i = 0; i < plan.stdio.size(); ++i) {
-    const auto fd = above_stdio(request.stdio[i], keepers[i + 2]);
+    const auto fd = out_of_the_way(request.stdio[i], keepers[i + 2]);
     if (!fd) return fd.error();
     plan.stdio[i] = *fd;
   }

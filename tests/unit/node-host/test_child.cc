@@ -35,6 +35,16 @@ int print_arguments(int argc, char** argv) {
   return 0;
 }
 
+// Each argument in hexadecimal digits on a line of its own.
+int print_hex(int argc, char** argv) {
+  for (int i = 0; i < argc; ++i) {
+    for (const char* byte = argv[i]; *byte != '\0'; ++byte)
+      std::printf("%02x", static_cast<unsigned>(static_cast<unsigned char>(*byte)));
+    std::printf("\n");
+  }
+  return 0;
+}
+
 int print_descriptors() {
   DIR* directory = ::opendir("/proc/self/fd");
   while (const dirent* item = ::readdir(directory)) {
@@ -85,6 +95,8 @@ int escape(const char* fifo, const char* self, bool clean, bool wait) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const char* asked = std::getenv("TEST_CHILD_MODE");
+  if (asked != nullptr && std::strcmp(asked, "hex") == 0) return print_hex(argc, argv);
   const std::string mode = argc > 1 ? argv[1] : "";
   if (mode == "arguments") return print_arguments(argc, argv);
   if (mode == "descriptors") return print_descriptors();

@@ -1,0 +1,144 @@
+// A running node whose disk is full, whose database is locked or whose policy is damaged: nothing runs, each
+// refusal says what is wrong and what to type, and when the trouble is over so is the refusing.
+#include <sqlite3.h>
+#include <sys/mount.h>
+
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "tests/integration/scene.h"
+
+namespace hostclaw::integration {
+namespace {
+
+class OpenDatabase {
+ public:
+  explicit OpenDatabase(const Scene& scene) {
+    const std::string path = scene.state_directory() + "/hostclaw.sqlite";
+    REQUIRE(sqlite3_open_v2(path.c_str(), &handle_, SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK);
+    sqlite3_busy_timeout(handle_, 10'000);
+  }
+  ~OpenDatabase() { sqlite3_close(handle_); }
+  OpenDatabase(const OpenDatabase&) = delete;
+  OpenDatabase& operator=(const OpenDatabase&) = delete;
+  void execute(const std::string& sql) {
+    INFO(sql);
+    REQUIRE(sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+  }
+
+ private:
+  sqlite3* handle_ = nullptr;
+};
+
+bool runs(Scene& scene) { return pick(scene.run({"/bin/echo", "fine"}), "/stdout") == "fine\n"; }
+
+std::string refusal(Scene& scene) {
+  const Json answer = scene.run({"/bin/echo", "fine"});
+  INFO(answer.dump());
+  CHECK(node_error(answer)["code"] == "SYSTEM_RUN_DENIED");
+  return string_at(node_error(answer), "message");
+}
+
+// A small file system of its own for the state; nothing where this process may not mount.
+class SmallDisk {
+ public:
+  explicit SmallDisk(const std::string& path) : path_(path) {
+    std::filesystem::create_directories(path);
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    mounted_ =
+        ::mount("hostclaw-test", path.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "size=4m,mode=0700") == 0;
+    if (!mounted_) WARN("skipped: this process may not mount: " << std::strerror(errno));
+  }
+  ~SmallDisk() {
+    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  bool mounted() const { return mounted_; }
+  void fill() {
+    std::ofstream file(path_ + "/ballast", std::ios::binary);
+    const std::string block(4096, 'x');
+    while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    }
+  }
+  void clear() { std::filesystem::remove(path_ + "/ballast"); }
+
+ private:
+  std::string path_;
+  bool mounted_ = false;
+};
+
+TEST_CASE("with a full disk nothing runs, the refusal says so, and with space again it goes on") {
+  Scene scene;
+  SmallDisk disk(scene.state_directory());
+  if (!disk.mounted()) return;
+  scene.preset("yolo");
+  scene.connect_host();
+  const int pid = scene.host->pid();
+  REQUIRE(runs(scene));
+  disk.fill();
+  // What the log of the database holds already may take a few rows more.
+  std::string message;
+  for (int i = 0; i < 200 && message.empty(); ++i) {
+    const Json answer = scene.run({"/bin/echo", "fine"});
+    if (!node_error(answer).is_null()) message = string_at(node_error(answer), "message");
+  }
+  INFO(message);
+  CHECK(message.find("STORE_FULL") != std::string::npos);
+  CHECK(message.find("df -h") != std::string::npos);
+  const Finished status = scene.hostclaw({"status"});
+  INFO(status.standard_output << status.standard_error);
+  CHECK((status.standard_output + status.standard_error).find("df -h") != std::string::npos);
+  disk.clear();
+  CHECK(runs(scene));
+  CHECK(scene.host->pid() == pid);
+  CHECK(scene.hostclaw({"status"}).standard_output.find("df -h") == std::string::npos);
+  scene.stop_host();
+}
+
+TEST_CASE("with a locked database nothing runs, the refusal says so, and unlocked it goes on") {
+  Scene scene;
+  scene.preset("yolo");
+  scene.connect_host();
+  REQUIRE(runs(scene));
+  {
+    OpenDatabase other(scene);
+    other.execute("BEGIN EXCLUSIVE");
+    const std::string message = refusal(scene);
+    INFO(message);
+    CHECK(message.find("STORE_LOCKED") != std::string::npos);
+    CHECK(message.find("fuser -v") != std::string::npos);
+    const Finished status = scene.hostclaw({"status"});
+    INFO(status.standard_output << status.standard_error);
+    CHECK((status.standard_output + status.standard_error).find("fuser -v") != std::string::npos);
+    other.execute("ROLLBACK");
+  }
+  CHECK(runs(scene));
+  CHECK(scene.hostclaw({"status"}).standard_output.find("fuser -v") == std::string::npos);
+}
+
+TEST_CASE("with a damaged policy nothing runs, the refusal says so, and repaired it goes on") {
+  Scene scene;
+  scene.preset("yolo");
+  scene.connect_host();
+  REQUIRE(runs(scene));
+  OpenDatabase other(scene);
+  other.execute("CREATE TEMP TABLE kept AS SELECT * FROM policy_document");
+  other.execute(
+      "UPDATE policy_document SET generation = generation + 1, raw_text = "
+      "'{\"version\":1,\"defaults\":{\"security\":'");
+  const std::string message = refusal(scene);
+  INFO(message);
+  CHECK(message.find("hostclaw approvals") != std::string::npos);
+  const Finished status = scene.hostclaw({"status"});
+  INFO(status.standard_output << status.standard_error);
+  CHECK((status.standard_output + status.standard_error).find("hostclaw approvals") != std::string::npos);
+  other.execute(
+      "UPDATE policy_document SET generation = generation + 1, raw_text = (SELECT raw_text FROM kept)");
+  CHECK(runs(scene));
+}
+
+}  // namespace
+}  // namespace hostclaw::integration
