@@ -31,6 +31,7 @@ void add_audit(CLI::App& parent, Action& action);
 void add_exec_policy(CLI::App& parent, Action& action);
 void add_policy(CLI::App& parent, Action& action);
 void add_import(CLI::App& parent, Action& action);
+void add_completion(CLI::App& parent, Action& action);
 
 std::string version();
 

@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   add_exec_policy(app, action);
   add_policy(app, action);
   add_import(app, action);
+  add_completion(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,0 +1,413 @@
+#include "cli/generated_texts.h"
+
+#include <functional>
+
+#include "base/text.h"
+#include "cli/command_tree.h"
+
+namespace hostclaw::cli {
+namespace {
+
+// First line's worth of a description: line breaks are for --help alone.
+std::string on_one_line(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '\n' ? ' ' : c;
+  return out;
+}
+
+void each_node(const CommandNode& node, const std::function<void(const CommandNode&)>& visit) {
+  visit(node);
+  for (const CommandNode& child : node.children) each_node(child, visit);
+}
+
+// ---- roff ----
+
+std::string roff(const std::string& text) {
+  std::string out;
+  bool at_start = true;
+  for (const char c : text) {
+    if (at_start && (c == '.' || c == '\'')) out += "\\&";
+    if (c == '\\') {
+      out += "\\e";
+    } else if (c == '-') {
+      out += "\\-";
+    } else {
+      out += c;
+    }
+    at_start = c == '\n';
+  }
+  return out;
+}
+
+std::string roff_flag(const CommandFlag& flag) {
+  std::string out;
+  for (const std::string& name : flag.names) {
+    out += out.empty() ? "" : ", ";
+    out += flag.positional ? "\\fI" + roff(name) + "\\fR" : "\\fB" + roff(name) + "\\fR";
+  }
+  if (!flag.choices.empty()) {
+    out += " ";
+    for (const std::string& choice : flag.choices)
+      out += (&choice == &flag.choices.front() ? "" : "|") + roff(choice);
+  } else if (!flag.positional && !flag.value.empty()) {
+    out += " \\fI" + roff(flag.value) + "\\fR";
+  }
+  if (flag.repeatable) out += " ...";
+  return out;
+}
+
+void add_roff_flag(std::string& out, const CommandFlag& flag) {
+  out += ".TP\n" + roff_flag(flag) + "\n";
+  std::string text = on_one_line(flag.description);
+  if (!flag.default_value.empty()) text += " (default: " + flag.default_value + ")";
+  out += (text.empty() ? "\\&" : roff(text)) + "\n";
+}
+
+bool is_help(const CommandFlag& flag) { return flag.names.back() == "--help"; }
+
+std::string roff_usage(const CommandNode& node) {
+  std::string out = "\\fB" + roff(node.path) + "\\fR";
+  for (const CommandFlag& flag : node.flags) {
+    if (flag.required) out += " " + roff_flag(flag);
+  }
+  for (const CommandFlag& flag : node.flags) {
+    if (flag.required || is_help(flag)) continue;
+    out += " [\\fIoptions\\fR]";
+    break;
+  }
+  for (const CommandFlag& flag : node.positionals)
+    out += flag.required ? " " + roff_flag(flag) : " [" + roff_flag(flag) + "]";
+  return out;
+}
+
+constexpr const char* kManEnd = R"(.SH ENVIRONMENT
+.TP
+.B HOSTCLAW_STATE_DIR
+Directory of the database (default: where the installed service keeps it, else ~/.local/state/hostclaw).
+.TP
+.B OPENCLAW_GATEWAY_TOKEN\fR, \fBOPENCLAW_GATEWAY_PASSWORD
+The gateway's shared secret. It is never taken from the command line.
+.TP
+.B NO_COLOR
+No colour on the terminal.
+.SH FILES
+.TP
+.I hostclaw.sqlite
+In the state directory: policy, identity, settings, questions and the record. Mode 0600.
+.SH EXIT STATUS
+.TP
+.B 0
+Done.
+.TP
+.B 1
+Refused or failed. The reason is on standard error, with the next command to type.
+.TP
+.B 2
+Wrong usage.
+.TP
+.B 78
+.B node run
+and
+.BR connect :
+the configuration must change first; a service manager should not restart.
+.SH SEE ALSO
+.BR systemctl (1),
+.BR journalctl (1)
+)";
+
+// ---- shells ----
+
+// Inside single quotes of a POSIX shell.
+std::string shell_quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+std::string fish_quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "'";
+}
+
+bool takes_value(const CommandFlag& flag) { return !flag.positional && !flag.value.empty(); }
+
+std::string parent_path(const CommandNode& node) {
+  return node.path.substr(0, node.path.size() - node.name.size() - 1);
+}
+
+// "'hostclaw node run --host' | 'hostclaw node run --port'" for the flags that `chosen` picks.
+std::vector<std::string> flag_words(const CommandNode& node,
+                                    const std::function<bool(const CommandFlag&)>& chosen) {
+  std::vector<std::string> out;
+  for (const CommandFlag& flag : node.flags) {
+    if (!chosen(flag)) continue;
+    for (const std::string& name : flag.names) out.push_back(node.path + " " + name);
+  }
+  return out;
+}
+
+std::string patterns(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : " | ") + shell_quoted(word);
+  return out;
+}
+
+// The cases of "$at $word" that walk down the tree and step over the values of flags.
+std::string walking_cases(const CommandNode& tree, const std::string& indent, const std::string& skip) {
+  std::string out;
+  each_node(tree, [&](const CommandNode& node) {
+    if (node.name != node.path) {
+      std::vector<std::string> names{node.path};
+      for (const std::string& alias : node.aliases) names.push_back(parent_path(node) + " " + alias);
+      out += indent + "(" + patterns(names) + ") at=" + shell_quoted(node.path) + " ;;\n";
+    }
+    const auto valued = flag_words(node, takes_value);
+    if (!valued.empty()) out += indent + "(" + patterns(valued) + ") " + skip + " ;;\n";
+  });
+  return out;
+}
+
+// The cases of "$at $previous" for flags whose values are known.
+std::string choice_cases(const CommandNode& tree, const std::string& indent,
+                         const std::function<std::string(const std::string&)>& offer) {
+  std::string out;
+  each_node(tree, [&](const CommandNode& node) {
+    for (const CommandFlag& flag : node.flags) {
+      if (flag.choices.empty()) continue;
+      std::vector<std::string> words;
+      for (const std::string& name : flag.names) words.push_back(node.path + " " + name);
+      out += indent + "(" + patterns(words) + ") " + offer(join(flag.choices, " ")) + " ;;\n";
+    }
+    const auto open =
+        flag_words(node, [](const CommandFlag& flag) { return takes_value(flag) && flag.choices.empty(); });
+    if (!open.empty()) out += indent + "(" + patterns(open) + ") " + offer("") + " ;;\n";
+  });
+  return out;
+}
+
+// Child verbs and the known values of positionals: what may stand here that is no flag.
+std::vector<std::pair<std::string, std::string>> plain_words(const CommandNode& node) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const CommandNode& child : node.children) {
+    out.emplace_back(child.name, on_one_line(child.description));
+    for (const std::string& alias : child.aliases) out.emplace_back(alias, on_one_line(child.description));
+  }
+  for (const CommandFlag& flag : node.positionals) {
+    for (const std::string& choice : flag.choices) out.emplace_back(choice, on_one_line(flag.description));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string man_page(const CLI::App& root, const std::string& version) {
+  const CommandNode tree = command_tree(root);
+  std::string out = ".\\\" Made from the command definitions.\n.TH HOSTCLAW 1 \"\" \"hostclaw " +
+                    roff(version) + "\" \"User Commands\"\n.nh\n.ad l\n";
+  out += ".SH NAME\nhostclaw \\- a native OpenClaw node host\n";
+  out += ".SH SYNOPSIS\n\\fBhostclaw\\fR \\fIcommand\\fR [\\fIoptions\\fR]\n";
+  out += ".SH DESCRIPTION\n" + roff(on_one_line(tree.description)) + "\n";
+  out += ".SH OPTIONS\n";
+  for (const CommandFlag& flag : tree.flags) add_roff_flag(out, flag);
+  out += ".SH COMMANDS\n";
+  each_node(tree, [&](const CommandNode& node) {
+    if (node.path == tree.path) return;
+    out += ".SS " + roff(node.path) + "\n" + roff(on_one_line(node.description)) + ".\n";
+    for (const std::string& alias : node.aliases) out += "Also called \\fB" + roff(alias) + "\\fR.\n";
+    if (!node.children.empty()) {
+      out += "Its commands:";
+      for (const CommandNode& child : node.children)
+        out += (&child == &node.children.front() ? " " : ", ") + ("\\fB" + roff(child.name) + "\\fR");
+      out += ".\n";
+    } else {
+      out += ".PP\n" + roff_usage(node) + "\n";
+    }
+    for (const CommandFlag& flag : node.positionals) add_roff_flag(out, flag);
+    for (const CommandFlag& flag : node.flags) {
+      if (!is_help(flag)) add_roff_flag(out, flag);
+    }
+  });
+  out += kManEnd;
+  const std::string footer = root.get_footer();
+  if (!footer.empty()) out += ".SH EXAMPLES\n.nf\n" + roff(footer) + "\n.fi\n";
+  return out;
+}
+
+std::string bash_completion(const CLI::App& root) {
+  const CommandNode tree = command_tree(root);
+  std::string out =
+      "# bash completion for hostclaw, made from its command definitions.\n"
+      "# For this shell alone: source <(hostclaw completion bash)\n"
+      "_hostclaw() {\n"
+      "  local at=" +
+      tree.path +
+      " word i verbs= flags= choices=\n"
+      "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
+      "  COMPREPLY=()\n"
+      "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
+      "    word=${COMP_WORDS[i]}\n"
+      "    if [[ $word == -- ]]; then compopt -o default 2>/dev/null; return 0; fi\n"
+      "    case \"$at $word\" in\n";
+  out += walking_cases(tree, "      ", "i=$((i + 1))");
+  out +=
+      "    esac\n"
+      "  done\n"
+      "  # --flag=value comes as three words.\n"
+      "  if [[ $current == = ]]; then current=\n"
+      "  elif [[ $previous == = ]] && ((COMP_CWORD > 2)); then previous=${COMP_WORDS[COMP_CWORD-2]}\n"
+      "  fi\n"
+      "  case \"$at $previous\" in\n";
+  out += choice_cases(tree, "    ", [](const std::string& words) {
+    if (words.empty()) return std::string("compopt -o default 2>/dev/null; return 0");
+    return "COMPREPLY=($(compgen -W " + shell_quoted(words) + " -- \"$current\")); return 0";
+  });
+  out +=
+      "  esac\n"
+      "  case $at in\n";
+  each_node(tree, [&](const CommandNode& node) {
+    std::string flags;
+    for (const CommandFlag& flag : node.flags) flags += (flags.empty() ? "" : " ") + join(flag.names, " ");
+    std::string words;
+    for (const auto& [word, description] : plain_words(node)) words += (words.empty() ? "" : " ") + word;
+    out += "    (" + shell_quoted(node.path) + ") flags=" + shell_quoted(flags);
+    if (!words.empty()) out += " verbs=" + shell_quoted(words);
+    out += " ;;\n";
+  });
+  out +=
+      "  esac\n"
+      "  if [[ $current == -* ]]; then COMPREPLY=($(compgen -W \"$flags\" -- \"$current\"))\n"
+      "  elif [[ -n $verbs ]]; then COMPREPLY=($(compgen -W \"$verbs\" -- \"$current\"))\n"
+      "  else compopt -o default 2>/dev/null\n"
+      "  fi\n"
+      "  return 0\n"
+      "}\n"
+      "complete -F _hostclaw hostclaw\n";
+  return out;
+}
+
+std::string zsh_completion(const CLI::App& root) {
+  const CommandNode tree = command_tree(root);
+  std::string out =
+      "#compdef hostclaw\n"
+      "# zsh completion for hostclaw, made from its command definitions.\n"
+      "# For this shell alone: source <(hostclaw completion zsh)\n"
+      "_hostclaw() {\n"
+      "  local at=" +
+      tree.path +
+      " word previous=${words[CURRENT-1]}\n"
+      "  local -i i\n"
+      "  local -a verbs flags\n"
+      "  for ((i = 2; i < CURRENT; i++)); do\n"
+      "    word=${words[i]}\n"
+      "    if [[ $word == -- ]]; then _files; return; fi\n"
+      "    case \"$at $word\" in\n";
+  out += walking_cases(tree, "      ", "(( i += 1 ))");
+  out +=
+      "    esac\n"
+      "  done\n"
+      "  if [[ ${words[CURRENT]} == --*=* ]]; then\n"
+      "    previous=${words[CURRENT]%%=*}\n"
+      "    compset -P '*='\n"
+      "  fi\n"
+      "  case \"$at $previous\" in\n";
+  out += choice_cases(tree, "    ", [](const std::string& words) {
+    return words.empty() ? std::string("_files; return") : "compadd -- " + words + "; return";
+  });
+  out +=
+      "  esac\n"
+      "  case $at in\n";
+  each_node(tree, [&](const CommandNode& node) {
+    out += "    (" + shell_quoted(node.path) + ")\n      flags=(\n";
+    for (const CommandFlag& flag : node.flags) {
+      for (const std::string& name : flag.names)
+        out += "        " + shell_quoted(name + ":" + on_one_line(flag.description)) + "\n";
+    }
+    out += "      )\n";
+    const auto words = plain_words(node);
+    if (!words.empty()) {
+      out += "      verbs=(\n";
+      for (const auto& [word, description] : words)
+        out += "        " + shell_quoted(word + ":" + description) + "\n";
+      out += "      )\n";
+    }
+    out += "      ;;\n";
+  });
+  out +=
+      "  esac\n"
+      "  if [[ $PREFIX == -* ]]; then _describe -o option flags\n"
+      "  elif (( $#verbs )); then _describe command verbs\n"
+      "  else _files\n"
+      "  fi\n"
+      "}\n"
+      "if [[ ${funcstack[1]} == _hostclaw ]]; then _hostclaw \"$@\"; else compdef _hostclaw hostclaw; fi\n";
+  return out;
+}
+
+std::string fish_completion(const CLI::App& root) {
+  const CommandNode tree = command_tree(root);
+  const auto fish_words = [](const std::vector<std::string>& words) {
+    std::string out;
+    for (const std::string& word : words) out += " " + fish_quoted(word);
+    return out;
+  };
+  std::string out =
+      "# fish completion for hostclaw, made from its command definitions.\n"
+      "# For this shell alone: hostclaw completion fish | source\n"
+      "function __hostclaw_at --argument-names wanted\n"
+      "    set -l at " +
+      tree.path +
+      "\n"
+      "    set -l skip 0\n"
+      "    set -l tokens (commandline -opc)\n"
+      "    for word in $tokens[2..-1]\n"
+      "        if test $skip = 1\n"
+      "            set skip 0\n"
+      "            continue\n"
+      "        end\n"
+      "        test \"$word\" = --; and return 1\n"
+      "        switch \"$at $word\"\n";
+  each_node(tree, [&](const CommandNode& node) {
+    if (node.name != node.path) {
+      std::vector<std::string> names{node.path};
+      for (const std::string& alias : node.aliases) names.push_back(parent_path(node) + " " + alias);
+      out += "            case" + fish_words(names) + "\n                set at " + fish_quoted(node.path) +
+             "\n";
+    }
+    const auto valued = flag_words(node, takes_value);
+    if (!valued.empty()) out += "            case" + fish_words(valued) + "\n                set skip 1\n";
+  });
+  out +=
+      "        end\n"
+      "    end\n"
+      "    test \"$at\" = \"$wanted\"\n"
+      "end\n";
+  each_node(tree, [&](const CommandNode& node) {
+    const std::string start = "complete -c hostclaw -n " + fish_quoted("__hostclaw_at \"" + node.path + "\"");
+    const auto words = plain_words(node);
+    for (const auto& [word, description] : words)
+      out += start + " -f -a " + fish_quoted(word) + " -d " + fish_quoted(description) + "\n";
+    for (const CommandFlag& flag : node.flags) {
+      out += start;
+      for (const std::string& name : flag.names) {
+        if (name.starts_with("--")) {
+          out += " -l " + name.substr(2);
+        } else {
+          out += (name.size() == 2 ? " -s " : " -o ") + name.substr(1);
+        }
+      }
+      if (!flag.choices.empty()) {
+        out += " -x -a " + fish_quoted(join(flag.choices, " "));
+      } else if (takes_value(flag)) {
+        out += " -r";
+      }
+      out += " -d " + fish_quoted(on_one_line(flag.description)) + "\n";
+    }
+  });
+  return out;
+}
+
+}  // namespace hostclaw::cli
