@@ -56,7 +56,17 @@ std::string waiting_text(const Question& question, std::int64_t now_ms) {
 
 std::string caller_text(const Question& question, std::int64_t now_ms) {
   if (caller_waits(question, now_ms)) return "waits for the answer";
-  return "has gone; an allow-once serves the identical retry, once, for 30 minutes";
+  return "has gone; an allow-once serves the identical retry, once, for " +
+         duration_text(approvals::QuestionOptions{}.once_valid_ms);
+}
+
+// One item of a list in one line: the values of an object, joined.
+std::string item_text(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_object()) return dump_json(value);
+  std::string text;
+  for (const auto& [name, inner] : value.items()) text += (text.empty() ? "" : ": ") + item_text(inner);
+  return text;
 }
 
 void flatten(const std::string& label, const Json& value, std::vector<LabelledText>& out) {
@@ -64,9 +74,9 @@ void flatten(const std::string& label, const Json& value, std::vector<LabelledTe
     for (const auto& [name, inner] : value.items())
       flatten(label.empty() ? name : label + " " + name, inner, out);
   } else if (value.is_array()) {
-    for (const Json& inner : value) flatten(label, inner, out);
+    for (const Json& inner : value) out.push_back({label, item_text(inner)});
   } else if (!value.is_null()) {
-    out.push_back({label, value.is_string() ? value.get<std::string>() : dump_json(value)});
+    out.push_back({label, item_text(value)});
   }
 }
 

@@ -148,6 +148,7 @@ void add_approvals(CLI::App& parent, Action& action) {
     };
   });
   add_approvals_questions(*verb, action);
+  add_approvals_watch(*verb, action);
   add_approvals_grants(*verb, action);
 }
 
