@@ -27,8 +27,8 @@ class Terminal {
   Key key(std::chrono::milliseconds at_most);
   // Throws away what was typed before now and during `settle`: it was meant for something else.
   void forget_keys(std::chrono::milliseconds settle);
-  // A line with the terminal's own editing; nothing when the input is closed.
-  std::optional<std::string> line();
+  // A line with the terminal's own editing, after `prompt`; nothing when the input is closed.
+  std::optional<std::string> line(const std::string& prompt);
 
  private:
   void single_keys(bool yes);

@@ -86,8 +86,9 @@ void Terminal::forget_keys(std::chrono::milliseconds settle) {
   tcflush(STDIN_FILENO, TCIFLUSH);
 }
 
-std::optional<std::string> Terminal::line() {
-  single_keys(false);
+std::optional<std::string> Terminal::line(const std::string& prompt) {
+  single_keys(false);  // before the prompt: what is typed after it is a line
+  write(prompt);
   std::string text;
   char byte = 0;
   bool ended = false;

@@ -202,8 +202,7 @@ class WatchScreen {
     answer.scope = scope;
     if (scope == GrantScope::kArguments) {
       line("  A regular expression that describes all arguments, for example: push origin .*");
-      terminal_.write("  pattern (empty: back) > ");
-      const auto pattern = terminal_.line();
+      const auto pattern = terminal_.line("  pattern (empty: back) > ");
       if (!pattern) quit_ = true;
       if (!pattern || trim(*pattern).empty()) return quit_;
       answer.arg_pattern = std::string(trim(*pattern));

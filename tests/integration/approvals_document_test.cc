@@ -1,6 +1,7 @@
 // docs/approvals.md: every `hostclaw ...` line of its ```sh blocks is run, in order, with one fresh state.
-// A line must end with the exit status that its comment names ("# exit 1: ..."), else with 0. QUESTION stands
-// for a question that is open, GRANT for the newest grant.
+// A line must end with the exit status that its comment names ("# exit 1: ..."), else with 0, and with the
+// verdict that it names ("# exit 1, deny"). QUESTION stands for a question that is open, GRANT for the newest
+// grant.
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <regex>
@@ -62,6 +63,8 @@ TEST_CASE("the commands of docs/approvals.md do what the document says") {
     REQUIRE(finished.has_value());
     INFO(as_written << "\n" << finished->standard_output << finished->standard_error);
     CHECK(finished->status == expected);
+    if (std::regex_search(command, named, std::regex("# exit [0-9]+, (allow|ask|deny)")))
+      CHECK(finished->standard_output.find("\n" + named[1].str() + "  ") != std::string::npos);
   }
 }
 
