@@ -35,9 +35,9 @@ std::string file_text(const std::string& path) {
   const node_host::PathExposure exposure = node_host::path_exposure(path);
   std::string text = for_terminal(path);
   if (exposure.writable_by_others) {
-    text += "  (CAREFUL: its group or everybody can write it or its directory)";
+    text += "  (CAREFUL: others can write it or its directory)";
   } else if (!node_host::path_as_safe_as_content(path)) {
-    text += "  (CAREFUL: someone besides its owner can put another file in its place)";
+    text += "  (CAREFUL: others can put another file in its place)";
   } else {
     text += "  (only its owner or root can write it)";
   }
@@ -181,6 +181,16 @@ std::vector<LabelledText> question_details(const Question& question, std::int64_
       out.push_back({"only", "once or deny: " + for_terminal(asked.lasting_refused)});
   } else {
     out.push_back({"state", closed_text(question)});
+  }
+  return out;
+}
+
+std::vector<std::string> asked_arguments(const Question& question) {
+  std::vector<std::string> out;
+  for (const approvals::AskedCommand& command : question.asked.commands) {
+    std::vector<std::string> words = approvals::mask_secrets(command.argv).argv;
+    if (!words.empty()) words.erase(words.begin());
+    out.push_back(approvals::shown_command(words));
   }
   return out;
 }

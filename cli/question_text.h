@@ -30,6 +30,8 @@ struct LabelledText {
   std::string text;
 };
 std::vector<LabelledText> question_details(const approvals::Question& question, std::int64_t now_ms);
+// The arguments of each program, without its name, secrets masked: what an argument pattern has to describe.
+std::vector<std::string> asked_arguments(const approvals::Question& question);
 // "allowed, allow-once by uid 1000 (ann), 2027-01-31 18:00:00"
 std::string closed_text(const approvals::Question& question);
 

@@ -50,7 +50,8 @@ int list_grants(const GrantFlags& flags) {
     print_line("  opens  " + grant_opens(grant));
     print_line("  used   " +
                (grant.use_count == 0 ? std::string("never")
-                                     : std::to_string(grant.use_count) + " times, last " +
+                                     : std::to_string(grant.use_count) +
+                                           (grant.use_count == 1 ? " time, last " : " times, last ") +
                                            format_time(grant.last_used_at_ms)) +
                "; given " + format_time(grant.created_at_ms) + " by " + for_terminal(grant.created_by.who) +
                " (" + for_terminal(grant.created_by.door) + ")");

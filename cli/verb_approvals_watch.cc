@@ -54,9 +54,9 @@ class WatchScreen {
       }
       if (!idle_said) {
         line("");
-        line(open->empty() ? "No open question. Waiting; q quits."
-                           : std::to_string(open->size()) +
-                                 " skipped, still open. Waiting for others; r shows them again, q quits.");
+        line(open->empty()
+                 ? "No open question. Waiting; q quits."
+                 : std::to_string(open->size()) + " skipped, still open. r shows them again, q quits.");
         idle_said = true;
       }
       const Terminal::Key key = terminal_.key(kLookAgainEvery);
@@ -152,9 +152,7 @@ class WatchScreen {
     terminal_.forget_keys(kTimeToSee);
     const bool lasting = question.asked.lasting_refused.empty();
     std::string prompt = "\n  o allow once   d deny   s skip   q quit   f full text\n";
-    if (lasting)
-      prompt +=
-          "  always: e exactly this here   a arguments by a pattern   x this executable, any arguments\n";
+    if (lasting) prompt += "  always: e exactly this here   a arguments by pattern   x any arguments\n";
     const std::string keys = lasting ? "odsqfeax" : "odsqf";
     for (bool again = true; again && !quit_;) {
       again = false;
@@ -201,15 +199,16 @@ class WatchScreen {
     answer.decision = Answer::Decision::kAllowAlways;
     answer.scope = scope;
     if (scope == GrantScope::kArguments) {
-      line("  A regular expression that describes all arguments, for example: push origin .*");
+      for (const std::string& arguments : asked_arguments(question)) line("  now: " + arguments);
+      line("  A regular expression for all of them, for example: push origin .*");
       const auto pattern = terminal_.line("  pattern (empty: back) > ");
       if (!pattern) quit_ = true;
       if (!pattern || trim(*pattern).empty()) return quit_;
       answer.arg_pattern = std::string(trim(*pattern));
     }
     const bool session = !question.asked.session_key.empty();
-    const std::string prompt = std::string("  for how long?  u until revoked   h one hour   t one day") +
-                               (session ? "   n this session" : "") + "   b back\n  > ";
+    const std::string prompt = std::string("  for how long?  u until revoked  h one hour  t one day") +
+                               (session ? "  n this session" : "") + "  b back\n  > ";
     switch (choose(question, prompt, session ? "uhtnb" : "uhtb")) {
       case 'u':
         break;

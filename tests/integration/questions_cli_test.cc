@@ -280,7 +280,7 @@ TEST_CASE("grants are listed with their use and can be taken back") {
   const Finished shown = state.hostclaw({"approvals", "grants", "list"});
   REQUIRE(shown.status == 0);
   for (const char* part :
-       {"exact", "agent main", "until revoked", "push origin main", "/srv/project", "1 times", "by uid"})
+       {"exact", "agent main", "until revoked", "push origin main", "/srv/project", "1 time,", "by uid"})
     CHECK(has(shown.standard_output, part));
   CHECK(state.json({"approvals", "grants", "list", "--agent", "other"})["grants"].empty());
   const Json grant = state.json({"approvals", "grants", "list", "--agent", "main"})["grants"][0];
