@@ -10,7 +10,6 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 
-#include "approvals/audit_chain.h"
 #include "base/clock.h"
 #include "tests/integration/local_state.h"
 
