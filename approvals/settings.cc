@@ -25,6 +25,8 @@ struct Setting {
 };
 
 constexpr std::size_t kMostConcurrentRuns = 1024;
+constexpr std::int64_t kShortestAskWaitMs = 1000;
+constexpr std::int64_t kLongestAskWaitMs = std::int64_t{24} * 60 * 60 * 1000;
 
 template <class Value, class Parse>
 Problem apply_word(const Json& value, Parse parse, const char* words, Value& target) {
@@ -115,6 +117,15 @@ Problem apply_max_concurrent(const Json& value, ExecSettings& settings) {
     return "must be a whole number from 1 to " + std::to_string(kMostConcurrentRuns);
   }
   settings.max_concurrent_runs = value.get<std::size_t>();
+  return {};
+}
+
+Problem apply_ask_wait(const Json& value, ExecSettings& settings) {
+  if (!value.is_number_integer() || value < Json(kShortestAskWaitMs) || value > Json(kLongestAskWaitMs)) {
+    return "must be a whole number of milliseconds from " + std::to_string(kShortestAskWaitMs) + " to " +
+           std::to_string(kLongestAskWaitMs);
+  }
+  settings.ask_wait_ms = value.get<std::int64_t>();
   return {};
 }
 
@@ -216,6 +227,10 @@ const std::vector<Setting>& all_settings() {
          return apply_word(value, ask_via_from, "gateway | local | both", s.ask_via);
        },
        [](ExecSettings& s) { s.ask_via = AskVia::kLocal; }},
+      {{"exec.askWaitMs", "1000 to 86400000", "600000",
+        "how long a question that this node asks itself waits for an answer, in milliseconds"},
+       apply_ask_wait,
+       [](ExecSettings& s) { s.ask_wait_ms = kShortestAskWaitMs; }},
       {{"exec.maxConcurrentRuns", "1 to 1024", "64", "runs at the same time; more wait in order"},
        apply_max_concurrent,
        [](ExecSettings& s) { s.max_concurrent_runs = 1; }},

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,8 +35,9 @@ struct ExecSettings {
   policy::EngineSettings engine;
   RemoteEdits remote_edits = RemoteEdits::kAllow;
   AskVia ask_via = AskVia::kGateway;
-  std::size_t max_concurrent_runs = 64;      // 1 to 1024
-  std::optional<std::string> path_override;  // replaces the host's PATH; empty: no bare name is found
+  std::int64_t ask_wait_ms = 10 * 60 * 1000;  // how long a question of this node waits: 1 s to 24 h
+  std::size_t max_concurrent_runs = 64;       // 1 to 1024
+  std::optional<std::string> path_override;   // replaces the host's PATH; empty: no bare name is found
 };
 
 struct ExecSettingsReading {

@@ -95,7 +95,11 @@ std::string summary(const std::string& kind, const Json& body) {
   if (kind == "question")
     return joined({member(body, "question").substr(0, 8), member(body, "agent"), member(body, "shown")});
   if (kind == "answer")
-    return joined({member(body, "question").substr(0, 8), member(body, "decision"), writer(body)});
+    return joined({member(body, "question").substr(0, 8), member(body, "decision"), writer(body),
+                   member(body, "late") == "true" ? "late" : ""});
+  if (kind == "question-expired" || kind == "question-withdrawn")
+    return member(body, "question").substr(0, 8);
+  if (kind == "grant-revoked") return joined({member(body, "grant").substr(0, 8), writer(body)});
   if (kind == "grant")
     return joined({member(body, "grant").substr(0, 8), member(body, "scope"), member(body, "agent"),
                    member(body, "shown")});
@@ -129,7 +133,7 @@ std::string audit_summary_line(const approvals::AuditRow& row) {
   const auto body = parse_json(row.body);
   std::string number = std::to_string(row.sequence);
   if (number.size() < 7) number.insert(0, 7 - number.size(), ' ');
-  return number + "  " + format_time(row.at_ms) + "  " + column(for_terminal(row.kind), 14) +
+  return number + "  " + format_time(row.at_ms) + "  " + column(for_terminal(row.kind), 13) + " " +
          (body && body->is_object() ? summary(row.kind, *body) : std::string("unreadable"));
 }
 

@@ -1,4 +1,6 @@
 // hostclaw approvals get | set | allowlist add | remove: the document, with the official spellings.
+#include "cli/verb_approvals.h"
+
 #include "approvals/policy_cache.h"
 #include "base/text.h"
 #include "cli/command_line.h"
@@ -100,8 +102,8 @@ int set(const ApprovalsFlags& flags) {
 
 void add_approvals(CLI::App& parent, Action& action) {
   const auto flags = std::make_shared<ApprovalsFlags>();
-  CLI::App* verb =
-      parent.add_subcommand("approvals", "The approvals document of this node: defaults and allowlists");
+  CLI::App* verb = parent.add_subcommand(
+      "approvals", "The approvals document (defaults, allowlists), open questions, and what answers allowed");
   verb->alias("exec-approvals");
   verb->require_subcommand(1);
 
@@ -145,6 +147,9 @@ void add_approvals(CLI::App& parent, Action& action) {
       });
     };
   });
+  add_approvals_questions(*verb, action);
+  add_approvals_watch(*verb, action);
+  add_approvals_grants(*verb, action);
 }
 
 }  // namespace hostclaw::cli

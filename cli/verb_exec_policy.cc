@@ -2,6 +2,7 @@
 #include "approvals/policy_cache.h"
 #include "approvals/settings.h"
 #include "cli/command_line.h"
+#include "cli/times.h"
 #include "node-host/exec_approvals.h"
 
 namespace hostclaw::cli {
@@ -30,7 +31,15 @@ struct PolicyFlags {
   std::string ask_fallback;
   std::string strictness;
   std::string mode;
+  std::string ask_via;
+  std::string ask_wait;
+  std::string remote_edits;
   std::string host;
+
+  bool nothing_to_set() const {
+    return security.empty() && ask.empty() && ask_fallback.empty() && strictness.empty() && mode.empty() &&
+           ask_via.empty() && ask_wait.empty() && remote_edits.empty();
+  }
 };
 
 int show(approvals::Store& store, bool json) {
@@ -50,6 +59,8 @@ int show(approvals::Store& store, bool json) {
          {{"securityLimit", policy::to_string(engine.security_limit)},
           {"askFloor", policy::to_string(engine.ask_floor)},
           {"remoteEdits", to_string(reading.settings.remote_edits)}}},
+        {"askVia", to_string(reading.settings.ask_via)},
+        {"askWaitMs", reading.settings.ask_wait_ms},
         {"document", {{"hash", (*snapshot)["hash"].get<std::string>()}, {"malformed", document->malformed}}}};
     const auto defaults = (*snapshot)["file"].find("defaults");
     if (defaults != (*snapshot)["file"].end())
@@ -71,6 +82,10 @@ int show(approvals::Store& store, bool json) {
   print_line("owner        at most security=" + std::string(policy::to_string(engine.security_limit)) +
              ", at least ask=" + std::string(policy::to_string(engine.ask_floor)) +
              ", remote edits: " + std::string(to_string(reading.settings.remote_edits)));
+  std::string asking = "asks         via " + std::string(to_string(reading.settings.ask_via));
+  if (reading.settings.ask_via != approvals::AskVia::kGateway)
+    asking += "; a question of this node waits " + duration_text(reading.settings.ask_wait_ms);
+  print_line(asking);
   if (document->malformed) {
     print_line("document     MALFORMED, everything is denied: " + for_terminal(document->malformed_reason));
     note("next: hostclaw approvals set --file FILE");
@@ -111,14 +126,22 @@ Result<void> set(approvals::Store& store, const PolicyFlags& flags) {
   edit.security = policy::security_from(flags.security);
   edit.ask = policy::ask_from(flags.ask);
   edit.ask_fallback = policy::security_from(flags.ask_fallback);
-  if (!flags.strictness.empty()) {
-    if (auto stored = approvals::put_exec_setting(store, "exec.strictness", flags.strictness, local_actor());
-        !stored)
-      return stored;
+  std::vector<std::pair<const char*, Json>> settings;
+  if (!flags.strictness.empty()) settings.emplace_back("exec.strictness", flags.strictness);
+  if (!flags.mode.empty()) settings.emplace_back("exec.mode", flags.mode);
+  if (!flags.ask_via.empty()) settings.emplace_back("exec.askVia", flags.ask_via);
+  if (!flags.remote_edits.empty()) settings.emplace_back("exec.remoteEdits", flags.remote_edits);
+  if (!flags.ask_wait.empty()) {
+    const auto wait = parse_duration(flags.ask_wait, "--ask-wait");
+    if (!wait) return wait.error();
+    settings.emplace_back("exec.askWaitMs", *wait);
   }
-  if (!flags.mode.empty()) {
-    if (auto stored = approvals::put_exec_setting(store, "exec.mode", flags.mode, local_actor()); !stored)
-      return stored;
+  // All of them or none.
+  for (const auto& [key, value] : settings) {
+    if (auto checked = approvals::check_exec_setting(key, value); !checked) return checked;
+  }
+  for (const auto& [key, value] : settings) {
+    if (auto stored = approvals::put_exec_setting(store, key, value, local_actor()); !stored) return stored;
   }
   if (!edit.security && !edit.ask && !edit.ask_fallback) return {};
   return apply(store, edit);
@@ -149,13 +172,22 @@ void add_exec_policy(CLI::App& parent, Action& action) {
   set_verb
       ->add_option("--mode", flags->mode, "observe runs what would be asked about or denied, and counts it")
       ->check(CLI::IsMember({"observe", "enforce"}));
+  set_verb
+      ->add_option("--ask-via", flags->ask_via,
+                   "Who asks the human: the gateway, this node (hostclaw approvals pending), or both")
+      ->check(CLI::IsMember({"gateway", "local", "both"}));
+  set_verb->add_option("--ask-wait", flags->ask_wait,
+                       "How long a question of this node waits, for example 90s or 10m (1s to 24h)");
+  set_verb
+      ->add_option("--remote-edits", flags->remote_edits,
+                   "What the gateway may change: everything, only towards less, or nothing")
+      ->check(CLI::IsMember({"allow", "tighten-only", "none"}));
   set_verb->add_option("--host", flags->host, "Accepted for compatibility")->group("");
   set_verb->add_flag("--json", flags->json, "Print JSON");
   set_verb->callback([&action, flags] {
     action = [flags] {
       if (!flags->host.empty()) note("note: --host has no meaning here: this is the node's own policy");
-      if (flags->security.empty() && flags->ask.empty() && flags->ask_fallback.empty() &&
-          flags->strictness.empty() && flags->mode.empty()) {
+      if (flags->nothing_to_set()) {
         fail(make_error("CONFIG_INVALID", "nothing to set", "hostclaw exec-policy set --help"));
         return kUsage;
       }

@@ -32,6 +32,7 @@ TEST_CASE("nothing stored means the documented defaults", "[settings]") {
   CHECK_FALSE(reading.settings.engine.safe_bins.has_value());
   CHECK(reading.settings.remote_edits == RemoteEdits::kAllow);
   CHECK(reading.settings.ask_via == AskVia::kGateway);
+  CHECK(reading.settings.ask_wait_ms == 600'000);
   CHECK(reading.settings.max_concurrent_runs == 64);
   CHECK_FALSE(reading.settings.path_override.has_value());
 }
@@ -56,6 +57,7 @@ TEST_CASE("every setting that is stored is read back", "[settings]") {
   must(put_exec_setting(*store, "exec.safeBinTrustedDirs", {"/opt/tools"}));
   must(put_exec_setting(*store, "exec.remoteEdits", "tighten-only"));
   must(put_exec_setting(*store, "exec.askVia", "both"));
+  must(put_exec_setting(*store, "exec.askWaitMs", 90'000));
   must(put_exec_setting(*store, "exec.maxConcurrentRuns", 3));
   must(put_exec_setting(*store, "exec.path", "/usr/bin:/bin"));
   const ExecSettingsReading reading = read_exec_settings(*store);
@@ -77,6 +79,7 @@ TEST_CASE("every setting that is stored is read back", "[settings]") {
   CHECK(engine.safe_bin_trusted_dirs == std::vector<std::string>{"/opt/tools"});
   CHECK(reading.settings.remote_edits == RemoteEdits::kTightenOnly);
   CHECK(reading.settings.ask_via == AskVia::kBoth);
+  CHECK(reading.settings.ask_wait_ms == 90'000);
   CHECK(reading.settings.max_concurrent_runs == 3);
   CHECK(max_concurrent_runs(*store) == 3);
   CHECK(reading.settings.path_override == "/usr/bin:/bin");
@@ -97,6 +100,9 @@ TEST_CASE("a wrong value is refused before it is stored", "[settings]") {
       {"exec.safeBinTrustedDirs", R"(["relative"])"},
       {"exec.remoteEdits", R"("some")"},
       {"exec.askVia", "null"},
+      {"exec.askWaitMs", "999"},
+      {"exec.askWaitMs", "86400001"},
+      {"exec.askWaitMs", "\"10m\""},
       {"exec.maxConcurrentRuns", "0"},
       {"exec.maxConcurrentRuns", "2.5"},
       {"exec.maxConcurrentRuns", "100000"},

@@ -1,0 +1,27 @@
+// Tells the desktop, where there is one, that a question waits. The text is always the same: no command, no
+// secret leaves the terminal.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+namespace hostclaw::cli {
+
+class DesktopNotification {
+ public:
+  DesktopNotification();   // looks once for notify-send and a desktop session
+  ~DesktopNotification();  // collects what has ended
+  DesktopNotification(const DesktopNotification&) = delete;
+  DesktopNotification& operator=(const DesktopNotification&) = delete;
+
+  bool possible() const { return !program_.empty(); }
+  // Does not wait; does nothing while an earlier one is still being shown.
+  void send();
+
+ private:
+  std::string program_;
+  pid_t running_ = -1;
+};
+
+}  // namespace hostclaw::cli
