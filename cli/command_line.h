@@ -25,6 +25,7 @@ using Action = std::function<int()>;
 void add_node(CLI::App& parent, Action& action);
 void add_connect(CLI::App& parent, Action& action);
 void add_doctor(CLI::App& parent, Action& action);
+void add_logs(CLI::App& parent, Action& action);
 void add_status(CLI::App& parent, Action& action);
 void add_runs(CLI::App& parent, Action& action);
 void add_approvals(CLI::App& parent, Action& action);

@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   add_connect(app, action);
   add_status(app, action);
   add_doctor(app, action);
+  add_logs(app, action);
   add_runs(app, action);
   add_approvals(app, action);
   add_audit(app, action);

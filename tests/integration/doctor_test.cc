@@ -276,4 +276,91 @@ TEST_CASE("every code of doctor is in docs/doctor.md") {
   }
 }
 
+// ---- logs
+
+TEST_CASE("logs shows the newest lines of a log file in either form, and follows it") {
+  Scene scene;
+  const std::string path = scene.state_directory() + "/node.log";
+  std::filesystem::create_directories(scene.state_directory());
+  std::filesystem::permissions(scene.state_directory(), std::filesystem::perms::owner_all);
+  scene.start_host({"--log-file", path}, {{"HOSTCLAW_LOG_LEVEL", "debug"}});
+  scene.await("connected");
+  const Finished shown = scene.hostclaw({"logs", "--lines", "0", "--file", path});
+  CHECK(shown.status == 0);
+  CHECK(shown.standard_output.find(" info  serving system.execApprovals.get") != std::string::npos);
+  CHECK(split(scene.hostclaw({"logs", "-n", "1", "--file", path}).standard_output, '\n').size() == 2);
+  CHECK(scene.hostclaw({"logs", "--since", "1h", "--file", path}).standard_output.find("serving") !=
+        std::string::npos);
+  const Finished lines = scene.hostclaw({"logs", "--json", "--lines", "0", "--file", path});
+  for (const std::string& line : split(lines.standard_output, '\n')) {
+    if (line.empty()) continue;
+    const Json json = Json::parse(line);
+    CHECK(string_at(json, "time").ends_with("Z"));
+    CHECK_FALSE(string_at(json, "level").empty());
+    CHECK_FALSE(string_at(json, "message").empty());
+  }
+  HostProcess follow(hostclaw_program(), {"logs", "--follow", "--file", path}, scene.environment());
+  REQUIRE(follow.wait_output("serving", kPatience).has_value());
+  scene.stop_host();
+  CHECK(follow.wait_output("stopping (SIGTERM)", kPatience).has_value());
+}
+
+TEST_CASE("logs leaves out what is older than --since and refuses a time it does not know") {
+  TemporaryDirectory directory;
+  const std::string path = directory.path() + "/node.log";
+  write_file(path,
+             "2020-01-01T00:00:00.000Z info  long ago\n"
+             "{\"time\":\"2099-01-01T00:00:00.000Z\",\"level\":\"warn\",\"message\":\"to come\"}\n");
+  Scene scene;
+  CHECK(scene.hostclaw({"logs", "--since", "2d", "--file", path}).standard_output ==
+        "{\"time\":\"2099-01-01T00:00:00.000Z\",\"level\":\"warn\",\"message\":\"to come\"}\n");
+  const Finished wrong = scene.hostclaw({"logs", "--since", "yesterday", "--file", path});
+  CHECK(wrong.status == 2);
+  CHECK(wrong.standard_error.find("next: hostclaw logs --since 1h") != std::string::npos);
+}
+
+TEST_CASE("logs without a service and without a file says what to type") {
+  Scene scene;
+  // The user's own service: this machine may have one for everybody.
+  Environment nobody{{"XDG_CONFIG_HOME", scene.directory.path() + "/config"}};
+  const Finished finished = scene.hostclaw({"logs", "--user"}, nobody);
+  CHECK(finished.status == 1);
+  CHECK(finished.standard_error.find("SERVICE_NOT_INSTALLED") != std::string::npos);
+  CHECK(finished.standard_error.find("next: hostclaw logs --file FILE") != std::string::npos);
+  std::filesystem::create_directories(scene.state_directory());
+  write_file(scene.state_directory() + "/node.log", "a line\n", 0600);
+  CHECK(scene.hostclaw({"logs", "--user"}, nobody).standard_output == "a line\n");
+}
+
+TEST_CASE("the log's level and form come from flags, else from the environment") {
+  Scene scene;
+  SECTION("JSON by a flag") {
+    scene.start_host({"--log-format", "json"});
+    const auto line = scene.host->wait_line("\"serving ", kPatience);
+    REQUIRE(line.has_value());
+    CHECK(Json::parse(*line)["level"] == "info");
+  }
+  SECTION("JSON by the environment") {
+    scene.start_host({}, {{"HOSTCLAW_LOG_FORMAT", "json"}});
+    REQUIRE(scene.host->wait_line("{\"time\":", kPatience).has_value());
+  }
+  SECTION("only errors") {
+    scene.start_host({}, {{"HOSTCLAW_LOG_LEVEL", "error"}});
+    scene.await("connected");
+    CHECK(scene.host->standard_error().empty());
+  }
+  SECTION("the flag wins") {
+    scene.start_host({"--log-level", "info"}, {{"HOSTCLAW_LOG_LEVEL", "error"}});
+    CHECK(scene.host->wait_line("serving ", kPatience).has_value());
+  }
+  SECTION("a word that is none") {
+    scene.start_host({}, {{"HOSTCLAW_LOG_LEVEL", "loud"}});
+    const auto finished = scene.host->wait_exit(kPatience);
+    REQUIRE(finished.has_value());
+    CHECK(finished->status == 1);
+    CHECK(finished->standard_error.find("HOSTCLAW_LOG_LEVEL must be one of error, warn, info, debug") !=
+          std::string::npos);
+  }
+}
+
 }  // namespace hostclaw::integration
