@@ -24,6 +24,8 @@ using Action = std::function<int()>;
 // Each adds one verb (with its children) to `parent` and sets `action` when it is chosen.
 void add_node(CLI::App& parent, Action& action);
 void add_connect(CLI::App& parent, Action& action);
+void add_doctor(CLI::App& parent, Action& action);
+void add_logs(CLI::App& parent, Action& action);
 void add_status(CLI::App& parent, Action& action);
 void add_runs(CLI::App& parent, Action& action);
 void add_approvals(CLI::App& parent, Action& action);

@@ -19,6 +19,8 @@ int main(int argc, char** argv) {
   add_node(app, action);
   add_connect(app, action);
   add_status(app, action);
+  add_doctor(app, action);
+  add_logs(app, action);
   add_runs(app, action);
   add_approvals(app, action);
   add_audit(app, action);

@@ -1,5 +1,7 @@
 #include "cli/node_flags.h"
 
+#include <cstdlib>
+
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "node-host/log.h"
@@ -24,19 +26,40 @@ constexpr MeaninglessFlag kMeaningless[] = {
     {"--parent-stdin", "there is no parent launcher"},
 };
 
-node_host::LogLevel level_named(const std::string& name) {
+node_host::LogLevel level_named(std::string_view name) {
   if (name == "error") return node_host::LogLevel::kError;
   if (name == "warn") return node_host::LogLevel::kWarn;
   return name == "debug" ? node_host::LogLevel::kDebug : node_host::LogLevel::kInfo;
 }
 
+// The flag, else the variable, which must then hold one of the words.
+Result<std::string> flag_or_variable(const std::string& flag, const char* variable,
+                                     std::initializer_list<std::string_view> words) {
+  if (!flag.empty()) return flag;
+  const char* value = std::getenv(variable);
+  if (value == nullptr || *value == '\0') return std::string();
+  if (is_one_of(value, words)) return std::string(value);
+  std::string known;
+  for (const std::string_view word : words) known += (known.empty() ? "" : ", ") + std::string(word);
+  return make_error("CONFIG_INVALID", std::string(variable) + " must be one of " + known);
+}
+
 Result<void> set_up_log(const NodeFlags& flags) {
   using node_host::LogFormat;
-  if (flags.verbose) node_host::set_log_level(node_host::LogLevel::kDebug);
-  if (!flags.log_level.empty()) node_host::set_log_level(level_named(flags.log_level));
-  if (flags.log_format == "json") {
-    node_host::set_log_format(LogFormat::kJson);
-  } else if (flags.log_format.empty() && flags.log_file.empty() && node_host::standard_error_is_journal()) {
+  const auto level =
+      flag_or_variable(flags.log_level, "HOSTCLAW_LOG_LEVEL", {"error", "warn", "info", "debug"});
+  if (!level) return level.error();
+  const auto format = flag_or_variable(flags.log_format, "HOSTCLAW_LOG_FORMAT", {"text", "json"});
+  if (!format) return format.error();
+  if (flags.verbose && flags.log_level.empty()) {
+    node_host::set_log_level(node_host::LogLevel::kDebug);
+  } else if (!level->empty()) {
+    node_host::set_log_level(level_named(*level));
+  }
+  const bool journal = flags.log_file.empty() && node_host::standard_error_is_journal();
+  if (*format == "json") {
+    node_host::set_log_format(journal ? LogFormat::kJournalJson : LogFormat::kJson);
+  } else if (format->empty() && journal) {
     node_host::set_log_format(LogFormat::kJournal);
   }
   if (flags.log_file.empty()) return {};
@@ -74,10 +97,12 @@ void add_node_flags(CLI::App& verb, NodeFlags& flags, bool pairing) {
     file->excludes(pair)->excludes(if_needed);
   }
   verb.add_flag("-v,--verbose", flags.verbose, "Log every step (--log-level debug)");
-  verb.add_option("--log-level", flags.log_level, "Least important lines that are logged")
+  verb.add_option("--log-level", flags.log_level,
+                  "Least important lines that are logged (default: $HOSTCLAW_LOG_LEVEL, else info)")
       ->check(CLI::IsMember({"error", "warn", "info", "debug"}));
-  verb.add_option("--log-format", flags.log_format,
-                  "Form of log lines (default: text; systemd's journal gets priorities)")
+  verb.add_option(
+          "--log-format", flags.log_format,
+          "Form of log lines (default: $HOSTCLAW_LOG_FORMAT, else text; systemd's journal gets priorities)")
       ->check(CLI::IsMember({"text", "json"}));
   if (pairing) {
     verb.add_option("--log-file", flags.log_file,

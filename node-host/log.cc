@@ -100,8 +100,9 @@ std::string json_line(LogLevel level, std::string_view message) {
   return dump_json(line);
 }
 
-std::string journal_line(LogLevel level, std::string_view message) {
+std::string journal_line(LogLevel level, std::string_view message, bool json) {
   std::string line = "<" + std::to_string(journal_priority(level)) + ">";
+  if (json) return line + json_line(level, message);
   append_escaped(line, message);
   return line;
 }
@@ -149,9 +150,10 @@ void log(LogLevel level, std::string_view message) {
   if (level > log_level()) return;
   const std::string text = to_valid_utf8(message);
   const LogFormat format = current_format.load(std::memory_order_relaxed);
-  std::string line = format == LogFormat::kJson      ? json_line(level, text)
-                     : format == LogFormat::kJournal ? journal_line(level, text)
-                                                     : text_line(level, text);
+  std::string line = format == LogFormat::kJson ? json_line(level, text)
+                     : format == LogFormat::kText
+                         ? text_line(level, text)
+                         : journal_line(level, text, format == LogFormat::kJournalJson);
   line += '\n';
   if (LogFile& file = log_file(); file.stream != nullptr) return write_to_file(file, line);
   std::fwrite(line.data(), 1, line.size(), stderr);

@@ -16,9 +16,10 @@ void set_log_level(LogLevel level);
 LogLevel log_level();
 
 enum class LogFormat {
-  kText,     // one line, as below
-  kJson,     // one object a line: {"time","level","message"}
-  kJournal,  // "<6>message": systemd's journal keeps the time itself
+  kText,         // one line, as below
+  kJson,         // one object a line: {"time","level","message"}
+  kJournal,      // "<6>message": systemd's journal keeps the time itself
+  kJournalJson,  // "<6>" and an object as kJson: the journal knows the priority too
 };
 void set_log_format(LogFormat format);  // default kText
 

@@ -82,6 +82,14 @@ struct ServiceFinding {
   std::string next;  // the command to type, or empty
 };
 
+// Which part of a service's log.
+struct LogWish {
+  std::size_t lines = 0;      // the newest; 0: all
+  std::int64_t since_ms = 0;  // unix time; 0: whenever
+  bool follow = false;
+  bool json = false;  // one object a line, in the service manager's own words
+};
+
 class ServiceManager {
  public:
   virtual ~ServiceManager() = default;
@@ -101,8 +109,12 @@ class ServiceManager {
   virtual Result<ServiceChange> stop() = 0;
   virtual Result<ServiceChange> restart() = 0;
 
-  // The command that shows the service's log, or empty when it writes to <state>/node.log. 0 lines: all.
-  virtual std::vector<std::string> log_command(std::size_t lines, bool follow) = 0;
+  // Shows the log on our standard output and answers the exit status; where a program of the system does
+  // that, this process becomes that program and the call does not return. Errors: SERVICE_NOT_INSTALLED,
+  // SERVICE_MANAGER_MISSING, TOOL_*.
+  virtual Result<int> show_log(const LogWish& wish) = 0;
+  // The same as text, for a report; `follow` means nothing. A few seconds at most.
+  virtual Result<std::string> read_log(const LogWish& wish) = 0;
   virtual std::vector<ServiceFinding> examine() = 0;
 };
 

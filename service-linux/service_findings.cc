@@ -1,6 +1,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "base/text.h"
 #include "service-linux/systemd_service.h"
 
@@ -36,6 +38,26 @@ std::string program_in(const std::string& path, const std::string& name, const A
   return {};
 }
 
+// What a shell finds and commands of the service do not is the oldest of all surprises.
+ServiceFinding path(const ServiceState& state, const UnitFacts& unit, const Account& account,
+                    const std::vector<std::uint32_t>& groups) {
+  const char* ours = std::getenv("PATH");
+  for (const char* name : {"git", "docker", "curl"}) {
+    if (!program_in(path_of(unit), name, account, groups).empty()) continue;
+    for (const std::string& directory : split(ours != nullptr ? ours : "", ':')) {
+      const std::string candidate = directory + "/" + name;
+      if (directory.empty() || ::access(candidate.c_str(), X_OK) != 0) continue;
+      return finding("path", "PATH_DIFFERS", Verdict::kWarning,
+                     "this shell finds " + candidate + ", commands of the service do not: their PATH is " +
+                         path_of(unit),
+                     std::string("systemctl ") + (state.scope == ServiceScope::kUser ? "--user " : "") +
+                         "edit hostclaw    (Environment=PATH=" + directory + ":...)");
+    }
+  }
+  return finding("path", "PATH_SAME", Verdict::kOk,
+                 "commands of the service find git, docker and curl where this shell does");
+}
+
 ServiceFinding docker(const ServiceState& state, const UnitFacts& unit, const Account& account) {
   const auto groups = group_ids(account, unit.groups);
   const char* socket = nullptr;
@@ -48,15 +70,17 @@ ServiceFinding docker(const ServiceState& state, const UnitFacts& unit, const Ac
   }
   if (account.uid == 0) {
     return finding("docker", "DOCKER_AS_ROOT", Verdict::kWarning,
-                   "the service runs as root: commands can use docker, and everything else",
-                   "hostclaw node install --force    (an account of its own)");
+                   (state.installed ? "the service runs" : "commands run") +
+                       std::string(" as root: they can use docker, and everything else"),
+                   state.installed ? "hostclaw node install --force    (an account of its own)"
+                                   : "hostclaw node install    (an account of its own)");
   }
   const bool member = socket != nullptr && account_may(account, groups, socket, 6);
   if (member) {
     return finding("docker", "DOCKER_USABLE", Verdict::kNote,
                    "commands of " + account.name + " can use docker, which is as much as root");
   }
-  const std::string scope = state.scope == ServiceScope::kSystem
+  const std::string scope = state.installed && state.scope == ServiceScope::kSystem
                                 ? "hostclaw node install --force --group docker ..."
                                 : "sudo usermod -aG docker " + account.name + ", then log in anew";
   return finding(
@@ -112,6 +136,18 @@ ServiceFinding secrets(const ServiceState& state) {
                  "secrets of the service are in files that only it can read");
 }
 
+// For commands of that account.
+void add_programs(std::vector<ServiceFinding>& out, const ServiceState& state, const UnitFacts& unit,
+                  const Account& account) {
+  const auto groups = group_ids(account, unit.groups);
+  const std::string git = program_in(path_of(unit), "git", account, groups);
+  out.push_back(
+      git.empty()
+          ? finding("git", "GIT_ABSENT", Verdict::kOk, "commands find no git in " + path_of(unit))
+          : finding("git", "GIT_USABLE", Verdict::kOk, "commands of " + account.name + " find " + git));
+  out.push_back(docker(state, unit, account));
+}
+
 }  // namespace
 
 std::vector<ServiceFinding> service_findings(const ServiceState& state, const UnitFacts& unit) {
@@ -121,6 +157,10 @@ std::vector<ServiceFinding> service_findings(const ServiceState& state, const Un
         "service", "SERVICE_NOT_INSTALLED", Verdict::kNote,
         state.manager_available ? "no service is installed" : "no service is installed: " + state.unavailable,
         state.manager_available ? "hostclaw node install" : "hostclaw node run"));
+    // Then commands run as whoever types `hostclaw node run`.
+    UnitFacts shell;
+    if (const char* ours = std::getenv("PATH"); ours != nullptr) shell.environment.emplace_back("PATH", ours);
+    if (const auto account = find_account(::geteuid())) add_programs(out, state, shell, *account);
     return out;
   }
   if (state.manager_available) out.push_back(run_state(state));
@@ -145,12 +185,8 @@ std::vector<ServiceFinding> service_findings(const ServiceState& state, const Un
                           state.account + " cannot run " + state.program_arguments.front(),
                           "hostclaw node install --force"));
   }
-  const std::string git = program_in(path_of(unit), "git", *account, groups);
-  out.push_back(
-      git.empty()
-          ? finding("git", "GIT_ABSENT", Verdict::kOk, "commands find no git in " + path_of(unit))
-          : finding("git", "GIT_USABLE", Verdict::kOk, "commands of " + state.account + " find " + git));
-  out.push_back(docker(state, unit, *account));
+  out.push_back(path(state, unit, *account, groups));
+  add_programs(out, state, unit, *account);
   return out;
 }
 

@@ -539,17 +539,43 @@ Result<ServiceChange> SystemdService::restart() {
   return change;
 }
 
-std::vector<std::string> SystemdService::log_command(std::size_t lines, bool follow) {
+Result<std::vector<std::string>> SystemdService::log_command(const node_host::LogWish& wish) {
   const ServiceState state = query();
-  if (!state.installed || !state.manager_available) return {};
+  if (!state.installed) {
+    return make_error("SERVICE_NOT_INSTALLED",
+                      "no service is installed" + (state.unavailable.empty() ? "" : ": " + state.unavailable),
+                      state.manager_available ? "hostclaw node install" : "hostclaw node run");
+  }
   std::vector<std::string> argv{find_tool("journalctl")};
-  if (argv.front().empty()) return {};
-  argv.insert(argv.end(), system() ? std::initializer_list<std::string>{"-u", kUnitName}
-                                   : std::initializer_list<std::string>{"--user", "-u", kUnitName});
-  argv.insert(argv.end(),
-              {"--no-pager", "-o", "short-iso", "-n", lines == 0 ? "all" : std::to_string(lines)});
-  if (follow) argv.emplace_back("-f");
+  if (argv.front().empty()) return make_error("TOOL_MISSING", "journalctl is not installed here");
+  if (!system()) argv.emplace_back("--user");
+  argv.insert(argv.end(), {"-u", kUnitName, "--no-pager", "-o", wish.json ? "json" : "short-iso"});
+  if (wish.json) argv.emplace_back("--output-fields=MESSAGE,PRIORITY,_PID,SYSLOG_IDENTIFIER");
+  argv.insert(argv.end(), {"-n", wish.lines == 0 ? "all" : std::to_string(wish.lines)});
+  if (wish.since_ms > 0) argv.push_back("--since=@" + std::to_string(wish.since_ms / 1000));
   return argv;
+}
+
+Result<int> SystemdService::show_log(const node_host::LogWish& wish) {
+  auto argv = log_command(wish);
+  if (!argv) return argv.error();
+  if (wish.follow) argv->emplace_back("-f");
+  std::vector<char*> words;
+  for (std::string& word : *argv) words.push_back(word.data());
+  words.push_back(nullptr);
+  ::execv(words.front(), words.data());
+  return make_error("TOOL_FAILED", "cannot run " + argv->front() + ": " + std::strerror(errno));
+}
+
+Result<std::string> SystemdService::read_log(const node_host::LogWish& wish) {
+  const auto argv = log_command(wish);
+  if (!argv) return argv.error();
+  ToolOptions options;
+  options.timeout = std::chrono::seconds(5);
+  auto said = run_tool(*argv, options);
+  if (!said) return said.error();
+  if (said->status != 0) return refused(*said, "journalctl", {});
+  return std::move(said->standard_output);
 }
 
 std::vector<node_host::ServiceFinding> SystemdService::examine() {

@@ -26,7 +26,8 @@ class SystemdService final : public node_host::ServiceManager {
   Result<node_host::ServiceChange> start() override;
   Result<node_host::ServiceChange> stop() override;
   Result<node_host::ServiceChange> restart() override;
-  std::vector<std::string> log_command(std::size_t lines, bool follow) override;
+  Result<int> show_log(const node_host::LogWish& wish) override;
+  Result<std::string> read_log(const node_host::LogWish& wish) override;
   std::vector<node_host::ServiceFinding> examine() override;
 
  private:
@@ -49,6 +50,7 @@ class SystemdService final : public node_host::ServiceManager {
                                                                         bool& changed);
   Result<ToolOutput> systemctl(std::vector<std::string> words, std::chrono::seconds timeout);
   Result<void> must(std::vector<std::string> words, std::chrono::seconds timeout = std::chrono::seconds(60));
+  Result<std::vector<std::string>> log_command(const node_host::LogWish& wish);
   std::map<std::string, std::string> properties();
   int systemd_version();
   std::string unit_path() const;

@@ -161,6 +161,23 @@ expect "a command sees an environment" grep -q '^PATH=' "$work/env"
 no_manager_variables() { ! grep -E '^(NOTIFY_SOCKET|WATCHDOG_|CREDENTIALS_DIRECTORY|JOURNAL_STREAM|INVOCATION_ID)' "$work/env"; }
 expect "without the variables of the service manager" no_manager_variables
 
+step "doctor and logs"
+examined=$(in_container hostclaw doctor --json) || fail "doctor finds a fault: $examined"
+for code in SERVICE_RUNNING SECRETS_CLOSED PATH_SAME DOCKER_ABSENT GATEWAY_REACHABLE LINK_CONNECTED PAIRING_DONE \
+  SURFACE_APPROVED STATE_PRIVATE DATABASE_OK AUDIT_OK; do
+  expect "doctor says $code" says "\"$code\"" "$examined"
+done
+expect "root's doctor leaves every file of the state to the service" \
+  [ -z "$(in_container find /var/lib/hostclaw ! -user hostclaw)" ]
+expect "logs shows the service's journal" says 'node host gateway connected' "$(in_container hostclaw logs --since 1h)"
+expect "as JSON too" says '"PRIORITY":"6"' "$(in_container hostclaw logs --json --lines 5)"
+in_container systemctl stop hostclaw
+stopped=$(in_container hostclaw doctor --only service,node 2>&1) && fail "doctor finds no fault with a stopped service"
+expect "doctor tells a service that was stopped" says 'SERVICE_STOPPED' "$stopped"
+expect "and how to start it" says 'next: hostclaw node start' "$stopped"
+in_container hostclaw node start >/dev/null
+within 30 "it connects again" node_ready machine
+
 step "kill -9"
 in_container systemctl kill --signal=KILL --kill-whom=main hostclaw
 within 30 "systemd starts it again" unit_is NRestarts 1

@@ -1,0 +1,102 @@
+// hostclaw doctor: what is wrong, and what to type next.
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+
+#include "base/text.h"
+#include "cli/command_line.h"
+#include "cli/doctor_checks.h"
+
+namespace hostclaw::cli {
+namespace {
+
+struct DoctorFlags {
+  CheckChoice choice;
+  std::vector<std::string> only;
+  bool list = false;
+  bool json = false;
+};
+
+std::string padded(std::string text, std::size_t width) {
+  text.append(text.size() < width ? width - text.size() : 0, ' ');
+  return text + " ";
+}
+
+int list_checks(bool json) {
+  Json body = Json::array();
+  for (const CheckInfo& check : known_checks()) {
+    if (json) {
+      body.push_back(Json{{"check", check.name}, {"codes", split(check.codes, ' ')}});
+    } else {
+      print_line(padded(std::string(check.name), 14) + std::string(check.codes));
+    }
+  }
+  if (json) print_json(body);
+  return kDone;
+}
+
+void print_result(const CheckResult& result) {
+  const std::string head =
+      padded(std::string(to_string(result.verdict)), 7) + padded(result.check, 14) + result.code;
+  const bool quiet = result.verdict == CheckVerdict::kOk || result.verdict == CheckVerdict::kSkipped;
+  if (quiet) {
+    print_line(padded(head, 46) + for_terminal(result.message));
+  } else {
+    print_line(head);
+    print_line("        " + for_terminal(result.message));
+  }
+  if (!result.next.empty() && result.verdict != CheckVerdict::kOk)
+    print_line("        next: " + for_terminal(result.next));
+}
+
+int doctor(DoctorFlags flags) {
+  if (flags.list) return list_checks(flags.json);
+  for (const std::string& words : flags.only) {
+    for (const std::string& word : split(words, ',')) {
+      std::string name = check_named(trim(word));
+      if (name.empty()) {
+        fail(make_error("CONFIG_INVALID", "there is no check and no code " + word, "hostclaw doctor --list"),
+             flags.json);
+        return kUsage;
+      }
+      flags.choice.only.push_back(std::move(name));
+    }
+  }
+  bool left_behind = false;
+  const std::vector<CheckResult> results = run_checks(flags.choice, left_behind);
+  const Json body = check_json(results);
+  if (flags.json) {
+    print_json(body);
+  } else {
+    for (const CheckResult& result : results) print_result(result);
+    const auto count = [&body](const char* verdict) {
+      return std::to_string(body["summary"][verdict].get<int>()) + " " + verdict;
+    };
+    print_line(count("ok") + ", " + count("warning") + ", " + count("failure") + ", " + count("skipped"));
+  }
+  const int status = all_well(results) ? kDone : kFailed;
+  if (left_behind) {
+    std::cout.flush();
+    std::fflush(stdout);
+    std::_Exit(status);
+  }
+  return status;
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& parent, Action& action) {
+  const auto flags = std::make_shared<DoctorFlags>();
+  CLI::App* verb = parent.add_subcommand(
+      "doctor",
+      "Look for faults of link, pairing, service, files and policy; exit status 1 when there are any");
+  verb->add_option("--only", flags->only,
+                   "Only these checks: a name or a code (comma-separated, repeatable)");
+  verb->add_flag("--offline", flags->choice.offline, "Do not ask the gateway");
+  verb->add_flag("--list", flags->list, "The checks and the codes they answer");
+  add_scope_flags(*verb, flags->choice.scope);
+  verb->add_flag("--json", flags->json, "Print JSON");
+  verb->callback([&action, flags] { action = [flags] { return doctor(*flags); }; });
+}
+
+}  // namespace hostclaw::cli

@@ -1,0 +1,366 @@
+// `hostclaw doctor`, `logs` and `bugreport` of the shipped executable: each fault is made for real.
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <filesystem>
+
+#include "approvals/sqlite.h"
+#include "base/text.h"
+#include "node-host/node_config.h"
+#include "tests/integration/scene.h"
+
+namespace hostclaw::integration {
+namespace {
+
+struct Examination {
+  int status = 0;
+  Json body;
+  std::string text;
+
+  // What the check of that name said; null when it said nothing.
+  Json of(const std::string& check) const {
+    for (const Json& item : body["checks"]) {
+      if (item["check"] == check) return item;
+    }
+    return {};
+  }
+  std::string code(const std::string& check) const { return string_at(of(check), "code"); }
+  std::string verdict(const std::string& check) const { return string_at(of(check), "verdict"); }
+  std::string next(const std::string& check) const { return string_at(of(check), "next"); }
+};
+
+Examination examine(Scene& scene, const std::vector<std::string>& more = {}) {
+  std::vector<std::string> arguments = {"doctor", "--json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  const Finished finished = scene.hostclaw(arguments);
+  INFO(finished.standard_output << finished.standard_error);
+  Examination out;
+  out.status = finished.status;
+  out.text = finished.standard_output;
+  out.body = Json::parse(finished.standard_output);
+  CHECK(out.body["ok"] == (finished.status == 0));
+  return out;
+}
+
+void expect(const Examination& seen, const std::string& check, const std::string& code,
+            const std::string& verdict, const std::string& next) {
+  INFO(seen.text);
+  CHECK(seen.code(check) == code);
+  CHECK(seen.verdict(check) == verdict);
+  CHECK(seen.next(check).find(next) != std::string::npos);
+  CHECK(seen.status == (verdict == "failure" ? 1 : 0));
+}
+
+// What the node last published about its link is this state. It is published after the log line and after
+// what the gateway sees.
+void await_link(Scene& scene, const std::string& state) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  std::string seen;
+  while (seen != state && std::chrono::steady_clock::now() < deadline) {
+    const Finished status = scene.hostclaw({"status", "--json"});
+    if (status.status == 0) seen = string_at(Json::parse(status.standard_output)["link"], "state");
+  }
+  REQUIRE(seen == state);
+}
+
+void change_database(Scene& scene, const char* sql) {
+  const std::string path = scene.state_directory() + "/hostclaw.sqlite";
+  auto database = approvals::Database::open(approvals::sqlite_uri(path, ""), path, SQLITE_OPEN_READWRITE,
+                                            std::chrono::seconds(5));
+  REQUIRE(database.has_value());
+  const auto done = (*database)->execute(sql);
+  INFO((done ? std::string() : done.error().message));
+  REQUIRE(done.has_value());
+}
+
+void change_config(Scene& scene, const std::function<void(node_host::NodeConfig&)>& edit) {
+  auto store = approvals::Store::open(scene.state_directory(), approvals::OpenMode::kReadWrite);
+  REQUIRE(store.has_value());
+  auto config = node_host::load_node_config(**store);
+  REQUIRE(config.has_value());
+  edit(*config);
+  REQUIRE(node_host::save_node_config(**store, *config).has_value());
+}
+
+}  // namespace
+
+TEST_CASE("doctor finds nothing wrong with a connected node") {
+  Scene scene;
+  scene.allow(real("/usr/bin/printf"));
+  scene.connect_host();
+  scene.run({"printf", "abc"});
+  await_link(scene, "connected");
+  const std::size_t from = scene.mark();
+  const Examination seen = examine(scene);
+  INFO(seen.text);
+  CHECK(seen.status == 0);
+  CHECK(seen.body["summary"]["failure"] == 0);
+  for (const auto& [check, code] : std::map<std::string, std::string>{{"gateway", "GATEWAY_REACHABLE"},
+                                                                      {"tls", "TLS_NOT_NEEDED"},
+                                                                      {"clock", "CLOCK_OK"},
+                                                                      {"node", "NODE_RUNNING"},
+                                                                      {"link", "LINK_CONNECTED"},
+                                                                      {"pairing", "PAIRING_DONE"},
+                                                                      {"surface", "SURFACE_APPROVED"},
+                                                                      {"identity", "IDENTITY_OK"},
+                                                                      {"state", "STATE_PRIVATE"},
+                                                                      {"database", "DATABASE_OK"},
+                                                                      {"audit", "AUDIT_OK"},
+                                                                      {"document", "DOCUMENT_READABLE"},
+                                                                      {"settings", "SETTINGS_OK"},
+                                                                      {"policy", "POLICY_OK"}}) {
+    CHECK(seen.code(check) == code);
+    CHECK(seen.verdict(check) == "ok");
+  }
+  // What this node cannot know is said, not guessed.
+  CHECK(seen.verdict("gateway-policy") == "skipped");
+  CHECK(seen.verdict("name") == "skipped");
+  // The look was no login.
+  CHECK_FALSE(scene.gateway->journal().wait("connected", std::chrono::milliseconds(0), {}, from).has_value());
+}
+
+TEST_CASE("doctor tells a gateway that is gone, and needs no gateway with --offline") {
+  Scene scene;
+  scene.connect_host();
+  scene.gateway.reset();
+  await_link(scene, "reconnecting");
+  const Examination seen = examine(scene);
+  expect(seen, "gateway", "GATEWAY_UNREACHABLE", "failure", "openclaw gateway status");
+  expect(seen, "link", "LINK_RECONNECTING", "failure", "hostclaw doctor --only gateway,tls");
+  CHECK(seen.code("clock") == "CLOCK_UNKNOWN");
+  CHECK(seen.code("pairing") == "PAIRING_STORED");
+  const Examination offline = examine(scene, {"--offline", "--only", "gateway,tls,clock,state"});
+  CHECK(offline.status == 0);
+  CHECK(offline.code("gateway") == "OFFLINE");
+  CHECK(offline.body["checks"].size() == 4);
+}
+
+TEST_CASE("doctor shows both fingerprints of a certificate that is not the pinned one") {
+  TemporaryDirectory files;
+  ListenSettings listen;
+  listen.tls = make_certificate(files.path());
+  Scene scene(approving_settings(), listen);
+  scene.connect_host({"--tls", "--tls-fingerprint", scene.gateway->tls_fingerprint()});
+  CHECK(examine(scene).code("tls") == "TLS_PIN_OK");
+  scene.stop_host();
+  const std::string wrong(64, 'a');
+
+  SECTION("that is stored") {
+    change_config(scene,
+                  [&wrong](node_host::NodeConfig& config) { config.gateway->tls_fingerprint = wrong; });
+  }
+  SECTION("that the running node was given") {
+    scene.start_host({"--tls", "--tls-fingerprint", wrong});
+    await_link(scene, "reconnecting");
+  }
+  const Examination seen = examine(scene, {"--only", "TLS_PIN_MISMATCH"});
+  expect(seen, "tls", "TLS_PIN_MISMATCH", "failure", "--tls-fingerprint " + scene.gateway->tls_fingerprint());
+  CHECK(string_at(seen.of("tls"), "message").find(wrong) != std::string::npos);
+  CHECK(string_at(seen.of("tls"), "message").find(scene.gateway->tls_fingerprint()) != std::string::npos);
+}
+
+TEST_CASE("doctor tells a certificate that nobody signed, and a port that is no gateway's") {
+  TemporaryDirectory files;
+  ListenSettings listen;
+  listen.tls = make_certificate(files.path());
+  Scene scene(approving_settings(), listen);
+  scene.connect_host({"--tls", "--tls-fingerprint", scene.gateway->tls_fingerprint()});
+  scene.stop_host();
+  change_config(scene, [](node_host::NodeConfig& config) { config.gateway->tls_fingerprint.clear(); });
+  expect(examine(scene, {"--only", "tls"}), "tls", "TLS_FAILED", "failure", "--tls-fingerprint");
+  change_config(scene, [](node_host::NodeConfig& config) { config.gateway->tls = false; });
+  CHECK(examine(scene, {"--only", "gateway"}).verdict("gateway") == "failure");
+}
+
+TEST_CASE("doctor names the pairing stage that is pending and the command that ends it") {
+  Scene scene(asking_settings());
+  scene.start_host();
+  await_link(scene, "waiting-for-device-pairing");
+  Examination seen = examine(scene);
+  expect(seen, "pairing", "PAIRING_PENDING", "failure", "openclaw devices approve ");
+  CHECK(seen.code("surface") == "SURFACE_UNKNOWN");
+  CHECK(seen.code("link") == "LINK_WAITING");
+  CHECK(seen.code("gateway") == "GATEWAY_REACHABLE");
+  const std::string command = seen.next("pairing");
+  const std::string request = command.substr(command.rfind(' ') + 1);
+  REQUIRE(scene.gateway->call("device.pair.approve", {{"requestId", request}}).ok);
+  await_link(scene, "waiting-for-surface-approval");
+  seen = examine(scene);
+  CHECK(seen.code("pairing") == "PAIRING_DONE");
+  expect(seen, "surface", "SURFACE_PENDING", "failure", "openclaw nodes approve ");
+}
+
+TEST_CASE("doctor tells that no node runs, and that nothing was ever stored") {
+  Scene scene;
+  Examination seen = examine(scene);
+  expect(seen, "state", "STATE_MISSING", "failure", "hostclaw node run --host GATEWAY");
+  CHECK(seen.code("audit") == "STATE_UNREADABLE");
+  scene.connect_host();
+  scene.stop_host();
+  seen = examine(scene);
+  expect(seen, "node", "NODE_NOT_RUNNING", "failure", "hostclaw node ");
+  CHECK(seen.code("gateway") == "GATEWAY_REACHABLE");
+  CHECK(seen.code("link") == "LINK_UNKNOWN");
+}
+
+TEST_CASE("doctor tells state that others can read") {
+  Scene scene;
+  scene.connect_host();
+  namespace fs = std::filesystem;
+  SECTION("the directory") {
+    fs::permissions(scene.state_directory(), fs::perms::group_read, fs::perm_options::add);
+    expect(examine(scene), "state", "STATE_OPEN", "failure", "chmod 700 ");
+  }
+  SECTION("the database") {
+    fs::permissions(scene.state_directory() + "/hostclaw.sqlite", fs::perms::others_read,
+                    fs::perm_options::add);
+    expect(examine(scene), "state", "STATE_OPEN", "failure", "chmod 600 ");
+  }
+  SECTION("a log") {
+    write_file(scene.state_directory() + "/node.log", "a line\n", 0644);
+    expect(examine(scene), "state", "STATE_OPEN", "failure", "chmod 600 ");
+  }
+}
+
+TEST_CASE("doctor tells a row of the record that was changed") {
+  Scene scene;
+  scene.connect_host();
+  scene.stop_host();
+  CHECK(examine(scene, {"--only", "audit"}).code("audit") == "AUDIT_OK");
+  change_database(
+      scene,
+      "DROP TRIGGER audit_rows_are_never_changed; UPDATE audit SET body = replace(body, 'pid', 'PID')");
+  expect(examine(scene, {"--only", "AUDIT_DAMAGED"}), "audit", "AUDIT_DAMAGED", "failure",
+         "hostclaw audit verify");
+}
+
+TEST_CASE("doctor tells a document that cannot be read and an entry that opens everything") {
+  Scene scene;
+  scene.allow("/usr/bin/*");
+  scene.allow("/bin/sh");
+  Examination seen = examine(scene, {"--only", "policy,document"});
+  expect(seen, "policy", "POLICY_WARNINGS", "warning", "hostclaw policy lint");
+  change_database(scene, "UPDATE policy_document SET raw_text = '{'");
+  seen = examine(scene, {"--only", "policy,document"});
+  expect(seen, "document", "DOCUMENT_UNREADABLE", "failure", "hostclaw approvals set --file FILE");
+}
+
+TEST_CASE("doctor tells a database that is none") {
+  Scene scene;
+  scene.allow("/usr/bin/id");
+  write_file(scene.state_directory() + "/hostclaw.sqlite", "not a database", 0600);
+  const Examination seen = examine(scene, {"--offline"});
+  expect(seen, "database", "DATABASE_DAMAGED", "failure", "mv ");
+  CHECK(seen.code("state") == "STATE_PRIVATE");
+  CHECK(seen.code("policy") == "STATE_UNREADABLE");
+}
+
+TEST_CASE("doctor takes names and codes, prints the next command, and refuses what it does not know") {
+  Scene scene;
+  const Finished shown = scene.hostclaw({"doctor", "--only", "state", "--offline"});
+  CHECK(shown.status == 1);
+  CHECK(shown.standard_output.find("STATE_MISSING") != std::string::npos);
+  CHECK(shown.standard_output.find("next: hostclaw node run --host GATEWAY") != std::string::npos);
+  CHECK(scene.hostclaw({"doctor", "--only", "nothing"}).status == 2);
+}
+
+TEST_CASE("every code of doctor is in docs/doctor.md") {
+  Scene scene;
+  const std::string page = read_file(std::string(HOSTCLAW_SOURCE_DIR) + "/docs/doctor.md");
+  const Json list = Json::parse(scene.hostclaw({"doctor", "--list", "--json"}).standard_output);
+  REQUIRE(list.size() > 20);
+  for (const Json& check : list) {
+    for (const Json& code : check["codes"]) {
+      INFO(code);
+      CHECK(page.find("`" + code.get<std::string>() + "`") != std::string::npos);
+    }
+  }
+}
+
+// ---- logs
+
+TEST_CASE("logs shows the newest lines of a log file in either form, and follows it") {
+  Scene scene;
+  const std::string path = scene.state_directory() + "/node.log";
+  std::filesystem::create_directories(scene.state_directory());
+  std::filesystem::permissions(scene.state_directory(), std::filesystem::perms::owner_all);
+  scene.start_host({"--log-file", path}, {{"HOSTCLAW_LOG_LEVEL", "debug"}});
+  scene.await("connected");
+  const Finished shown = scene.hostclaw({"logs", "--lines", "0", "--file", path});
+  CHECK(shown.status == 0);
+  CHECK(shown.standard_output.find(" info  serving system.execApprovals.get") != std::string::npos);
+  CHECK(split(scene.hostclaw({"logs", "-n", "1", "--file", path}).standard_output, '\n').size() == 2);
+  CHECK(scene.hostclaw({"logs", "--since", "1h", "--file", path}).standard_output.find("serving") !=
+        std::string::npos);
+  const Finished lines = scene.hostclaw({"logs", "--json", "--lines", "0", "--file", path});
+  for (const std::string& line : split(lines.standard_output, '\n')) {
+    if (line.empty()) continue;
+    const Json json = Json::parse(line);
+    CHECK(string_at(json, "time").ends_with("Z"));
+    CHECK_FALSE(string_at(json, "level").empty());
+    CHECK_FALSE(string_at(json, "message").empty());
+  }
+  HostProcess follow(hostclaw_program(), {"logs", "--follow", "--file", path}, scene.environment());
+  REQUIRE(follow.wait_output("serving", kPatience).has_value());
+  scene.stop_host();
+  CHECK(follow.wait_output("stopping (SIGTERM)", kPatience).has_value());
+}
+
+TEST_CASE("logs leaves out what is older than --since and refuses a time it does not know") {
+  TemporaryDirectory directory;
+  const std::string path = directory.path() + "/node.log";
+  write_file(path,
+             "2020-01-01T00:00:00.000Z info  long ago\n"
+             "{\"time\":\"2099-01-01T00:00:00.000Z\",\"level\":\"warn\",\"message\":\"to come\"}\n");
+  Scene scene;
+  CHECK(scene.hostclaw({"logs", "--since", "2d", "--file", path}).standard_output ==
+        "{\"time\":\"2099-01-01T00:00:00.000Z\",\"level\":\"warn\",\"message\":\"to come\"}\n");
+  const Finished wrong = scene.hostclaw({"logs", "--since", "yesterday", "--file", path});
+  CHECK(wrong.status == 2);
+  CHECK(wrong.standard_error.find("next: hostclaw logs --since 1h") != std::string::npos);
+}
+
+TEST_CASE("logs without a service and without a file says what to type") {
+  Scene scene;
+  // The user's own service: this machine may have one for everybody.
+  Environment nobody{{"XDG_CONFIG_HOME", scene.directory.path() + "/config"}};
+  const Finished finished = scene.hostclaw({"logs", "--user"}, nobody);
+  CHECK(finished.status == 1);
+  CHECK(finished.standard_error.find("SERVICE_NOT_INSTALLED") != std::string::npos);
+  CHECK(finished.standard_error.find("next: hostclaw logs --file FILE") != std::string::npos);
+  std::filesystem::create_directories(scene.state_directory());
+  write_file(scene.state_directory() + "/node.log", "a line\n", 0600);
+  CHECK(scene.hostclaw({"logs", "--user"}, nobody).standard_output == "a line\n");
+}
+
+TEST_CASE("the log's level and form come from flags, else from the environment") {
+  Scene scene;
+  SECTION("JSON by a flag") {
+    scene.start_host({"--log-format", "json"});
+    const auto line = scene.host->wait_line("\"serving ", kPatience);
+    REQUIRE(line.has_value());
+    CHECK(Json::parse(*line)["level"] == "info");
+  }
+  SECTION("JSON by the environment") {
+    scene.start_host({}, {{"HOSTCLAW_LOG_FORMAT", "json"}});
+    REQUIRE(scene.host->wait_line("{\"time\":", kPatience).has_value());
+  }
+  SECTION("only errors") {
+    scene.start_host({}, {{"HOSTCLAW_LOG_LEVEL", "error"}});
+    scene.await("connected");
+    CHECK(scene.host->standard_error().empty());
+  }
+  SECTION("the flag wins") {
+    scene.start_host({"--log-level", "info"}, {{"HOSTCLAW_LOG_LEVEL", "error"}});
+    CHECK(scene.host->wait_line("serving ", kPatience).has_value());
+  }
+  SECTION("a word that is none") {
+    scene.start_host({}, {{"HOSTCLAW_LOG_LEVEL", "loud"}});
+    const auto finished = scene.host->wait_exit(kPatience);
+    REQUIRE(finished.has_value());
+    CHECK(finished->status == 1);
+    CHECK(finished->standard_error.find("HOSTCLAW_LOG_LEVEL must be one of error, warn, info, debug") !=
+          std::string::npos);
+  }
+}
+
+}  // namespace hostclaw::integration
