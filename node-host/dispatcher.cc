@@ -72,7 +72,8 @@ asio::awaitable<bool> Dispatcher::enter(std::shared_ptr<Flight> flight) {
     ++active_;
     co_return true;
   }
-  if (waiting_.size() >= settings_.max_waiting) co_return false;
+  // Who comes back from waiting for a person was let in before.
+  if (!flight->paused && waiting_.size() >= settings_.max_waiting) co_return false;
   if (flight->cancellation.cancelled()) co_return false;
   flight->admitted.expires_at(std::chrono::steady_clock::time_point::max());
   waiting_.push_back(flight);

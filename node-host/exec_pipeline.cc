@@ -12,6 +12,7 @@
 #include "approvals/policy_cache.h"
 #include "approvals/questions.h"
 #include "approvals/rule_store.h"
+#include "approvals/secret_masking.h"
 #include "approvals/settings.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -41,6 +42,7 @@ constexpr std::chrono::milliseconds kDeliveryMoment{50};
 // How often somebody who waits looks for an answer, which another process writes.
 constexpr std::chrono::milliseconds kAnswerLook{150};
 constexpr std::size_t kMaxPreparedPlans = 1024;
+constexpr std::size_t kMostWaitingCallers = 1024;
 
 Error invalid_request(std::string message) {
   return make_error("INVALID_REQUEST", "Error: INVALID_REQUEST: " + message);
@@ -237,10 +239,14 @@ void ExecPipeline::seek_answer(approvals::Store& store, const ExecRequest& reque
   const std::int64_t now = unix_ms_now();
 
   if (!asking.question_id.empty()) {
-    if (auto expired = questions.expire(now); !expired) decided.store_failure = expired.error();
+    // What is overdue counts as expired even while the store cannot say so.
+    if (auto expired = questions.expire(now); !expired)
+      log_warn("a question could not be closed: " + expired.error().message);
     const auto question = questions.find(asking.question_id);
     if (!question) decided.store_failure = question.error();
-    const auto state = question ? question->state : approvals::QuestionState::kExpired;
+    auto state = question ? question->state : approvals::QuestionState::kExpired;
+    if (state == approvals::QuestionState::kPending && now >= asking.deadline_ms)
+      state = approvals::QuestionState::kExpired;
     if (question && !question->answered_by.door.empty())
       decided.answered_by = question->answered_by.door + " " + question->answered_by.who;
     if (state == approvals::QuestionState::kPending && what.question.key == asking.key) {
@@ -271,11 +277,22 @@ void ExecPipeline::seek_answer(approvals::Store& store, const ExecRequest& reque
     const approvals::Actor& by = grants->front().created_by;
     if (decided.answered_by.empty()) decided.answered_by = by.door + " " + by.who;
     decided.consumes = std::move(what.request);
-    decided.judged = std::move(granted);
+    const bool for_this = std::all_of(grants->begin(), grants->end(), [](const approvals::Grant& grant) {
+      return grant.scope == approvals::GrantScope::kPlan;
+    });
+    decided.judged = for_this ? std::move(granted) : decide_as(policy::LocalAnswer::kCovered);
     return;
   }
   if (!asks_here) return;
 
+  std::size_t callers = 0;
+  for (const auto& [id, count] : waiting_callers_) callers += static_cast<std::size_t>(count);
+  if (callers >= kMostWaitingCallers) {
+    decided.store_failure =
+        make_error("QUESTION_TOO_MANY", std::to_string(callers) + " requests wait for a person already",
+                   "hostclaw approvals pending");
+    return;
+  }
   // Also when an identical request has just used up the answer that both waited for.
   what.question.invoke_id = request.invoke_id;
   what.question.details["door"] = request.door;
@@ -287,8 +304,19 @@ void ExecPipeline::seek_answer(approvals::Store& store, const ExecRequest& reque
     decided.store_failure = asked.error();
     return;
   }
+  stop_waiting(asking);
+  ++waiting_callers_[asked->question.id];
   asking = {asked->question.id, what.question.key, now, asked->question.asked.deadline_ms};
   decided.waits = true;
+}
+
+// True when nobody else waits for the same answer.
+bool ExecPipeline::stop_waiting(const Asking& asking) {
+  const auto it = waiting_callers_.find(asking.question_id);
+  if (it == waiting_callers_.end()) return false;
+  if (--it->second > 0) return false;
+  waiting_callers_.erase(it);
+  return true;
 }
 
 ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRequest& request,
@@ -304,6 +332,7 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
   if (decided.evaluation().decision.verdict == Verdict::kAsk)
     seek_answer(store, request, exec, *document, engine_context, asking, decided);
   if (decided.waits) return decided;
+  stop_waiting(asking);
 
   policy::RunEvaluation& evaluation = decided.evaluation();
   if (evaluation.run_id.empty()) evaluation.run_id = new_uuid();
@@ -385,15 +414,16 @@ asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellatio
   };
   for (decided = co_await store_.on_store(decide_now); decided.waits;
        decided = co_await store_.on_store(decide_now)) {
-    log_info("a person is asked: " + decided.evaluation().command_text +
+    log_info("a person is asked: " + approvals::mask_secrets_in_text(decided.evaluation().command_text) +
              " -- next: hostclaw approvals resolve " + asking.question_id + " allow-once|allow-always|deny");
     if (request.pause) request.pause();
     if (co_await wait_for_answer(asking, request, cancellation) &&
-        (!request.resume || co_await request.resume()))
+        (!request.resume || co_await request.resume()) && !(request.caller_left && request.caller_left()))
       continue;
     // The question stays: an answer then serves the identical retry.
-    const auto left = co_await store_.on_store([&asking](approvals::Store& store) {
-      return approvals::Questions(store).caller_left(asking.question_id);
+    const auto left = co_await store_.on_store([this, &asking](approvals::Store& store) {
+      return stop_waiting(asking) ? approvals::Questions(store).caller_left(asking.question_id)
+                                  : Result<void>();
     });
     if (!left) log_error("a caller's leaving could not be recorded: " + left.error().message);
     ExecReply gone;
@@ -472,7 +502,7 @@ ExecReply ExecPipeline::reply_to_refusal(const Decided& decided) const {
                            {"suppressNotifyOnExit", evaluation.suppress_notify_on_exit}};
   }
   log_info(std::string(policy::to_string(decision.verdict)) + " " + decision.code + ": " +
-           evaluation.command_text);
+           approvals::mask_secrets_in_text(evaluation.command_text));
   return reply;
 }
 

@@ -104,6 +104,7 @@ class ExecPipeline {
                            policy::PrepareEvaluation& prepared);
   boost::asio::awaitable<bool> wait_for_answer(const Asking& asking, const ExecRequest& request,
                                                RunCancellation cancellation);
+  bool stop_waiting(const Asking& asking);  // store's thread
   void record_prepared(approvals::Store& store, const policy::RunDecision& judged, const std::string& cwd);
   ExecReply reply_to_refusal(const Decided& decided) const;
   ExecReply reply_to_outcome(const Decided& decided, const RunOutcome& outcome) const;
@@ -117,6 +118,7 @@ class ExecPipeline {
   std::unique_ptr<approvals::PolicyCache> cache_;
   std::unique_ptr<approvals::RuleCache> rules_;
   std::unique_ptr<PreparedPlans> prepared_;
+  std::map<std::string, int> waiting_callers_;  // by question; store's thread
 };
 
 }  // namespace hostclaw::node_host

@@ -68,7 +68,8 @@ struct RememberedPlan {
 // grant that covers it). Nothing here overrides a denial by policy or rule.
 enum class LocalAnswer {
   kNone,
-  kGranted,     // a person allowed it
+  kGranted,     // a person allowed this very request
+  kCovered,     // a standing grant covers it: nobody saw this request, so its variables are filtered
   kDenied,      // a person said no
   kUnanswered,  // nobody answered in time: askFallback decides
   kChanged,     // allowed, but what would run now is not what was asked about

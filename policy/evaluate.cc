@@ -171,7 +171,8 @@ class RunDecider {
     return false;
   }
 
-  bool granted() const { return context_.answer == LocalAnswer::kGranted; }
+  bool granted() const { return context_.answer == LocalAnswer::kGranted || covered(); }
+  bool covered() const { return context_.answer == LocalAnswer::kCovered; }
   bool approved() const {
     return request_.approved || request_.source == ApprovalSource::kAutoReview || granted();
   }
@@ -189,7 +190,7 @@ class RunDecider {
                        ? *context_.child_environment
                        : sanitized_environment(context_.host_environment, context_.platform);
     Environment overrides = request_.overrides;
-    if (hardened() && security_ == Security::kAllowlist && !approved()) {
+    if (hardened() && security_ == Security::kAllowlist && (!approved() || covered())) {
       PermittedOverrides permitted = permitted_overrides(overrides);
       overrides = std::move(permitted.kept);
       steering_ = std::move(permitted.steering);
@@ -262,6 +263,8 @@ class RunDecider {
 
   bool check_inline_eval() {
     if (!context_.settings.strict_inline_eval || approved()) return true;
+    // A person has spoken: decide() says so.
+    if (context_.answer == LocalAnswer::kDenied || context_.answer == LocalAnswer::kChanged) return true;
     std::optional<InlineEvalHit> hit;
     for (const Segment& segment : analysis_.segments) {
       if (!hit) hit = inline_eval_hit(segment.source);
@@ -445,7 +448,7 @@ class RunDecider {
   void deny_unanswered() {
     deny("UNANSWERED", "approval-required", "approval required",
          "Nobody on this node answered in time, and askFallback is deny.",
-         "hostclaw approvals pending, then try again");
+         "hostclaw approvals watch, then send the request again");
   }
 
   void deny_changed() {

@@ -1,7 +1,10 @@
 // This node asks a person itself: questions, answers, grants and what runs, through the shipped executable.
+#include <sqlite3.h>
+
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
+#include <functional>
 
 #include "tests/integration/scene.h"
 
@@ -63,6 +66,35 @@ Json questions(Scene& scene) {
   return Json::parse(pending.standard_output)["questions"];
 }
 
+// The open questions once they are as `expected` says; each look is a command of its own, which takes its
+// time.
+Json questions_when(Scene& scene, const std::function<bool(const Json&)>& expected) {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  Json open = questions(scene);
+  while (!expected(open) && std::chrono::steady_clock::now() < end) open = questions(scene);
+  INFO(dump_json(open) << "\n" << scene.host->standard_error());
+  REQUIRE(expected(open));
+  return open;
+}
+
+std::string only_question(Scene& scene, const std::string& not_this = {}) {
+  return string_at(questions_when(scene,
+                                  [&](const Json& open) {
+                                    return open.size() == 1 && string_at(open[0], "id") != not_this;
+                                  })[0],
+                   "id");
+}
+
+// What goes wrong in a store, behind the node's back.
+void alter(Scene& scene, const std::string& statement) {
+  sqlite3* handle = nullptr;
+  REQUIRE(sqlite3_open_v2((scene.state_directory() + "/hostclaw.sqlite").c_str(), &handle,
+                          SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK);
+  sqlite3_busy_timeout(handle, 10'000);
+  CHECK(sqlite3_exec(handle, statement.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(handle);
+}
+
 }  // namespace
 
 TEST_CASE("a question that is answered allow-once runs what was asked about, once") {
@@ -82,12 +114,7 @@ TEST_CASE("a question that is answered allow-once runs what was asked about, onc
 
   auto again = scene.invoke_async("system.run", params({program.path, "one"}));
   scene.await("invoke", with("command", "system.run"));
-  const auto asked_again = [&] {
-    for (;;) {
-      const Json open = questions(scene);
-      if (!open.empty()) return string_at(open[0], "id");
-    }
-  }();
+  const std::string asked_again = only_question(scene);
   CHECK(asked_again != id);
   REQUIRE(resolve(scene, asked_again, {"deny"}).status == 0);
   CHECK(refusal_of(again).find("a person refused it") != std::string::npos);
@@ -141,7 +168,7 @@ TEST_CASE("nobody answers: askFallback decides, and the refusal says what to typ
   auto reply = scene.invoke_async("system.run", params({program.path, "alone"}));
   const std::string refusal = refusal_of(reply);
   CHECK(refusal.find("Nobody on this node answered in time") != std::string::npos);
-  CHECK(refusal.find("hostclaw approvals pending") != std::string::npos);
+  CHECK(refusal.find("hostclaw approvals watch") != std::string::npos);
   CHECK(program.runs().empty());
   CHECK(questions(scene).empty());
 
@@ -162,9 +189,8 @@ TEST_CASE("a caller that has gone is not served later; the answer serves the ide
   auto lost = scene.invoke_async("system.run", params({program.path, "late"}), {{"timeoutMs", 400}});
   const std::string id = question_about(scene, program.path + " late");
   REQUIRE(lost.wait_for(kPatience) == std::future_status::ready);
-  // The caller's leaving is noticed by the node a moment after the gateway gave up.
-  for (Json open = questions(scene); open.size() == 1 && open[0].value("callerWaits", true);)
-    open = questions(scene);
+  questions_when(scene,
+                 [](const Json& open) { return open.size() == 1 && !open[0].value("callerWaits", true); });
   const Finished answered = resolve(scene, id, {"allow-once"});
   REQUIRE(answered.status == 0);
   INFO(answered.standard_output + answered.standard_error);
@@ -183,18 +209,34 @@ TEST_CASE("identical requests are one question, and one allow-once runs one of t
   auto first = scene.invoke_async("system.run", params({program.path, "twin"}));
   const std::string id = question_about(scene, program.path + " twin");
   auto second = scene.invoke_async("system.run", params({program.path, "twin"}));
-  for (Json open = questions(scene); open[0].value("askedCount", 1) < 2;) open = questions(scene);
-  REQUIRE(questions(scene).size() == 1);
+  questions_when(scene,
+                 [](const Json& open) { return open.size() == 1 && open[0].value("askedCount", 1) == 2; });
   REQUIRE(resolve(scene, id, {"allow-once"}).status == 0);
   // One of them runs; the other is asked about anew.
-  Json open = questions(scene);
-  while (open.empty() || string_at(open[0], "id") == id) open = questions(scene);
-  CHECK(program.runs() == "twin\n");
-  REQUIRE(resolve(scene, string_at(open[0], "id"), {"deny"}).status == 0);
+  REQUIRE(resolve(scene, only_question(scene, id), {"deny"}).status == 0);
   const Json one = payload_of(first);
   const Json two = payload_of(second);
   CHECK(one.contains("exitCode") != two.contains("exitCode"));
   CHECK(program.runs() == "twin\n");
+}
+
+TEST_CASE("one of two identical callers leaves: the other still waits, and the answer is not late") {
+  Scene scene;
+  ask_here(scene);
+  const Noting program(scene);
+  scene.connect_host();
+  auto stays = scene.invoke_async("system.run", params({program.path, "pair"}));
+  const std::string id = question_about(scene, program.path + " pair");
+  auto leaves = scene.invoke_async("system.run", params({program.path, "pair"}), {{"timeoutMs", 1500}});
+  questions_when(scene,
+                 [](const Json& open) { return open.size() == 1 && open[0].value("askedCount", 1) == 2; });
+  REQUIRE(leaves.wait_for(kPatience) == std::future_status::ready);
+  // The node hears of it with the next message of the gateway at the latest.
+  scene.invoke("system.which", {{"bins", Json::array({"sh"})}});
+  const Finished answered = resolve(scene, id, {"allow-once"});
+  CHECK((answered.standard_output + answered.standard_error).find("late") == std::string::npos);
+  CHECK(pick(payload_of(stays), "/exitCode") == 0);
+  CHECK(program.runs() == "pair\n");
 }
 
 TEST_CASE("what changed between question and answer does not run") {
@@ -304,11 +346,93 @@ TEST_CASE(
   for (int i = 0; i < 70; ++i)
     waiting.push_back(
         scene.invoke_async("system.run", params({real("/usr/bin/touch"), "/tmp/never" + std::to_string(i)})));
-  while (questions(scene).size() < 70) {
-  }
+  questions_when(scene, [](const Json& open) { return open.size() == 70; });
   CHECK(pick(scene.invoke("system.run", params({real("/usr/bin/true")})).payload, "/payload/exitCode") == 0);
   scene.host->signal(SIGTERM);
   CHECK(scene.host->wait_exit(std::chrono::seconds(10)).has_value());
+}
+
+TEST_CASE("a standing grant lets no variable of a request through that nobody saw") {
+  Scene scene;
+  ask_here(scene);
+  const std::string printenv = real("/usr/bin/printenv");
+  scene.connect_host();
+  auto first = scene.invoke_async("system.run", params({printenv, "WHATEVER_X"}));
+  REQUIRE(resolve(scene, only_question(scene), {"allow-always"}).status == 0);
+  CHECK(pick(payload_of(first), "/exitCode") == 1);
+  Json with_variable = params({printenv, "WHATEVER_X"});
+  with_variable["env"] = {{"WHATEVER_X", "from-the-request"}};
+  CHECK(pick(scene.invoke("system.run", with_variable).payload, "/payload/stdout") == "");
+}
+
+TEST_CASE("a variable that a person saw reaches the program, for this once") {
+  Scene scene;
+  ask_here(scene);
+  const std::string printenv = real("/usr/bin/printenv");
+  scene.connect_host();
+  Json with_variable = params({printenv, "WHATEVER_X"});
+  with_variable["env"] = {{"WHATEVER_X", "from-the-request"}};
+  auto seen = scene.invoke_async("system.run", with_variable);
+  const std::string id = only_question(scene);
+  CHECK(scene.hostclaw({"approvals", "show", id}).standard_output.find("WHATEVER_X") != std::string::npos);
+  REQUIRE(resolve(scene, id, {"allow-once"}).status == 0);
+  CHECK(pick(payload_of(seen), "/stdout") == "from-the-request\n");
+}
+
+TEST_CASE("the log of a question and of a refusal holds no secret of the command") {
+  Scene scene;
+  ask_here(scene);
+  const std::string secret = "ghp_" + std::string(36, 'a');
+  scene.connect_host();
+  auto reply = scene.invoke_async("system.run", params({real("/usr/bin/touch"), "--token", secret}));
+  REQUIRE(resolve(scene, only_question(scene), {"deny"}).status == 0);
+  refusal_of(reply);
+  CHECK(scene.host->standard_error().find(secret) == std::string::npos);
+}
+
+TEST_CASE("under strictInlineEval too a person's no is a person's no, and silence is silence") {
+  Scene scene;
+  ask_here(scene, "local", "3s");
+  alter(scene,
+        "INSERT OR REPLACE INTO settings (key, value, updated_at_ms) "
+        "VALUES ('exec.strictInlineEval', 'true', 1)");
+  scene.connect_host();
+  const auto find = [](const std::string& depth) {
+    return params({real("/usr/bin/find"), "/tmp", "-maxdepth", depth, "-exec", real("/usr/bin/true"), ";"});
+  };
+  auto denied = scene.invoke_async("system.run", find("0"));
+  REQUIRE(resolve(scene, only_question(scene), {"deny"}).status == 0);
+  CHECK(refusal_of(denied).find("a person refused it") != std::string::npos);
+  auto unanswered = scene.invoke_async("system.run", find("1"));
+  CHECK(refusal_of(unanswered).find("Nobody on this node answered") != std::string::npos);
+}
+
+TEST_CASE("a program that is overwritten in place between question and answer does not run") {
+  Scene scene;
+  ask_here(scene);
+  const std::string program = real(scene.directory.path()) + "/program";
+  write_file(program, read_file(real("/usr/bin/true")), 0755);
+  scene.connect_host();
+  auto reply = scene.invoke_async("system.run", params({program, "hello"}));
+  const std::string id = only_question(scene);
+  write_file(program, read_file(real("/usr/bin/echo")), 0755);
+  REQUIRE(resolve(scene, id, {"allow-once"}).status == 0);
+  refusal_of(reply);
+}
+
+TEST_CASE("a question that is overdue while the store cannot write is over all the same") {
+  Scene scene;
+  ask_here(scene, "local", "1s");
+  scene.connect_host();
+  auto reply = scene.invoke_async("system.run", params({real("/usr/bin/touch"), "/tmp/never"}));
+  only_question(scene);
+  alter(scene, "CREATE TRIGGER no_expiry BEFORE UPDATE ON questions BEGIN SELECT RAISE(ABORT, 'disk'); END");
+  CHECK(refusal_of(reply).find("Nobody on this node answered") != std::string::npos);
+  const std::string log = scene.host->standard_error();
+  const std::size_t first = log.find("a person is asked");
+  REQUIRE(first != std::string::npos);
+  CHECK(log.find("a person is asked", first + 1) == std::string::npos);
+  alter(scene, "DROP TRIGGER no_expiry");
 }
 
 }  // namespace hostclaw::integration
