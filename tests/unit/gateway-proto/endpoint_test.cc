@@ -68,8 +68,8 @@ TEST_CASE("a pin without TLS is a configuration error that says so") {
 }
 
 TEST_CASE("a context path holds printable ASCII only, and what is accepted is already normal") {
-  CHECK_FALSE(normalize_context_path("/gate\xC2\xA0way"));
-  CHECK_FALSE(normalize_context_path("\"\xC2\xA0!\xC2\xA0/"));
-  CHECK_FALSE(normalize_context_path("/b\xC3\xBCro"));
+  CHECK_FALSE(normalize_context_path("/gate\xC2\xA0way").has_value());
+  CHECK_FALSE(normalize_context_path("\"\xC2\xA0!\xC2\xA0/").has_value());
+  CHECK_FALSE(normalize_context_path("/b\xC3\xBCro").has_value());
   CHECK(normalize_context_path("b%C3%BCro/").value() == "/b%C3%BCro");
 }
