@@ -244,6 +244,26 @@ TEST_CASE("doctor tells a document that cannot be read and an entry that opens e
   expect(seen, "document", "DOCUMENT_UNREADABLE", "failure", "hostclaw approvals set --file FILE");
 }
 
+TEST_CASE("lint and doctor are content with git, docker and curl once rules watch them") {
+  Scene scene;
+  for (const char* name : {"git", "docker", "curl"}) scene.allow(name);
+  CHECK(scene.hostclaw({"policy", "lint"}).status == 1);
+  CHECK(examine(scene, {"--only", "policy"}).code("policy") == "POLICY_WARNINGS");
+  REQUIRE(scene.hostclaw({"policy", "starter", "on"}).status == 0);
+  const Finished lint = scene.hostclaw({"policy", "lint", "--json"});
+  CHECK(lint.status == 0);
+  const Json findings = Json::parse(lint.standard_output)["findings"];
+  CHECK(findings.size() == 3);
+  for (const Json& finding : findings) CHECK(string_at(finding, "severity") == "note");
+  CHECK(examine(scene, {"--only", "policy"}).code("policy") == "POLICY_OK");
+  // What is listed from now on is not warned about either, an interpreter still is.
+  const Finished git = scene.hostclaw({"approvals", "allowlist", "add", "/nowhere/git"});
+  CHECK(git.standard_error.find("warning") == std::string::npos);
+  const Finished perl = scene.hostclaw({"approvals", "allowlist", "add", "perl"});
+  CHECK(perl.standard_error.find("warning: It runs the program text") != std::string::npos);
+  CHECK(scene.hostclaw({"policy", "lint"}).status == 1);
+}
+
 TEST_CASE("doctor tells a database that is none") {
   Scene scene;
   scene.allow("/usr/bin/id");
