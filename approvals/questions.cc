@@ -29,6 +29,15 @@ std::string commands_text(const std::vector<AskedCommand>& commands) {
   return dump_json(list);
 }
 
+// The details hold it in the database, so that older questions mean what they meant.
+constexpr const char* kWidest = "widestScope";
+
+Json stored_details(const NewQuestion& question) {
+  Json details = question.details.is_object() ? question.details : Json::object();
+  details[kWidest] = to_string(question.widest);
+  return details;
+}
+
 std::vector<std::string> strings_from(std::string_view text) {
   std::vector<std::string> strings;
   const Result<Json> json = parse_json(text);
@@ -72,6 +81,13 @@ Question read_question(const Statement& query) {
   asked.commands = commands_from(query.text_view(9));
   asked.cwd = query.text(10);
   if (Result<Json> details = parse_json(query.text_view(11))) asked.details = std::move(*details);
+  if (asked.details.is_object()) {
+    if (const auto widest = asked.details.find(kWidest); widest != asked.details.end()) {
+      if (widest->is_string())
+        asked.widest = grant_scope_from(widest->get_ref<const std::string&>()).value_or(GrantScope::kPlan);
+      asked.details.erase(widest);
+    }
+  }
   asked.lasting_refused = query.text(12);
   question.asked_at_ms = query.integer(13);
   question.asked_count = query.integer(14);
@@ -101,6 +117,7 @@ std::string lasting_refusal(const NewQuestion& question) {
   if (!question.lasting_refused.empty()) return question.lasting_refused;
   if (question.agent_id.empty()) return "the request names no agent";
   if (question.commands.empty()) return "the programs are not known";
+  if (question.widest == GrantScope::kPlan) return "the policy wants a person each time";
   for (const AskedCommand& command : question.commands) {
     if (std::string reason = lasting_grant_refusal(command); !reason.empty()) return reason;
     // What JSON cannot hold cannot be compared later.
@@ -233,6 +250,7 @@ std::vector<std::string> arguments_of(const AskedCommand& command) {
 // Whether a grant that is in force covers one program of the request.
 bool covers(const Grant& grant, const GrantRequest& request, const AskedCommand& command) {
   if (grant.executable.empty() || grant.executable != command.executable) return false;
+  if (grant.scope > request.widest) return false;
   switch (grant.scope) {
     case GrantScope::kPlan:
       return false;
@@ -262,6 +280,8 @@ Result<void> check_lasting(const Question& question, const Answer& answer, std::
   }
   if (answer.scope == GrantScope::kPlan)
     return refused("a lasting grant needs the scope exact, arguments or executable");
+  if (answer.scope > question.asked.widest)
+    return refused("only the scope exact is possible here: a wider one would not stand in for a person");
   if (answer.until_ms != 0 && answer.until_ms <= now_ms)
     return refused("the time until which to allow has passed");
   if (answer.this_session_only && question.asked.session_key.empty())
@@ -377,7 +397,7 @@ Result<Questions::Asked> Questions::ask(const NewQuestion& question, std::int64_
             .bind(question.command_text)
             .bind(commands_text(question.commands))
             .bind(question.cwd)
-            .bind(dump_json(question.details))
+            .bind(dump_json(stored_details(question)))
             .bind(made.asked.lasting_refused)
             .bind(now_ms)
             .bind(question.deadline_ms)

@@ -32,6 +32,15 @@ struct AskedCommand {
   std::vector<std::string> argv;  // as it would be spawned
 };
 
+enum class GrantScope {
+  kPlan,        // exactly what was asked, by its key; the scope of allow-once
+  kExact,       // each program with exactly these arguments in this directory
+  kArguments,   // each program with arguments that an argument pattern describes
+  kExecutable,  // each program with any arguments
+};
+std::string_view to_string(GrantScope scope);  // plan | exact | arguments | executable
+std::optional<GrantScope> grant_scope_from(std::string_view text);
+
 struct NewQuestion {
   // Two questions with the same key are one, and a one-time grant serves only its key: a digest over
   // everything that must be the same (argv, directory, environment, agent, session, files). Made by the
@@ -45,10 +54,11 @@ struct NewQuestion {
   std::string command_text;  // the full text; stays in this database
   std::vector<AskedCommand> commands;
   std::string cwd;
-  Json details;                         // what else is shown: risks, owners, origin; an object
-  std::string lasting_refused;          // why the caller rules out lasting grants; empty: it does not
-  std::int64_t deadline_ms = 0;         // when the question is over for good
-  std::int64_t caller_deadline_ms = 0;  // when its caller stops waiting
+  Json details;                                 // what else is shown: risks, owners, origin; an object
+  GrantScope widest = GrantScope::kExecutable;  // as in GrantRequest; an answer may not be wider
+  std::string lasting_refused;                  // why the caller rules out lasting grants; empty: it does not
+  std::int64_t deadline_ms = 0;                 // when the question is over for good
+  std::int64_t caller_deadline_ms = 0;          // when its caller stops waiting
 };
 
 enum class QuestionState { kPending, kAllowed, kDenied, kExpired, kWithdrawn };
@@ -68,15 +78,6 @@ struct Question {
   bool late = false;  // nobody waited any more: the answer serves the identical retry
   std::vector<std::string> grant_ids;
 };
-
-enum class GrantScope {
-  kPlan,        // exactly what was asked, by its key; the scope of allow-once
-  kExact,       // each program with exactly these arguments in this directory
-  kArguments,   // each program with arguments that an argument pattern describes
-  kExecutable,  // each program with any arguments
-};
-std::string_view to_string(GrantScope scope);  // plan | exact | arguments | executable
-std::optional<GrantScope> grant_scope_from(std::string_view text);
 
 struct Answer {
   enum class Decision { kAllowOnce, kAllowAlways, kDeny };
@@ -117,6 +118,8 @@ struct GrantRequest {
   std::string session_key;
   std::string cwd;
   std::vector<AskedCommand> commands;
+  // The widest standing grant that may stand in for a person here: kPlan, none.
+  GrantScope widest = GrantScope::kExecutable;
 };
 
 struct QuestionOptions {

@@ -130,8 +130,6 @@ Result<void> set(approvals::Store& store, const PolicyFlags& flags) {
   if (!flags.strictness.empty()) settings.emplace_back("exec.strictness", flags.strictness);
   if (!flags.mode.empty()) settings.emplace_back("exec.mode", flags.mode);
   if (!flags.ask_via.empty()) settings.emplace_back("exec.askVia", flags.ask_via);
-  if (!flags.ask_via.empty() && flags.ask_via != "gateway")
-    note("note: this version stores --ask-via but does not ask here yet; the gateway goes on asking");
   if (!flags.remote_edits.empty()) settings.emplace_back("exec.remoteEdits", flags.remote_edits);
   if (!flags.ask_wait.empty()) {
     const auto wait = parse_duration(flags.ask_wait, "--ask-wait");

@@ -88,8 +88,11 @@ Result<std::string> normalize_context_path(std::string_view raw) {
   if (path.front() != '/') path.insert(path.begin(), '/');
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   for (const char c : path) {
-    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F || c == '?' || c == '#' || c == '\\') {
-      return invalid_endpoint("the context path may not hold spaces, control characters, `?`, `#` or `\\`");
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte >= 0x7F || c == '?' || c == '#' || c == '\\') {
+      return invalid_endpoint(
+          "the context path may not hold spaces, control characters, `?`, `#`, `\\` or characters outside "
+          "ASCII (write those percent-encoded)");
     }
   }
   for (const std::string& part : split(path, '/')) {

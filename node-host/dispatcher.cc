@@ -5,6 +5,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/clock.h"
 #include "node-host/log.h"
 #include "node-host/use_tuple.h"
 
@@ -37,6 +38,7 @@ struct Dispatcher::Flight {
   asio::steady_timer admitted;
   asio::steady_timer budget;
   bool has_slot = false;
+  bool paused = false;  // it gave its place away and has none
   const bool older_peer;
 };
 
@@ -71,6 +73,7 @@ asio::awaitable<bool> Dispatcher::enter(std::shared_ptr<Flight> flight) {
     co_return true;
   }
   if (waiting_.size() >= settings_.max_waiting) co_return false;
+  if (flight->cancellation.cancelled()) co_return false;
   flight->admitted.expires_at(std::chrono::steady_clock::time_point::max());
   waiting_.push_back(flight);
   co_await flight->admitted.async_wait(kTuple);
@@ -145,13 +148,31 @@ asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
   }
   ExecReply reply;
   if (!flight->cancellation.cancelled()) {
-    ExecRequest exec{"gateway", request.id, std::move(*params), flight->older_peer};
+    ExecRequest exec;
+    exec.door = "gateway";
+    exec.invoke_id = request.id;
+    exec.params = std::move(*params);
+    exec.older_peer = flight->older_peer;
+    if (request.timeout_ms) exec.caller_deadline_ms = unix_ms_now() + *request.timeout_ms;
+    exec.caller_left = [this, flight] {
+      const auto session = flight->session.lock();
+      return refusing_ || !session || !session->open();
+    };
+    exec.pause = [this, flight] {
+      flight->paused = true;
+      flight->has_slot = false;
+      leave();
+    };
+    exec.resume = [this, flight]() -> asio::awaitable<bool> {
+      flight->paused = !co_await enter(flight);
+      co_return !flight->paused;
+    };
     reply = co_await pipeline_.run(std::move(exec), flight->cancellation);
   } else {
     reply.cancelled = true;
   }
   flight->budget.cancel();
-  leave();
+  if (!flight->paused) leave();
   if (reply.cancelled) co_return;
 
   const std::shared_ptr<GatewaySession> session = flight->session.lock();

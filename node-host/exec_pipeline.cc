@@ -10,12 +10,14 @@
 
 #include "approvals/audit_chain.h"
 #include "approvals/policy_cache.h"
+#include "approvals/questions.h"
 #include "approvals/rule_store.h"
 #include "approvals/settings.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "node-host/exec_approvals.h"
+#include "node-host/local_questions.h"
 #include "node-host/log.h"
 #include "node-host/run_record.h"
 #include "node-host/uuid.h"
@@ -36,6 +38,8 @@ constexpr std::chrono::minutes kPlanLifetime{30};
 // Markers are shown for the one `get` that follows a `prepare`.
 constexpr std::chrono::seconds kMarkerLifetime{60};
 constexpr std::chrono::milliseconds kDeliveryMoment{50};
+// How often somebody who waits looks for an answer, which another process writes.
+constexpr std::chrono::milliseconds kAnswerLook{150};
 constexpr std::size_t kMaxPreparedPlans = 1024;
 
 Error invalid_request(std::string message) {
@@ -152,6 +156,14 @@ struct ExecPipeline::PreparedPlans {
   std::vector<Marker> markers;
 };
 
+// The question of one request, from the first decision to the last.
+struct ExecPipeline::Asking {
+  std::string question_id;  // empty: none yet
+  std::string key;
+  std::int64_t asked_at_ms = 0;
+  std::int64_t deadline_ms = 0;
+};
+
 // What the store's thread hands back to the io_context thread.
 struct ExecPipeline::Decided {
   policy::RunDecision judged;
@@ -160,6 +172,11 @@ struct ExecPipeline::Decided {
   std::shared_ptr<OpenedFiles> files;
   approvals::RunRow row;
   std::optional<Error> store_failure;
+  bool waits = false;  // for the answer to a question; nothing is recorded yet
+  // The grant that allows it, to be used up with the row.
+  std::optional<approvals::GrantRequest> consumes;
+  std::vector<std::string> grant_ids;
+  std::string answered_by;
 };
 
 ExecPipeline::ExecPipeline(StoreThread& store, RunExecutor& executor, Settings settings)
@@ -199,7 +216,83 @@ approvals::ExecSettings ExecPipeline::exec_settings(approvals::Store& store) {
   return exec;
 }
 
-ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRequest& request) {
+// A decision that asks for a person: is there an answer, or somebody to ask? Leaves in `decided` what then
+// holds.
+void ExecPipeline::seek_answer(approvals::Store& store, const ExecRequest& request,
+                               const approvals::ExecSettings& exec, const policy::PolicyDocument& document,
+                               policy::EngineContext& context, Asking& asking, Decided& decided) {
+  const auto decide_as = [&](policy::LocalAnswer answer) {
+    context.answer = answer;
+    return policy::decide_run(request.params, document, context);
+  };
+  const bool asks_here = exec.ask_via != approvals::AskVia::kGateway;
+  policy::RunDecision granted = decide_as(policy::LocalAnswer::kGranted);
+  if (granted.evaluation.decision.verdict != Verdict::kAllow) {
+    // No answer could make it run, so nobody is asked.
+    if (asks_here) decided.judged = std::move(granted);
+    return;
+  }
+  Askable what = askable(decided.judged, granted);
+  approvals::Questions questions(store);
+  const std::int64_t now = unix_ms_now();
+
+  if (!asking.question_id.empty()) {
+    if (auto expired = questions.expire(now); !expired) decided.store_failure = expired.error();
+    const auto question = questions.find(asking.question_id);
+    if (!question) decided.store_failure = question.error();
+    const auto state = question ? question->state : approvals::QuestionState::kExpired;
+    if (question && !question->answered_by.door.empty())
+      decided.answered_by = question->answered_by.door + " " + question->answered_by.who;
+    if (state == approvals::QuestionState::kPending && what.question.key == asking.key) {
+      decided.waits = true;
+      return;
+    }
+    if (state == approvals::QuestionState::kDenied) {
+      decided.judged = decide_as(policy::LocalAnswer::kDenied);
+      return;
+    }
+    if (state == approvals::QuestionState::kExpired || state == approvals::QuestionState::kWithdrawn) {
+      decided.judged = decide_as(policy::LocalAnswer::kUnanswered);
+      return;
+    }
+    if (what.question.key != asking.key) {
+      decided.judged = decide_as(policy::LocalAnswer::kChanged);
+      return;
+    }
+  }
+
+  const auto grants = questions.covering(what.request, now);
+  if (!grants) {
+    decided.store_failure = grants.error();
+    return;
+  }
+  if (!grants->empty()) {
+    for (const approvals::Grant& grant : *grants) decided.grant_ids.push_back(grant.id);
+    const approvals::Actor& by = grants->front().created_by;
+    if (decided.answered_by.empty()) decided.answered_by = by.door + " " + by.who;
+    decided.consumes = std::move(what.request);
+    decided.judged = std::move(granted);
+    return;
+  }
+  if (!asks_here) return;
+
+  // Also when an identical request has just used up the answer that both waited for.
+  what.question.invoke_id = request.invoke_id;
+  what.question.details["door"] = request.door;
+  what.question.deadline_ms = now + exec.ask_wait_ms;
+  what.question.caller_deadline_ms =
+      request.caller_deadline_ms > 0 ? request.caller_deadline_ms : what.question.deadline_ms;
+  const auto asked = questions.ask(what.question, now);
+  if (!asked) {
+    decided.store_failure = asked.error();
+    return;
+  }
+  asking = {asked->question.id, what.question.key, now, asked->question.asked.deadline_ms};
+  decided.waits = true;
+}
+
+ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRequest& request,
+                                           Asking& asking) {
   Decided decided;
   decided.files = std::make_shared<OpenedFiles>();
   const approvals::ExecSettings exec = exec_settings(store);
@@ -208,6 +301,9 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
   engine_context.remembered = prepared_->find(request.params);
   engine_context.older_peer = request.older_peer;
   decided.judged = policy::decide_run(request.params, *document, engine_context);
+  if (decided.evaluation().decision.verdict == Verdict::kAsk)
+    seek_answer(store, request, exec, *document, engine_context, asking, decided);
+  if (decided.waits) return decided;
 
   policy::RunEvaluation& evaluation = decided.evaluation();
   if (evaluation.run_id.empty()) evaluation.run_id = new_uuid();
@@ -229,11 +325,20 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
   recorded.door = request.door;
   recorded.hash_key = settings_.hash_key;
   if (evaluation.approved_by_gateway) recorded.answered_by = "gateway";
+  if (!decided.answered_by.empty()) recorded.answered_by = decided.answered_by;
+  recorded.question_id = asking.question_id;
+  recorded.grant_ids = decided.grant_ids;
+  if (!asking.question_id.empty()) recorded.waited_ms = row.started_at_ms - asking.asked_at_ms;
   const Json fields = decision_fields(decided.judged, row, recorded);
 
   // Grant, row, audit row and usage commit together: no run without its row, and a grant that a human gave is
   // stored before the run it allows or nothing runs.
   auto written = store.transaction([&]() -> Result<void> {
+    if (decided.consumes) {
+      auto used = approvals::Questions(store).consume(*decided.consumes, row.started_at_ms);
+      if (!used) return used.error();
+      if (used->empty()) return make_error("STORE_CONFLICT", "the grant was revoked at this very moment");
+    }
     if (allowed && !evaluation.grants.empty()) {
       if (auto stored = approvals::store_grants(store, evaluation.agent_id, evaluation.grants); !stored)
         return stored;
@@ -254,13 +359,56 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
   return decided;
 }
 
+// True when there is something new to decide on; false when the caller does not wait any more.
+asio::awaitable<bool> ExecPipeline::wait_for_answer(const Asking& asking, const ExecRequest& request,
+                                                    RunCancellation cancellation) {
+  const auto look = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor);
+  cancellation.on_cancel([look] { look->cancel(); });
+  for (;;) {
+    if (cancellation.cancelled() || (request.caller_left && request.caller_left())) co_return false;
+    const bool settled = co_await store_.on_store([&asking](approvals::Store& store) {
+      if (unix_ms_now() >= asking.deadline_ms) return true;
+      const auto question = approvals::Questions(store).find(asking.question_id);
+      return !question || question->state != approvals::QuestionState::kPending;
+    });
+    if (settled) co_return true;
+    look->expires_after(kAnswerLook);
+    co_await look->async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+}
+
 asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellation cancellation) {
-  Decided decided =
-      co_await store_.on_store([this, &request](approvals::Store& store) { return decide(store, request); });
+  Asking asking;
+  Decided decided;
+  const auto decide_now = [this, &request, &asking](approvals::Store& store) {
+    return decide(store, request, asking);
+  };
+  for (decided = co_await store_.on_store(decide_now); decided.waits;
+       decided = co_await store_.on_store(decide_now)) {
+    log_info("a person is asked: " + decided.evaluation().command_text +
+             " -- next: hostclaw approvals resolve " + asking.question_id + " allow-once|allow-always|deny");
+    if (request.pause) request.pause();
+    if (co_await wait_for_answer(asking, request, cancellation) &&
+        (!request.resume || co_await request.resume()))
+      continue;
+    // The question stays: an answer then serves the identical retry.
+    const auto left = co_await store_.on_store([&asking](approvals::Store& store) {
+      return approvals::Questions(store).caller_left(asking.question_id);
+    });
+    if (!left) log_error("a caller's leaving could not be recorded: " + left.error().message);
+    ExecReply gone;
+    gone.cancelled = true;
+    co_return gone;
+  }
   policy::RunEvaluation& evaluation = decided.evaluation();
   if (decided.store_failure) {
     log_error("a decision could not be recorded: " + decided.store_failure->code + ": " +
               decided.store_failure->message);
+  }
+  if (decided.store_failure && evaluation.decision.verdict == Verdict::kAsk && asking.question_id.empty()) {
+    evaluation.decision.wire_message +=
+        "\nNobody could be asked: " + decided.store_failure->message + ". Next, on the node: " +
+        (decided.store_failure->next.empty() ? "hostclaw status" : decided.store_failure->next);
   }
   if (decided.store_failure && evaluation.decision.verdict == Verdict::kAllow) {
     // No spawn precedes its row.
@@ -400,9 +548,10 @@ asio::awaitable<InvokeResult> ExecPipeline::prepare(Json params, bool older_peer
   co_return co_await store_.on_store([this, &params, older_peer](approvals::Store& store) {
     OpenedFiles files;
     const auto document = cache_->current(store);
-    policy::EngineContext engine_context = context(exec_settings(store), files);
+    const approvals::ExecSettings exec = exec_settings(store);
+    policy::EngineContext engine_context = context(exec, files);
     engine_context.older_peer = older_peer;
-    const policy::PrepareEvaluation prepared = policy::prepare_run(params, *document, engine_context);
+    policy::PrepareEvaluation prepared = policy::prepare_run(params, *document, engine_context);
     if (!prepared.ok) return InvokeResult::failure(prepared.wire_code, prepared.wire_message);
     // The gateway ends a refused call here and may end one that it asks about: this is the only trace of it.
     const Verdict verdict = prepared.run.decision.verdict;
@@ -411,10 +560,41 @@ asio::awaitable<InvokeResult> ExecPipeline::prepare(Json params, bool older_peer
       judged.evaluation = prepared.run;
       record_prepared(store, judged, text_at(params, "cwd"));
     }
+    if (verdict == Verdict::kAsk)
+      prepare_for_answers(store, params, exec, *document, engine_context, prepared);
     prepared_->remember(prepared);
     prepared_->show(prepared.run.agent_id, prepared.visible_markers);
     return InvokeResult::success(prepared.payload);
   });
+}
+
+// The gateway need not ask where a grant covers the command, nor where this node asks by itself: it is told
+// so for this very command, judged as it will come back.
+void ExecPipeline::prepare_for_answers(approvals::Store& store, const Json& params,
+                                       const approvals::ExecSettings& exec,
+                                       const policy::PolicyDocument& document, policy::EngineContext& context,
+                                       policy::PrepareEvaluation& prepared) {
+  const Json& plan = prepared.payload["plan"];
+  Json run = {{"command", plan["argv"]}, {"systemRunPlan", plan}};
+  for (const char* name : {"cwd", "agentId", "sessionKey"}) {
+    if (const auto it = plan.find(name); it != plan.end() && !it->is_null()) run[name] = *it;
+  }
+  if (const auto env = params.find("env"); env != params.end()) run["env"] = *env;
+  context.remembered = &prepared.remember;
+  context.answer = policy::LocalAnswer::kNone;
+  const policy::RunDecision refused = policy::decide_run(run, document, context);
+  context.answer = policy::LocalAnswer::kGranted;
+  const policy::RunDecision granted = policy::decide_run(run, document, context);
+  if (refused.evaluation.decision.verdict != Verdict::kAsk ||
+      granted.evaluation.decision.verdict != Verdict::kAllow)
+    return;
+  bool told = exec.ask_via == approvals::AskVia::kLocal;
+  if (!told) {
+    const auto grants =
+        approvals::Questions(store).covering(askable(refused, granted).request, unix_ms_now());
+    told = grants && !grants->empty();
+  }
+  if (told) prepared.payload["execPolicy"] = {{"security", "full"}, {"ask", "off"}};
 }
 
 void ExecPipeline::record_prepared(approvals::Store& store, const policy::RunDecision& judged,

@@ -2,6 +2,10 @@
 //
 //   params -> decision (policy, on opened files) -> durable row -> spawn of what was judged -> row -> reply
 //
+// Where this node asks a person itself (exec.askVia), the question is stored before anyone is asked; the
+// answer is a grant, and the request is decided anew with it. The grant is used up in the transaction that
+// writes the run's row.
+//
 // Decision, row and audit row happen in one step and one transaction on the store's thread, with the policy
 // as it is at that moment; nothing is cached across a change. A run whose caller has gone is finished and
 // recorded all the same. Thread rule: the io_context thread.
@@ -38,6 +42,11 @@ struct ExecRequest {
   std::string invoke_id;    // of the door, for the record
   Json params;              // of system.run
   bool older_peer = false;  // the gateway speaks protocol 3: it drops what newer ones send back
+  // For as long as a person is waited for. All may be empty.
+  std::int64_t caller_deadline_ms = 0;  // when the caller stops waiting, since the epoch; 0: never
+  std::function<bool()> caller_left;    // polled: nobody would take the result any more
+  std::function<void()> pause;          // gives the place among the running commands away
+  std::function<boost::asio::awaitable<bool>()> resume;  // waits for one again; false: cancelled meanwhile
 };
 
 struct ExecReply {
@@ -80,12 +89,21 @@ class ExecPipeline {
   boost::asio::awaitable<gateway_proto::InvokeResult> set_approvals(OrderedJson params, std::string actor);
 
  private:
+  struct Asking;
   struct Decided;
   struct PreparedPlans;
 
   policy::EngineContext context(const approvals::ExecSettings& exec, OpenedFiles& files) const;
   approvals::ExecSettings exec_settings(approvals::Store& store);  // the owner's rules among them
-  Decided decide(approvals::Store& store, const ExecRequest& request);
+  Decided decide(approvals::Store& store, const ExecRequest& request, Asking& asking);
+  void seek_answer(approvals::Store& store, const ExecRequest& request, const approvals::ExecSettings& exec,
+                   const policy::PolicyDocument& document, policy::EngineContext& context, Asking& asking,
+                   Decided& decided);
+  void prepare_for_answers(approvals::Store& store, const Json& params, const approvals::ExecSettings& exec,
+                           const policy::PolicyDocument& document, policy::EngineContext& context,
+                           policy::PrepareEvaluation& prepared);
+  boost::asio::awaitable<bool> wait_for_answer(const Asking& asking, const ExecRequest& request,
+                                               RunCancellation cancellation);
   void record_prepared(approvals::Store& store, const policy::RunDecision& judged, const std::string& cwd);
   ExecReply reply_to_refusal(const Decided& decided) const;
   ExecReply reply_to_outcome(const Decided& decided, const RunOutcome& outcome) const;

@@ -64,6 +64,16 @@ struct RememberedPlan {
   std::vector<std::string> command_words;  // as the caller wrote them, one per command of the plan
 };
 
+// What has become of a question that this node asked a person itself about the very request (or of a standing
+// grant that covers it). Nothing here overrides a denial by policy or rule.
+enum class LocalAnswer {
+  kNone,
+  kGranted,     // a person allowed it
+  kDenied,      // a person said no
+  kUnanswered,  // nobody answered in time: askFallback decides
+  kChanged,     // allowed, but what would run now is not what was asked about
+};
+
 struct EngineContext {
   Platform platform = Platform::kPosix;
   EngineSettings settings;
@@ -77,6 +87,8 @@ struct EngineContext {
   // The gateway is of the 2026.4 generation: it sends no `security`/`ask` with prepare and drops
   // policySnapshot.
   bool older_peer = false;
+  // For `system.run` only.
+  LocalAnswer answer = LocalAnswer::kNone;
   // Milliseconds since the epoch, for rules that expire; nullopt: no clock.
   std::optional<std::int64_t> now_ms;
   // sanitized_environment(host_environment, platform), made once per process; null: made for each decision.
@@ -123,6 +135,8 @@ struct RunEvaluation {
   std::vector<std::string> rules;
   // mode=observe only: the decision that was set aside. `decision` then is an allow.
   std::optional<Decision> would_have;
+  // The command concerns the suppression of audit findings: a standing grant does not cover it.
+  bool needs_person = false;
   bool approved_by_gateway = false;  // an explicit approval with a matching plan was used
   std::vector<TraceStep> trace;
 };

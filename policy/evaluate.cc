@@ -147,7 +147,7 @@ class RunDecider {
     policy_ = resolve_policy(document_, request_.agent_id, context_.settings, context_.platform);
     security_ = policy_.security;
     ask_ = policy_.ask;
-    if (request_.source == ApprovalSource::kAskFallback) {
+    if (fallback()) {
       security_ = std::min(security_, policy_.ask_fallback);
       ask_ = Ask::kOff;
       note("policy", "nobody answered in time: askFallback=" + std::string(to_string(policy_.ask_fallback)));
@@ -171,7 +171,15 @@ class RunDecider {
     return false;
   }
 
-  bool approved() const { return request_.approved || request_.source == ApprovalSource::kAutoReview; }
+  bool granted() const { return context_.answer == LocalAnswer::kGranted; }
+  bool approved() const {
+    return request_.approved || request_.source == ApprovalSource::kAutoReview || granted();
+  }
+  // Somebody waited for a person's answer: what was asked about must be what runs.
+  bool delayed() const { return request_.delayed_approval() || granted() || fallback(); }
+  bool fallback() const {
+    return request_.source == ApprovalSource::kAskFallback || context_.answer == LocalAnswer::kUnanswered;
+  }
   bool hardened() const { return context_.settings.strictness == Strictness::kHardened; }
 
   void prepare_environment() {
@@ -204,11 +212,17 @@ class RunDecider {
                            (!durable && ask_ == Ask::kOnMiss && security_ == Security::kAllowlist && !listed);
     const bool missed = security_ == Security::kAllowlist && !listed && !durable;
     const bool needs_person = touches_audit_suppression();
+    out_.needs_person = needs_person;
 
     if (security_ != Security::kDeny && !check_inline_eval()) return;
     if (security_ != Security::kDeny && !check_wrappers()) return;
+    if (security_ == Security::kDeny && context_.answer == LocalAnswer::kUnanswered &&
+        policy_.security != Security::kDeny)
+      return deny_unanswered();
     if (security_ == Security::kDeny) return deny_by_policy();
     if (rule_ != nullptr && rule_->effect == RuleEffect::kDeny) return deny_by_rule();
+    if (context_.answer == LocalAnswer::kDenied) return deny_by_person();
+    if (context_.answer == LocalAnswer::kChanged) return deny_changed();
     if (rule_ != nullptr && rule_->effect == RuleEffect::kAsk && !approved()) return ask_by_rule();
     if ((needs_ask || needs_person) && !approved()) return ask(needs_person);
     if (missed && !approved()) return deny_miss(windows_cmd);
@@ -268,8 +282,7 @@ class RunDecider {
 
   // Upstream binds every wrapper in front of a command to its file and reports a missing one first.
   bool check_wrappers() {
-    if (!approved() && request_.source != ApprovalSource::kAskFallback && security_ != Security::kAllowlist)
-      return true;
+    if (!approved() && !fallback() && security_ != Security::kAllowlist) return true;
     if (request_.shell && !request_.shell->strictly_direct &&
         !check_layers(unwrap_command(request_.argv), false)) {
       return false;
@@ -293,7 +306,7 @@ class RunDecider {
   }
 
   bool check_cwd() {
-    const bool bound = request_.delayed_approval();
+    const bool bound = delayed();
     if (!bound && security_ != Security::kAllowlist) return true;
     if (request_.cwd.empty()) return true;
     const CwdCheck check = check_canonical_cwd(cwd_, context_);
@@ -305,9 +318,7 @@ class RunDecider {
 
   // An approval is for a file: the program of an approved argv has to be there.
   bool check_approved_executable() {
-    if (!request_.delayed_approval() || request_.payload() != nullptr || !analysis_.ok ||
-        analysis_.shell_text)
-      return true;
+    if (!delayed() || request_.payload() != nullptr || !analysis_.ok || analysis_.shell_text) return true;
     const Segment& segment = analysis_.segments.front();
     if (segment.executable.found || segment.unwrapped.unwrapped() || segment.unwrapped.blocked) return true;
     deny("EXECUTABLE_UNRESOLVED", "approval-required", "approval requires a stable executable path",
@@ -316,8 +327,8 @@ class RunDecider {
   }
 
   bool check_plan_operand(bool listed) {
-    if (!request_.plan) return true;
-    if (!request_.delayed_approval() && security_ != Security::kAllowlist) return true;
+    if (!request_.plan) return !granted() || bind_granted();
+    if (!delayed() && security_ != Security::kAllowlist) return true;
     // A plan of this node for a command that its list allows needs no binding: the list allows any content.
     const bool own_listed_plan = context_.remembered != nullptr && context_.remembered->listed && listed;
     const RequestPlan& plan = *request_.plan;
@@ -352,8 +363,32 @@ class RunDecider {
   // prepared.
   bool own_chain_plan() const {
     return context_.remembered != nullptr && !context_.remembered->command_words.empty() &&
-           request_.approved && analysis_.ok && analysis_.shell_text && is_gateway_carrier(request_.argv) &&
-           programs_can_run(analysis_);
+           (request_.approved || granted()) && analysis_.ok && analysis_.shell_text &&
+           is_gateway_carrier(request_.argv) && programs_can_run(analysis_);
+  }
+
+  // Without a plan of the gateway's: what the person was asked about is bound to the files of each program.
+  bool bind_granted() {
+    const auto bind = [&](const OperandCheck& check) {
+      if (check.problem.empty()) {
+        granted_operands_.push_back(check.operand);
+        return true;
+      }
+      const std::size_t line = check.problem.find('\n');
+      deny("OPERAND_UNBINDABLE", "approval-required", check.problem.substr(0, line),
+           line == std::string::npos ? "What would run cannot be bound to an answer."
+                                     : check.problem.substr(line + 1),
+           "");
+      return false;
+    };
+    if (!analysis_.ok || !analysis_.shell_text || !programs_can_run(analysis_))
+      return bind(check_operand(request_.argv, request_.payload(), cwd_, context_));
+    return std::all_of(analysis_.segments.begin(), analysis_.segments.end(), [&](const Segment& segment) {
+      if (segment.builtin == Builtin::kNone)
+        return bind(check_operand(segment.source, nullptr, cwd_, context_));
+      granted_operands_.emplace_back();
+      return true;
+    });
   }
 
   // ---- refusals ----
@@ -402,6 +437,23 @@ class RunDecider {
            command_text({segment.executable.real_path});
   }
 
+  void deny_by_person() {
+    deny("ANSWERED_DENY", "approval-required", "a person refused it",
+         "A person on this node was asked and said no.", "hostclaw audit tail --kind answer");
+  }
+
+  void deny_unanswered() {
+    deny("UNANSWERED", "approval-required", "approval required",
+         "Nobody on this node answered in time, and askFallback is deny.",
+         "hostclaw approvals pending, then try again");
+  }
+
+  void deny_changed() {
+    deny("CHANGED_SINCE_ASKED", "approval-required", "exec approval changed before execution",
+         "A person allowed it, but what would run now is not what they were asked about.",
+         "send the request again");
+  }
+
   void deny_by_rule() {
     out_.rules.insert(out_.rules.begin(), rule_->id);
     deny("RULE_DENY", "rule", "a rule of this node refuses it", rule_->note,
@@ -409,12 +461,14 @@ class RunDecider {
   }
 
   void ask_by_rule() {
+    if (context_.answer == LocalAnswer::kUnanswered) return deny_unanswered();
     out_.rules.insert(out_.rules.begin(), rule_->id);
     deny("RULE_ASK", "approval-required", "approval required", rule_->note,
          "hostclaw policy explain " + rule_->id, Verdict::kAsk);
   }
 
   void ask(bool audit) {
+    if (context_.answer == LocalAnswer::kUnanswered) return deny_unanswered();
     Why why = why_missed();
     if (ask_ == Ask::kAlways && analysis_.satisfied())
       why = {"ASK_ALWAYS", "The policy asks about every command.", ""};
@@ -494,7 +548,8 @@ class RunDecider {
       return deny("ASK_ALWAYS", "approval-state-write-failed", "approval state could not be persisted",
                   "ask=always needs a person, not an automatic review.", "");
     }
-    const bool run_programs = (listed && !request_.approved) || (analysis_programs_may_run(listed, durable));
+    const bool run_programs =
+        (listed && !request_.approved && !granted()) || analysis_programs_may_run(listed, durable);
     if (run_programs) {
       plan_programs();
     } else {
@@ -503,10 +558,12 @@ class RunDecider {
     if (grants) collect_grants();
     Decision& decision = out_.decision;
     decision.verdict = Verdict::kAllow;
-    out_.approved_by_gateway = approved();
-    if (approved()) {
+    out_.approved_by_gateway = approved() && !granted();
+    if (granted()) {
+      decision.code = "ALLOWED_BY_ANSWER";
+    } else if (approved()) {
       decision.code = "ALLOWED_BY_APPROVAL";
-    } else if (request_.source == ApprovalSource::kAskFallback) {
+    } else if (fallback()) {
       decision.code = "ALLOWED_BY_FALLBACK";
     } else if (security_ == Security::kFull) {
       decision.code = "ALLOWED_BY_POLICY";
@@ -520,6 +577,9 @@ class RunDecider {
 
   std::string allowed_because() const {
     if (out_.decision.code == "ALLOWED_BY_APPROVAL") return "This plan was approved.";
+    if (out_.decision.code == "ALLOWED_BY_ANSWER") return "A person on this node allowed it.";
+    if (out_.decision.code == "ALLOWED_BY_FALLBACK" && security_ == Security::kFull)
+      return "Nobody answered in time, and askFallback is full.";
     if (out_.decision.code == "ALLOWED_BY_POLICY") return "security=full.";
     std::string out;
     for (const Segment& segment : analysis_.segments) {
@@ -580,14 +640,15 @@ class RunDecider {
     if (segment.rule != nullptr && segment.rule->content_sha256 &&
         context_.files->content_sha256(command.executable) == segment.rule->content_sha256)
       command.content_sha256 = segment.rule->content_sha256;
-    bind_operand(command);
+    if (operand_bound_) bind_operand(command, *request_.plan->operand);
+    const auto index = static_cast<std::size_t>(&segment - analysis_.segments.data());
+    if (index < granted_operands_.size() && granted_operands_[index])
+      bind_operand(command, *granted_operands_[index]);
     return command;
   }
 
-  // The plan's operand, wherever the command that is spawned names it.
-  void bind_operand(PlannedCommand& command) const {
-    if (!operand_bound_) return;
-    const PlanOperand& operand = *request_.plan->operand;
+  // The operand that was bound, wherever the command that is spawned names it.
+  void bind_operand(PlannedCommand& command, const PlanOperand& operand) const {
     std::size_t index = 0;
     if (command.executable != operand.path) {
       for (index = 1; index < command.argv.size(); ++index) {
@@ -634,7 +695,9 @@ class RunDecider {
     const ExecutableLookup found = look_up_executable(request_.argv.front(), cwd_, environment_, context_);
     command.executable = found.path_like || found.found ? found.real_path : "";
     command.identity = found.facts.identity;
-    bind_operand(command);
+    if (operand_bound_) bind_operand(command, *request_.plan->operand);
+    if (!granted_operands_.empty() && granted_operands_.front())
+      bind_operand(command, *granted_operands_.front());
     out_.plan.pipelines.push_back({Connector::kFirst, false, {std::move(command)}, {false}});
     note("bind", "the command runs as received");
   }
@@ -661,6 +724,9 @@ class RunDecider {
   std::vector<std::string> steering_;
   std::optional<MatchedEntry> exact_entry_;
   bool operand_bound_ = false;  // the plan's operand was compared with the file
+  // Granted without a plan: what each program depends on, in the order of the segments; one for text that is
+  // run as received.
+  std::vector<std::optional<PlanOperand>> granted_operands_;
   const Rule* rule_ = nullptr;
 };
 

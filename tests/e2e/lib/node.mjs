@@ -101,13 +101,14 @@ export class NodeHost {
   }
 
   // The gateway now and then refuses a request before it has sent anything to the node ("node pairing
-  // changed before request dispatch"); asking again is right, and the only thing that is retried.
+  // changed before request dispatch", "requires a current worker publication" right after a pairing that
+  // nobody had to approve); asking again is right, and the only thing that is retried.
   async #ask(method, params, options) {
     for (let attempt = 0; ; attempt += 1) {
       try {
         return await this.gateway.request(method, params, options);
       } catch (error) {
-        if (attempt >= 5 || !/before request dispatch/.test(error.message)) throw error;
+        if (attempt >= 5 || !/before request dispatch|current worker publication/.test(error.message)) throw error;
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }

@@ -150,6 +150,37 @@ export default function asking(context, scenario) {
     assert.match(turn.raw[0], /policy changed/);
   }, options);
 
+  // The node holds the question; the gateway asks nobody. The older gateway passes everything on for this caller.
+  const answeredHere = async (target, command, words) => {
+    const from = target.child.lines.length;
+    const turn = context.agentTurn({ node: target, command });
+    const { line } = await target.child.waitForLine(/a person is asked: .* approvals resolve /, { from });
+    const id = /approvals resolve (\S+)/.exec(line)[1];
+    const answer = await target.verb(['approvals', 'resolve', id, ...words]);
+    assert.equal(answer.code, 0, answer.text);
+    return turn;
+  };
+
+  scenario('askVia=local: the person on the machine is asked and the gateway asks nobody', async () => {
+    const target = await shared();
+    await target.allow('uname');
+    assert.equal((await target.verb(['exec-policy', 'set', '--ask-via', 'local'])).code, 0);
+    const where = file(target, 'local');
+    const once = await answeredHere(target, `touch ${where}`, ['allow-once']);
+    assert.equal(once.questions.length, 0, JSON.stringify(once.raw));
+    assert.equal(existsSync(where), true, JSON.stringify(once.raw));
+    rmSync(where);
+    const always = await answeredHere(target, `touch ${where}`, ['allow-always']);
+    assert.equal(existsSync(where), true, JSON.stringify(always.raw));
+    rmSync(where);
+    const unasked = await context.agentTurn({ node: target, command: `touch ${where}` });
+    assert.equal(existsSync(where), true, JSON.stringify(unasked.raw));
+    const denied = await answeredHere(target, `touch ${where}.other`, ['deny']);
+    assert.equal(existsSync(`${where}.other`), false);
+    assert.match(denied.raw[0], /a person refused it/);
+    assert.equal((await target.verb(['exec-policy', 'set', '--ask-via', 'gateway'])).code, 0);
+  }, { hostclaw: true });
+
   scenario('the record says who was asked and what was answered', async () => {
     const target = await shared();
     const { stdout, code } = await target.verb(['runs', '--json', '--limit', '200']);

@@ -66,3 +66,10 @@ TEST_CASE("a pin without TLS is a configuration error that says so") {
   endpoint.tls = true;
   CHECK(check_transport_security(endpoint, false).has_value());
 }
+
+TEST_CASE("a context path holds printable ASCII only, and what is accepted is already normal") {
+  CHECK_FALSE(normalize_context_path("/gate\xC2\xA0way"));
+  CHECK_FALSE(normalize_context_path("\"\xC2\xA0!\xC2\xA0/"));
+  CHECK_FALSE(normalize_context_path("/b\xC3\xBCro"));
+  CHECK(normalize_context_path("b%C3%BCro/").value() == "/b%C3%BCro");
+}
