@@ -1,8 +1,10 @@
 // Files and directories that only their owner may see. The one place in this room that asks the operating
-// system about owners and modes. Errors: STORE_PERMISSIONS, STORE_READ_ONLY, STORE_FULL, STORE_IO.
+// system about owners and modes. Errors: STORE_PERMISSIONS, STORE_READ_ONLY, STORE_FULL, STORE_IO;
+// FILE_EXISTS where it is named.
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -24,6 +26,10 @@ bool file_exists(const std::string& path);
 // Puts a complete file with mode 0600 at `path` in one step: whoever looks sees nothing or all of it, also
 // after a crash. When another process was faster its file stays and this succeeds.
 Result<void> create_private_file(const std::string& path, std::string_view content);
+
+// A new file with mode 0600, open for writing. FILE_EXISTS when there is something of that name, even a link
+// that leads nowhere. The caller closes it.
+Result<std::FILE*> open_new_private_file(const std::string& path);
 
 // Copies a file with mode 0600; STORE_IO when it cannot be read.
 Result<void> copy_private_file(const std::string& from, const std::string& to);

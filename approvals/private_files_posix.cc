@@ -207,6 +207,17 @@ Result<void> create_private_file(const std::string& path, std::string_view conte
   return {};
 }
 
+Result<std::FILE*> open_new_private_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0 && errno == EEXIST) return make_error("FILE_EXISTS", path + " exists already");
+  if (fd < 0) return system_error(errno, "cannot create " + path);
+  std::FILE* file = ::fdopen(fd, "wb");
+  if (file != nullptr) return file;
+  const int problem = errno;
+  ::close(fd);
+  return system_error(problem, "cannot create " + path);
+}
+
 Result<void> copy_private_file(const std::string& from, const std::string& to) {
   const Descriptor source(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
   if (source.get() < 0) return system_error(errno, "cannot read " + from);

@@ -23,6 +23,7 @@ using Action = std::function<int()>;
 
 // Each adds one verb (with its children) to `parent` and sets `action` when it is chosen.
 void add_node(CLI::App& parent, Action& action);
+void add_bugreport(CLI::App& parent, Action& action);
 void add_connect(CLI::App& parent, Action& action);
 void add_doctor(CLI::App& parent, Action& action);
 void add_logs(CLI::App& parent, Action& action);

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   add_status(app, action);
   add_doctor(app, action);
   add_logs(app, action);
+  add_bugreport(app, action);
   add_runs(app, action);
   add_approvals(app, action);
   add_audit(app, action);

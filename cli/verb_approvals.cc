@@ -2,6 +2,9 @@
 #include "cli/verb_approvals.h"
 
 #include "approvals/policy_cache.h"
+#include "approvals/rule_store.h"
+#include "approvals/settings.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/verb_policy.h"
@@ -67,7 +70,11 @@ int with_document(const ApprovalsFlags& flags, Use use) {
   print_snapshot(*snapshot, flags.json);
   node_host::OpenedFiles files;
   policy::EngineContext context;
+  context.settings = approvals::engine_settings(**store);
+  approvals::RuleCache rules;
+  rules.apply(**store, context.settings);
   context.files = &files;
+  context.now_ms = unix_ms_now();
   note_findings(policy::lint_changes(*before, *cache.current(**store), context));
   return kDone;
 }

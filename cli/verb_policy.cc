@@ -8,7 +8,9 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/command_line.h"
+#include "cli/question_text.h"
 #include "cli/verb_policy.h"
+#include "node-host/local_questions.h"
 #include "node-host/system/file_handles.h"
 #include "node-host/system/host_facts.h"
 #include "policy/batch.h"
@@ -24,6 +26,7 @@ struct CheckFlags {
   std::string shell_text;
   bool has_shell_text = false;
   std::string agent = "main";
+  std::string session;
   std::string cwd;
   std::string strictness;
   bool json = false;
@@ -46,6 +49,7 @@ policy::EngineContext make_context(const policy::EngineSettings& settings, polic
 
 // The policy and the settings as a node would use them; those of a fresh node where nothing is stored.
 struct InForce {
+  std::unique_ptr<approvals::Store> store;  // null: nothing is stored yet
   std::shared_ptr<const policy::PolicyDocument> document;
   policy::EngineSettings settings;
 };
@@ -65,6 +69,7 @@ Result<InForce> read_policy() {
   approvals::RuleCache rules;
   rules.apply(**store, out.settings);
   if (!rules.problem().empty()) note("warning: nothing may run: " + for_terminal(rules.problem()));
+  out.store = std::move(*store);
   return out;
 }
 
@@ -78,6 +83,7 @@ Json request_params(const CheckFlags& flags) {
     params["command"] = flags.argv;
   }
   if (!flags.agent.empty()) params["agentId"] = flags.agent;
+  if (!flags.session.empty()) params["sessionKey"] = flags.session;
   params["cwd"] = flags.cwd.empty() ? node_host::current_directory() : flags.cwd;
   return params;
 }
@@ -90,7 +96,22 @@ Json spawned(const policy::ExecutionPlan& plan) {
   return lists;
 }
 
-int report(const policy::RunEvaluation& evaluation, bool json) {
+// What answers have allowed before. Where that covers what would be asked about, nobody is asked, and
+// `evaluation` becomes what runs then. Looks only: nothing is used up.
+Result<std::vector<approvals::Grant>> apply_grants(approvals::Store& store, const Json& params,
+                                                   const policy::PolicyDocument& document,
+                                                   policy::EngineContext context,
+                                                   policy::RunDecision& decided) {
+  context.answer = policy::LocalAnswer::kGranted;
+  policy::RunDecision granted = policy::decide_run(params, document, context);
+  if (granted.evaluation.decision.verdict != policy::Verdict::kAllow) return std::vector<approvals::Grant>();
+  auto grants =
+      approvals::Questions(store).covering(node_host::askable(decided, granted).request, *context.now_ms);
+  if (grants && !grants->empty()) decided = std::move(granted);
+  return grants;
+}
+
+int report(const policy::RunEvaluation& evaluation, const std::vector<approvals::Grant>& grants, bool json) {
   const policy::Decision& decision = evaluation.decision;
   const std::string verdict(policy::to_string(decision.verdict));
   if (json) {
@@ -108,6 +129,7 @@ int report(const policy::RunEvaluation& evaluation, bool json) {
               {"trace", std::move(trace)}};
     if (!decision.next.empty()) body["next"] = decision.next;
     if (!evaluation.rules.empty()) body["rules"] = evaluation.rules;
+    for (const approvals::Grant& grant : grants) body["grants"].push_back(grant_json(grant, unix_ms_now()));
     if (evaluation.would_have) {
       body["wouldHave"] = {{"verdict", policy::to_string(evaluation.would_have->verdict)},
                            {"code", evaluation.would_have->code}};
@@ -127,6 +149,10 @@ int report(const policy::RunEvaluation& evaluation, bool json) {
                    for_terminal(command.executable.empty() ? command.argv.front() : command.executable) +
                    "  argv: " + for_terminal(dump_json(Json(command.argv))));
       }
+    }
+    for (const approvals::Grant& grant : grants) {
+      print_line("grant " + grant.id.substr(0, 8) + "  " + grant_opens(grant) + "  " + grant_ends(grant) +
+                 ", given by " + for_terminal(grant.created_by.who));
     }
     if (!decision.next.empty()) note("next: " + for_terminal(decision.next));
   }
@@ -158,9 +184,16 @@ int check(const CheckFlags& flags) {
   policy::EngineSettings& settings = in_force->settings;
   if (const auto strictness = policy::strictness_from(flags.strictness)) settings.strictness = *strictness;
   node_host::OpenedFiles files;
-  return report(
-      policy::evaluate_run(request_params(flags), *in_force->document, make_context(settings, files)),
-      flags.json);
+  const Json params = request_params(flags);
+  const policy::EngineContext context = make_context(settings, files);
+  policy::RunDecision decided = policy::decide_run(params, *in_force->document, context);
+  std::vector<approvals::Grant> grants;
+  if (in_force->store != nullptr && decided.evaluation.decision.verdict == policy::Verdict::kAsk) {
+    auto covering = apply_grants(*in_force->store, params, *in_force->document, context, decided);
+    if (!covering) return fail(covering.error(), flags.json);
+    grants = std::move(*covering);
+  }
+  return report(decided.evaluation, grants, flags.json);
 }
 
 // ---- explain
@@ -270,6 +303,7 @@ void add_policy(CLI::App& parent, Action& action) {
   auto* shell = check_verb->add_option("--shell", flags->shell_text, "Shell text, as an agent writes it");
   check_verb->add_option("--agent", flags->agent, "Decide for this agent; empty: a request that names none")
       ->capture_default_str();
+  check_verb->add_option("--session", flags->session, "Decide for this session, for grants that name one");
   check_verb->add_option("--cwd", flags->cwd, "Working directory of the command (default: this one)");
   check_verb
       ->add_option("--strictness", flags->strictness, "hardened or official (default: the node's setting)")

@@ -42,4 +42,11 @@ if(HOSTCLAW_STATIC)
   if(HOSTCLAW_PACKED_RELOCATIONS)
     add_link_options(-Wl,-z,pack-relative-relocs)
   endif()
+  # Optimizing the whole program at once leaves out what no room calls and folds what several hold: 4 % of the
+  # file, for half as much compile time again.
+  include(CheckIPOSupported)
+  check_ipo_supported(RESULT HOSTCLAW_WHOLE_PROGRAM LANGUAGES CXX OUTPUT HOSTCLAW_WHOLE_PROGRAM_PROBLEM)
+  if(HOSTCLAW_WHOLE_PROGRAM AND NOT HOSTCLAW_SANITIZE)
+    set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+  endif()
 endif()

@@ -2,6 +2,7 @@
 
 #include <re2/re2.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -37,9 +38,14 @@ void append_utf8(std::string& out, std::uint32_t point) {
 
 // Surrogates are no characters for RE2; their stand-ins lie in plane 16, which itself only occurs as
 // surrogates.
+constexpr std::uint32_t kFirstSurrogate = 0xD800;
+constexpr std::uint32_t kLastSurrogate = 0xDFFF;
+constexpr std::uint32_t kStandIns = 0x100000;
 std::uint32_t stand_in(char16_t unit) {
-  return unit >= 0xD800 && unit <= 0xDFFF ? 0x100000U + unit : static_cast<std::uint32_t>(unit);
+  return unit >= kFirstSurrogate && unit <= kLastSurrogate ? kStandIns + unit
+                                                           : static_cast<std::uint32_t>(unit);
 }
+std::uint32_t unit_of(std::uint32_t point) { return point >= kStandIns ? point - kStandIns : point; }
 
 constexpr std::string_view kDigit = "0-9";
 constexpr std::string_view kWord = "0-9A-Za-z_";
@@ -376,6 +382,22 @@ class Translator {
     return point ? std::optional<ClassItem>(ClassItem{*point, {}, false}) : std::nullopt;
   }
 
+  // From one code unit to another. The stand-ins of surrogates lie elsewhere and are a range of their own.
+  static std::string range(std::uint32_t first, std::uint32_t last) {
+    std::string out;
+    const auto add = [&](std::uint32_t least, std::uint32_t most) {
+      const std::uint32_t from = std::max(first, least);
+      const std::uint32_t to = std::min(last, most);
+      if (from > to) return;
+      out +=
+          escaped(stand_in(static_cast<char16_t>(from))) + "-" + escaped(stand_in(static_cast<char16_t>(to)));
+    };
+    add(0, kFirstSurrogate - 1);
+    add(kFirstSurrogate, kLastSurrogate);
+    add(kLastSurrogate + 1, 0xFFFF);
+    return out;
+  }
+
   void character_class() {
     ++at_;
     const bool negated = take(u'^');
@@ -412,10 +434,10 @@ class Translator {
         add(*first);
         members += "\\-";
         add(*last);
-      } else if (first->point > last->point) {
+      } else if (unit_of(first->point) > unit_of(last->point)) {
         return fail("a range out of order in []");
       } else {
-        members += escaped(first->point) + "-" + escaped(last->point);
+        members += range(unit_of(first->point), unit_of(last->point));
       }
     }
     if (!take(u']')) return fail("an unmatched [");

@@ -23,6 +23,27 @@ std::string real_path_behind(const std::string& pattern, const EngineContext& co
   return facts.kind == FileKind::kMissing || facts.real_path == pattern ? "" : facts.real_path;
 }
 
+// The rules that ask about or deny arguments of this program to whoever has the entry; empty where the owner
+// should still be warned: in official mode arguments that carry code pass, and no rule makes an interpreter
+// harmless.
+std::string watching_rules(const std::string& program, const std::string& agent,
+                           const EngineContext& context) {
+  if (!context.settings.rules || context.settings.strictness != Strictness::kHardened ||
+      !door_hangs_on_arguments(executable_token(program))) {
+    return {};
+  }
+  std::string out;
+  for (const Rule& rule : context.settings.rules->rules()) {
+    if (rule.effect == RuleEffect::kAllow || rule.content_sha256 ||
+        (rule.agent != "*" && rule.agent != agent))
+      continue;
+    if (rule.arguments && rule.arguments->empty()) continue;
+    if (!rule_is_in_force(rule, context.now_ms) || !rule_names_program(rule, program)) continue;
+    out += (out.empty() ? "" : ", ") + rule.id;
+  }
+  return out;
+}
+
 void look_at_pattern(const std::string& pattern, const AllowlistEntry& entry, const EngineContext& context,
                      const LintFinding& about, std::vector<LintFinding>& out) {
   const auto add = [&](Severity severity, const char* code, std::string message, std::string instead) {
@@ -53,7 +74,11 @@ void look_at_pattern(const std::string& pattern, const AllowlistEntry& entry, co
         "use " + real + ", or the bare name " + std::string(base_name(pattern)));
   }
   const std::string door = names_arguments(entry) ? "" : general_door(executable_token(pattern));
-  if (!door.empty()) {
+  if (door.empty()) return;
+  if (const std::string rules = watching_rules(pattern, about.agent, context); !rules.empty()) {
+    add(Severity::kNote, "GENERAL_DOOR",
+        door + " Such arguments are asked about, and these rules judge others: " + rules + ".", "");
+  } else {
     add(Severity::kWarning, "GENERAL_DOOR", door,
         "add an argPattern that describes the arguments you mean, or a rule");
   }

@@ -235,6 +235,15 @@ bool rule_covers(const Rule& rule, const RuleSubject& subject, std::string_view 
   return covers(rule, CompiledRule(rule), subject, agent);
 }
 
+bool rule_names_program(const Rule& rule, const std::string& program) {
+  RuleSubject subject;
+  subject.argv = {program};
+  subject.bare_word = program.find('/') == std::string::npos;
+  subject.name = std::string(base_name(program));
+  if (!subject.bare_word) subject.real_path = program;
+  return program_fits(rule, Glob(rule.program), subject);
+}
+
 struct RuleSet::Compiled : CompiledRule {
   using CompiledRule::CompiledRule;
 };

@@ -56,6 +56,9 @@ struct RuleSubject {
 // `agent` empty: none was given, every rule counts. The content is not looked at here.
 bool rule_covers(const Rule& rule, const RuleSubject& subject, std::string_view agent);
 
+// True when the rule is about a program of this name (no separator) or path, whatever its arguments.
+bool rule_names_program(const Rule& rule, const std::string& program);
+
 // True when the rule has not expired. Without a clock (nullopt) deny and ask rules hold and allow rules do
 // not.
 bool rule_is_in_force(const Rule& rule, std::optional<std::int64_t> now_ms);

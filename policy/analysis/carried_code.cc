@@ -298,23 +298,37 @@ std::string working_directory_code(std::string_view token) {
   return {};
 }
 
-std::string general_door(std::string_view token) {
+namespace {
+
+// What a program opens with any arguments; empty when that hangs on them.
+std::string unconditional_door(std::string_view token) {
   if (shell_family(token) != ShellFamily::kNone) return "It is a shell: whoever may run it may run anything.";
   if (is_multiplexer(token)) return "It holds a shell and many other programs.";
   if (is_dynamic_loader(token)) return "It runs the program it is given.";
   const UnwrappedCommand wrapper = unwrap_command({std::string(token)});
   if (wrapper.blocked)
     return "It runs other programs; an entry for it never matches. List the programs themselves.";
-  const CarryTool* tool = find_tool(token);
-  if (tool == nullptr) return {};
-  for (const CarryRule& rule : tool->rules) {
-    if (rule.kind == CarryRule::Kind::kAlways && rule.within.empty())
-      return "It " + std::string(rule.why) + ".";
-  }
-  for (const CarryRule& rule : tool->rules) {
-    return "With some of its arguments it " + std::string(rule.why) + ".";
+  if (const CarryTool* tool = find_tool(token)) {
+    for (const CarryRule& rule : tool->rules) {
+      if (rule.kind == CarryRule::Kind::kAlways && rule.within.empty())
+        return "It " + std::string(rule.why) + ".";
+    }
   }
   return {};
+}
+
+}  // namespace
+
+std::string general_door(std::string_view token) {
+  if (std::string door = unconditional_door(token); !door.empty()) return door;
+  const CarryTool* tool = find_tool(token);
+  if (tool == nullptr || tool->rules.empty()) return {};
+  return "With some of its arguments it " + std::string(tool->rules.front().why) + ".";
+}
+
+bool door_hangs_on_arguments(std::string_view token) {
+  const CarryTool* tool = find_tool(token);
+  return tool != nullptr && !tool->rules.empty() && unconditional_door(token).empty();
 }
 
 }  // namespace hostclaw::policy

@@ -30,4 +30,9 @@ std::string working_directory_code(std::string_view token);
 // when nothing is known. `token` is an executable_token: a shell, an interpreter, or a tool of the table.
 std::string general_door(std::string_view token);
 
+// True when that hangs on the arguments (git, docker, curl), so that whoever judges them can close it: the
+// engine asks about those that carry code, rules about the rest. False for shells, interpreters and whatever
+// runs what it is given.
+bool door_hangs_on_arguments(std::string_view token);
+
 }  // namespace hostclaw::policy

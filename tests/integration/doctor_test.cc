@@ -244,6 +244,26 @@ TEST_CASE("doctor tells a document that cannot be read and an entry that opens e
   expect(seen, "document", "DOCUMENT_UNREADABLE", "failure", "hostclaw approvals set --file FILE");
 }
 
+TEST_CASE("lint and doctor are content with git, docker and curl once rules watch them") {
+  Scene scene;
+  for (const char* name : {"git", "docker", "curl"}) scene.allow(name);
+  CHECK(scene.hostclaw({"policy", "lint"}).status == 1);
+  CHECK(examine(scene, {"--only", "policy"}).code("policy") == "POLICY_WARNINGS");
+  REQUIRE(scene.hostclaw({"policy", "starter", "on"}).status == 0);
+  const Finished lint = scene.hostclaw({"policy", "lint", "--json"});
+  CHECK(lint.status == 0);
+  const Json findings = Json::parse(lint.standard_output)["findings"];
+  CHECK(findings.size() == 3);
+  for (const Json& finding : findings) CHECK(string_at(finding, "severity") == "note");
+  CHECK(examine(scene, {"--only", "policy"}).code("policy") == "POLICY_OK");
+  // What is listed from now on is not warned about either, an interpreter still is.
+  const Finished git = scene.hostclaw({"approvals", "allowlist", "add", "/nowhere/git"});
+  CHECK(git.standard_error.find("warning") == std::string::npos);
+  const Finished perl = scene.hostclaw({"approvals", "allowlist", "add", "perl"});
+  CHECK(perl.standard_error.find("warning: It runs the program text") != std::string::npos);
+  CHECK(scene.hostclaw({"policy", "lint"}).status == 1);
+}
+
 TEST_CASE("doctor tells a database that is none") {
   Scene scene;
   scene.allow("/usr/bin/id");
@@ -361,6 +381,139 @@ TEST_CASE("the log's level and form come from flags, else from the environment")
     CHECK(finished->standard_error.find("HOSTCLAW_LOG_LEVEL must be one of error, warn, info, debug") !=
           std::string::npos);
   }
+}
+
+// ---- bugreport
+
+TEST_CASE("bugreport tells everything about a node but its secrets") {
+  Scene scene;
+  const std::string report = scene.directory.path() + "/report.json";
+  scene.preset("yolo");
+  scene.connect_host();
+  scene.run({"printf", "%s", "--password=planted-password"});
+  scene.run({"printf", "the output is %s-output", "planted"});
+  scene.exec("printf %s 'Authorization: Bearer planted-bearer-1234567890'");
+  await_link(scene, "connected");
+
+  // Where a secret may have come to stand by somebody's mistake.
+  std::vector<std::string> secrets{kSharedToken,
+                                   "planted-password",
+                                   "planted-output",
+                                   "planted-bearer-1234567890",
+                                   "planted-setting",
+                                   "planted-member",
+                                   "planted-socket-token",
+                                   "sk-live-0123456789abcdefghijklmn",
+                                   "planted credential \"quoted\"",
+                                   "planted-environment"};
+  {
+    auto store = approvals::Store::open(scene.state_directory(), approvals::OpenMode::kReadWrite);
+    REQUIRE(store.has_value());
+    const auto identity = (*store)->identity();
+    REQUIRE((identity && *identity));
+    const auto token = (*store)->device_token((*identity)->device_id, "node");
+    REQUIRE((token && *token));
+    secrets.push_back((*token)->token);
+    for (const std::string& line : split((*identity)->private_key_pem, '\n')) {
+      if (!line.empty() && !line.starts_with("-----")) secrets.push_back(line);
+    }
+    REQUIRE((*store)->put_setting("of.another.version", Json{{"word", "planted-setting"}}).has_value());
+    REQUIRE((*store)->put_setting("exec.apiKey", Json("planted-member")).has_value());
+    auto document = (*store)->document();
+    REQUIRE(document.has_value());
+    Json policy = Json::parse(document->raw_text);
+    policy["socket"] = {{"path", "/run/x"}, {"token", "planted-socket-token"}};
+    policy["agents"]["main"]["allowlist"] = Json::array(
+        {{{"id", "1"}, {"pattern", "/usr/bin/curl"}, {"argPattern", "sk-live-0123456789abcdefghijklmn"}}});
+    REQUIRE((*store)->put_document(policy.dump(), std::nullopt, {"cli", "test"}).has_value());
+  }
+  std::filesystem::create_directories(scene.state_directory() + "/credentials");
+  std::filesystem::permissions(scene.state_directory() + "/credentials", std::filesystem::perms::owner_all);
+  write_file(scene.state_directory() + "/credentials/gateway-token", secrets[8] + "\n", 0600);
+  std::string log;
+  for (const std::string& secret : secrets) {
+    // Those that neither this machine knows nor anybody could recognise have nothing to do in a log.
+    if (is_one_of(secret, {"planted-output", "planted-setting", "planted-member", "planted-password",
+                           "planted-socket-token", "planted-bearer-1234567890"}))
+      continue;
+    log += "2026-11-28T00:00:00.000Z info  quoted: " + secret + " and more\n";
+  }
+  log += "2026-11-28T00:00:00.000Z info  token=planted-member password: planted-password\n";
+  write_file(scene.state_directory() + "/node.log", log, 0600);
+
+  const Finished finished = scene.hostclaw({"bugreport", "--user", "--output", report},
+                                           {{"OPENCLAW_GATEWAY_TOKEN", kSharedToken},
+                                            {"SOME_API_KEY", "planted-environment"},
+                                            {"XDG_CONFIG_HOME", scene.directory.path() + "/config"}});
+  INFO(finished.standard_error);
+  REQUIRE(finished.status == 0);
+  CHECK(finished.standard_output == report + "\n");
+  namespace fs = std::filesystem;
+  CHECK((fs::status(report).permissions() & fs::perms::all) ==
+        (fs::perms::owner_read | fs::perms::owner_write));
+  const std::string text = read_file(report);
+  for (const std::string& secret : secrets) {
+    INFO(secret << " in\n" << text);
+    const std::string quoted = Json(secret).dump();
+    CHECK(text.find(quoted.substr(1, quoted.size() - 2)) == std::string::npos);
+  }
+  const Json body = Json::parse(text);
+  CHECK(body["format"] == "hostclaw-bugreport-1");
+  CHECK(pick(body, "/status/link/state") == "connected");
+  CHECK(pick(body, "/doctor/checks").size() > 15);
+  CHECK(pick(body, "/runs").size() == 3);
+  CHECK(pick(body, "/policy/document/agents/main/allowlist/0/pattern") == "/usr/bin/curl");
+  CHECK(pick(body, "/settings/of.another.version") == "(not shown)");
+  CHECK(pick(body, "/audit/byKind/decision").get<int>() >= 3);
+  CHECK(pick(body, "/log/lines").size() >= 4);
+  CHECK(text.find("and more") != std::string::npos);
+  // What helps stays: the device's public name and the fingerprint of the policy.
+  CHECK(string_at(body["status"], "deviceId").size() == 64);
+  CHECK(string_at(body["policy"], "hash").size() == 64);
+}
+
+TEST_CASE("bugreport is written where nothing is stored yet, and over no file that is there") {
+  Scene scene;
+  const std::string report = scene.directory.path() + "/report.json";
+  const std::vector<std::string> words{"bugreport", "--offline", "--output", report};
+  REQUIRE(scene.hostclaw(words).status == 0);
+  CHECK(pick(Json::parse(read_file(report)), "/stateError/code") == "STORE_NOT_FOUND");
+  const Finished again = scene.hostclaw(words);
+  CHECK(again.status == 1);
+  CHECK(again.standard_error.find("FILE_EXISTS") != std::string::npos);
+  CHECK(pick(Json::parse(read_file(report)), "/stateError/code") == "STORE_NOT_FOUND");
+  const Finished shown = scene.hostclaw({"bugreport", "--offline", "--output", "-"});
+  CHECK(Json::parse(shown.standard_output)["format"] == "hostclaw-bugreport-1");
+}
+
+TEST_CASE("bugreport says which place cannot be written, and leaves nothing there") {
+  Scene scene;
+  const std::string nowhere = scene.directory.path() + "/missing/report.json";
+  const Finished missing = scene.hostclaw({"bugreport", "--offline", "--output", nowhere, "--json"});
+  CHECK(missing.status == 1);
+  CHECK(string_at(Json::parse(missing.standard_output)["error"], "code") == "FILE_UNWRITABLE");
+  CHECK(missing.standard_output.find(nowhere) != std::string::npos);
+  const Finished directory = scene.hostclaw({"bugreport", "--offline", "--output", scene.directory.path()});
+  CHECK(directory.status == 1);
+  CHECK(directory.standard_error.find("FILE_EXISTS") != std::string::npos);
+  // A link that leads nowhere is not followed.
+  const std::string link = scene.directory.path() + "/link.json";
+  std::filesystem::create_symlink(scene.directory.path() + "/elsewhere.json", link);
+  CHECK(scene.hostclaw({"bugreport", "--offline", "--output", link}).status == 1);
+  CHECK_FALSE(std::filesystem::exists(scene.directory.path() + "/elsewhere.json"));
+}
+
+TEST_CASE("bugreport takes out a secret that holds another, and one of digits alone") {
+  Scene scene;
+  const std::string report = scene.directory.path() + "/report.json";
+  const Finished finished =
+      scene.hostclaw({"bugreport", "--offline", "--output", report, "--json"},
+                     {{"A_TOKEN", "machine"}, {"B_TOKEN", "machine-and-more"}, {"C_PASSWORD", "1700000"}});
+  REQUIRE(finished.status == 0);
+  CHECK(Json::parse(finished.standard_output)["path"] == report);
+  const std::string text = read_file(report);
+  CHECK(text.find("machine") == std::string::npos);
+  CHECK(Json::parse(text)["format"] == "hostclaw-bugreport-1");
 }
 
 }  // namespace hostclaw::integration

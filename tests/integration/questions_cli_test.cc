@@ -420,4 +420,64 @@ TEST_CASE("a desktop is told that a question waits, and not which") {
   CHECK(screen.wait_exit() == 0);
 }
 
+TEST_CASE("policy check knows what answers have allowed, names it and uses nothing up") {
+  LocalState state;
+  const std::string touch = real("/usr/bin/touch");
+  const std::string where = real(state.directory.path());
+  const auto check = [&](const std::string& file, int status, std::vector<std::string> more = {}) {
+    std::vector<std::string> words = {"policy", "check", "--cwd", where};
+    words.insert(words.end(), more.begin(), more.end());
+    words.insert(words.end(), {"--json", "--", touch, file});
+    const Finished finished = state.hostclaw(words);
+    INFO(finished.standard_output << finished.standard_error);
+    CHECK(finished.status == status);
+    return Json::parse(finished.standard_output);
+  };
+  CHECK(check("a", 1)["verdict"] == "ask");
+
+  approvals::NewQuestion question = LocalState::git_push("key-touch");
+  question.commands = {{touch, {touch, "a"}}};
+  question.cwd = where;
+  const auto allow = [&](approvals::GrantScope scope, bool session_only) {
+    approvals::Answer answer;
+    answer.decision = approvals::Answer::Decision::kAllowAlways;
+    answer.scope = scope;
+    answer.this_session_only = session_only;
+    answer.by = {"cli", "tester"};
+    REQUIRE(state.questions->answer(state.ask(question), answer, unix_ms_now()).has_value());
+  };
+  allow(approvals::GrantScope::kExact, false);
+  const Json covered = check("a", 0);
+  CHECK(covered["verdict"] == "allow");
+  REQUIRE(covered["grants"].size() == 1);
+  CHECK(string_at(covered["grants"][0], "scope") == "exact");
+  CHECK(string_at(covered["grants"][0], "executable") == touch);
+  CHECK(covered["argv"][0][0] == touch);
+  const Finished shown = state.hostclaw({"policy", "check", "--cwd", where, "--", touch, "a"});
+  CHECK(has(shown.standard_output, "grant " + string_at(covered["grants"][0], "id").substr(0, 8)));
+  // Other arguments, another directory and another agent are not covered.
+  CHECK_FALSE(check("b", 1).contains("grants"));
+  CHECK(check("a", 1, {"--agent", "other"})["verdict"] == "ask");
+  CHECK(state.hostclaw({"policy", "check", "--cwd", "/", "--", touch, "a"}).status == 1);
+
+  question.key = "key-any";
+  question.session_key = "agent:main:here";
+  allow(approvals::GrantScope::kExecutable, true);
+  CHECK(check("b", 1)["verdict"] == "ask");
+  CHECK(check("b", 0, {"--session", "agent:main:here"})["grants"].size() == 1);
+  // A rule that denies wins, and one that asks is not answered by a grant for the program.
+  REQUIRE(state
+              .hostclaw({"policy", "add", "ask", "touch", "--arguments", "b", "--note", "ask me", "--match",
+                         "touch b", "--not-match", "touch a", "--id", "asks"})
+              .status == 0);
+  CHECK(check("b", 1, {"--session", "agent:main:here"})["code"] == "RULE_ASK");
+  REQUIRE(state
+              .hostclaw({"policy", "add", "deny", "touch", "--arguments", "a", "--note", "no", "--match",
+                         "touch a", "--not-match", "touch b", "--id", "denies"})
+              .status == 0);
+  CHECK(check("a", 1)["code"] == "RULE_DENY");
+  for (const approvals::Grant& grant : *state.questions->grants({}, unix_ms_now()))
+    CHECK(grant.use_count == 0);
+}
+
 }  // namespace hostclaw::integration

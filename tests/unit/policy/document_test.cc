@@ -118,5 +118,107 @@ TEST_CASE("document: patterns that can never match are reported when they are st
   CHECK(problems[0].reason.find("look-ahead") != std::string::npos);
 }
 
+// What the old document's two agents become.
+std::string merged(const char* agents) {
+  const Result<PolicyDocument> document = read((R"({"agents":)" + std::string(agents) + "}").c_str());
+  return document ? document->json["agents"].dump() : document.error().message;
+}
+
+TEST_CASE("document: an old default agent without a main becomes main, in its place") {
+  CHECK(merged(R"({"a":{},"default":{"ask":"off"},"z":{}})") == R"({"a":{},"main":{"ask":"off"},"z":{}})");
+  CHECK(merged(R"({"default":{},"main":{"ask":"off"}})") == R"({"main":{"ask":"off"}})");
+  CHECK(merged(R"({"main":{},"z":{},"default":{"ask":"off","more":[1]}})") ==
+        R"({"main":{"ask":"off","more":[1]},"z":{}})");
+}
+
+TEST_CASE("document: joined lists keep the entries of main, and one of each pattern and argPattern") {
+  CHECK(
+      merged(
+          R"({"default":{"allowlist":[{"pattern":"/bin/A","id":"old"},{"pattern":"/bin/a","argPattern":"^x$","id":"x"},
+                    {"pattern":"/bin/b","id":"b"},{"pattern":"/bin/b","id":"again"}]},
+                   "main":{"allowlist":[{"pattern":" /bin/a ","id":"new"}]}})") ==
+      R"({"main":{"allowlist":[{"pattern":" /bin/a ","id":"new"},{"pattern":"/bin/a","argPattern":"^x$","id":"x"},)"
+      R"({"pattern":"/bin/b","id":"b"}]}})");
+  CHECK(merged(R"({"default":{"allowlist":["a"]},"main":{}})") ==
+        R"({"main":{"allowlist":[{"pattern":"a","id":"id-1"}]}})");
+}
+
+TEST_CASE("document: joined tools keep those of main, and one of each server and tool") {
+  CHECK(merged(R"({"default":{"mcpTools":[{"server":"s","tool":"t","new":0},{"server":"s","tool":"u"},5]},
+                   "main":{"mcpTools":[{"server":"s","tool":"t","new":1},7]}})") ==
+        R"({"main":{"mcpTools":[{"server":"s","tool":"t","new":1},7,{"server":"s","tool":"u"},5]}})");
+  // What is no list in the old agent is nothing; in main it is refused as always.
+  CHECK(merged(R"({"default":{"mcpTools":5},"main":{"mcpTools":[7]}})") == R"({"main":{"mcpTools":[7]}})");
+  CHECK(merged(R"({"default":{"mcpTools":[7]},"main":{"mcpTools":5}})") ==
+        "exec approvals: agents.main.mcpTools: must be an array");
+}
+
+TEST_CASE("document: old agents that cannot be joined are refused, never half of them") {
+  CHECK(merged(R"({"default":5})") == "exec approvals: agents.default: must be an object");
+  CHECK(merged(R"({"default":{},"main":5})") == "exec approvals: agents.main: must be an object");
+  CHECK(merged(R"({"default":{"allowlist":5},"main":{"allowlist":[]}})") ==
+        "exec approvals: agents.default.allowlist: must be an array");
+  CHECK(merged(R"({"default":{"allowlist":[]},"main":{"allowlist":null}})") ==
+        "exec approvals: agents.main.allowlist: must be an array");
+  // Whatever an entry is, joining does not make it pass.
+  CHECK(merged(R"({"default":{"allowlist":[5]},"main":{"allowlist":[]}})") ==
+        "exec approvals: agents.main.allowlist[0]: must be a pattern or an object with one");
+  CHECK(merged(R"({"default":{"allowlist":[{"id":"x"}]},"main":{"allowlist":[]}})") ==
+        "exec approvals: agents.main.allowlist[0].pattern: must be a non-empty string");
+}
+
+TEST_CASE("document: every other member that cannot be trusted is named too") {
+  const auto entry = [](const char* members) {
+    return error_of(
+        (R"({"agents":{"main":{"allowlist":[{"pattern":"a",)" + std::string(members) + "}]}}}").c_str());
+  };
+  CHECK(entry(R"("source":"import")").starts_with("exec approvals: agents.main.allowlist[0].source:"));
+  CHECK(entry(R"("source":5)").starts_with("exec approvals: agents.main.allowlist[0].source:"));
+  CHECK(entry(R"("id":5)").starts_with("exec approvals: agents.main.allowlist[0].id:"));
+  CHECK(entry(R"("lastUsedCommand":5)")
+            .starts_with("exec approvals: agents.main.allowlist[0].lastUsedCommand:"));
+  CHECK(entry(R"("lastResolvedPath":5)")
+            .starts_with("exec approvals: agents.main.allowlist[0].lastResolvedPath:"));
+  for (const char* value : {"-1", "1e300", "9007199254740992"}) {
+    CHECK(entry((R"("lastUsedAt":)" + std::string(value)).c_str()) ==
+          "exec approvals: agents.main.allowlist[0].lastUsedAt: is out of range");
+  }
+  CHECK(entry(R"("lastUsedAt":9007199254740991,"source":"allow-always","id":" ")").empty());
+  CHECK(error_of(R"({"agents":{"main":{"allowlist":[" "]}}})") ==
+        "exec approvals: agents.main.allowlist[0]: must not be blank");
+  CHECK(error_of(R"({"agents":{"main":{"allowlist":{}}}})") ==
+        "exec approvals: agents.main.allowlist: must be an array");
+  CHECK(error_of(R"({"agents":{"main":{"mcpTools":{}}}})") ==
+        "exec approvals: agents.main.mcpTools: must be an array");
+  CHECK(error_of(R"({"agents":{"main":{"askFallback":"off"}}})")
+            .starts_with("exec approvals: agents.main.askFallback:"));
+  CHECK(error_of(R"({"defaults":[]})") == "exec approvals: defaults: must be an object");
+  CHECK(error_of(R"({"socket":5})") == "exec approvals: socket: must be an object");
+  CHECK(error_of(R"({"socket":{"token":5}})") == "exec approvals: socket.token: must be a string");
+}
+
+TEST_CASE("document: an empty or absent socket leaves nothing, and one of a token alone nothing to show") {
+  CHECK_FALSE(read(R"({"socket":{"path":" ","token":null}})")->json.contains("socket"));
+  CHECK_FALSE(read(R"({"socket":null,"defaults":null,"agents":null})")->json.contains("socket"));
+  CHECK_FALSE(redacted_document(*read(R"({"socket":{"token":"t"}})")).contains("socket"));
+  CHECK_FALSE(redacted_document(fresh_document()).contains("socket"));
+}
+
+TEST_CASE("document: official mode leaves out what upstream leaves out, and keeps the rest") {
+  const auto tolerated = [](const char* text) { return tolerated_document(OrderedJson::parse(text)).dump(); };
+  CHECK(tolerated(
+            R"({"defaults":{"security":"maybe","ask":"off","askFallback":5},"agents":{"a":{"ask":[]}}})") ==
+        R"({"defaults":{"ask":"off"},"agents":{"a":{}}})");
+  CHECK(
+      tolerated(
+          R"({"agents":{"a":{"allowlist":["x"," ",5,{"pattern":""},{"id":"y"},{"pattern":"z","source":"import"},
+                     {"pattern":"w","source":"allow-always"},{"pattern":"v","source":5}]}}})") ==
+      R"({"agents":{"a":{"allowlist":["x",{"pattern":"z"},{"pattern":"w","source":"allow-always"},{"pattern":"v","source":5}]}}})");
+  CHECK(tolerated(R"({"agents":{"a":{"allowlist":5},"b":7}})") ==
+        R"({"agents":{"a":{"allowlist":[]},"b":7}})");
+  CHECK(tolerated(R"({"defaults":7,"agents":[]})") == R"({"defaults":{},"agents":[]})");
+  CHECK(tolerated("[1]") == "[1]");
+}
+
 }  // namespace
 }  // namespace hostclaw::policy

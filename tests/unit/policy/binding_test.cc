@@ -1,0 +1,199 @@
+#include "policy/binding.h"
+
+#include <catch2/catch.hpp>
+#include <map>
+
+#include "tests/unit/policy/decision_fixture.h"
+
+namespace hostclaw::policy {
+namespace {
+
+// The machine's files, some of which look otherwise.
+class Veiled final : public FileProbe {
+ public:
+  explicit Veiled(FileProbe& files) : files_(files) {}
+  std::map<std::string, FileKind> kinds;
+  std::string without_content;
+  bool names_real_paths = true;
+
+  FileFacts facts(const std::string& path) override {
+    FileFacts out = files_.facts(path);
+    if (const auto it = kinds.find(path); it != kinds.end()) out.kind = it->second;
+    if (!names_real_paths) out.real_path.clear();
+    return out;
+  }
+  bool is_symlink(const std::string& path) override { return files_.is_symlink(path); }
+  std::optional<std::string> content_sha256(const std::string& path) override {
+    return path == without_content ? std::nullopt : files_.content_sha256(path);
+  }
+  std::string head(const std::string& path, std::size_t count) override { return files_.head(path, count); }
+
+ private:
+  FileProbe& files_;
+};
+
+constexpr const char* kWork = "/home/u/work";
+
+OperandCheck check_here(const Machine& machine, const std::vector<std::string>& argv,
+                        const std::string* payload = nullptr) {
+  return check_operand(argv, payload, kWork, machine.context);
+}
+
+TEST_CASE("binding: the directory must be there, and be one") {
+  Machine machine;
+  Veiled veiled(machine.files);
+  machine.context.files = &veiled;
+  CHECK(check_canonical_cwd(kWork, machine.context).path == kWork);
+  CHECK(check_canonical_cwd("/nowhere", machine.context).problem ==
+        "approval requires an existing canonical cwd");
+  CHECK(check_canonical_cwd("/home/u/work/script.sh", machine.context).problem ==
+        "approval requires cwd to be a directory");
+  veiled.kinds[kWork] = FileKind::kUnreadable;
+  CHECK(check_canonical_cwd(kWork, machine.context).problem == "approval requires an existing canonical cwd");
+}
+
+TEST_CASE("binding: a directory behind a link counts only where nobody here can re-point the link") {
+  const std::string refused = "approval requires canonical cwd (no symlink path components)";
+  Machine machine;
+  machine.files.add_directory("/home/u/work/deep", 1500);
+  machine.files.add_directory("/opt/tools/deep");
+  machine.files.add_symlink("/opt/current", "tools");
+  CHECK(check_canonical_cwd("/home/u/link", machine.context).problem == refused);
+  CHECK(check_canonical_cwd("/home/u/link/deep", machine.context).problem == refused);
+  // The link itself as the directory is never canonical; on the way it may be root's.
+  CHECK(check_canonical_cwd("/opt/current", machine.context).problem == refused);
+  const CwdCheck on_the_way = check_canonical_cwd("/opt/current/deep", machine.context);
+  CHECK(on_the_way.problem.empty());
+  CHECK(on_the_way.path == "/opt/tools/deep");
+  // Root can re-point every link.
+  machine.context.running_as_root = true;
+  CHECK(check_canonical_cwd("/opt/current/deep", machine.context).problem == refused);
+  machine.files.add_symlink("/rootlink", "/opt/tools");
+  CHECK(check_canonical_cwd("/rootlink/deep", machine.context).problem == refused);
+  machine.context.platform = Platform::kWindows;
+  CHECK(check_canonical_cwd("/opt/current/deep", machine.context).problem.empty());
+}
+
+TEST_CASE("binding: a script must be a file that can be read") {
+  Machine machine;
+  Veiled veiled(machine.files);
+  machine.context.files = &veiled;
+  const OperandCheck bound = check_here(machine, {"python3", "script.py"});
+  REQUIRE(bound.operand.has_value());
+  CHECK(bound.operand->argv_index == 1);
+  CHECK(bound.operand->path == "/home/u/work/script.py");
+  CHECK(bound.operand->sha256 == machine.files.content_sha256("/home/u/work/script.py"));
+  const auto problem_of = [&](const char* script) {
+    const OperandCheck check = check_here(machine, {"python3", script});
+    CHECK_FALSE(check.operand.has_value());
+    return check.problem;
+  };
+  CHECK(problem_of("missing.py") == "approval requires an existing script operand");
+  CHECK(problem_of("/home/u/work") == "approval requires a file script operand");
+  veiled.without_content = "/home/u/work/script.py";
+  CHECK(problem_of("script.py") == "approval requires a readable script operand");
+  veiled.without_content.clear();
+  veiled.kinds["/home/u/work/script.py"] = FileKind::kUnreadable;
+  CHECK(problem_of("script.py") == "approval requires a readable script operand");
+  veiled.kinds["/home/u/work/script.py"] = FileKind::kOther;
+  CHECK(problem_of("script.py") == "approval requires a file script operand");
+}
+
+TEST_CASE("binding: where no real path is known the path as it was given is bound") {
+  Machine machine;
+  Veiled veiled(machine.files);
+  veiled.names_real_paths = false;
+  machine.context.files = &veiled;
+  CHECK(check_canonical_cwd(kWork, machine.context).path == kWork);
+  const OperandCheck bound = check_here(machine, {"python3", "./script.py"});
+  REQUIRE(bound.operand.has_value());
+  CHECK(bound.operand->path == "/home/u/work/script.py");
+}
+
+TEST_CASE("binding: what cannot be bound says which kind it is") {
+  Machine machine;
+  const auto first_words = [&](const std::vector<std::string>& argv) {
+    const OperandCheck check = check_here(machine, argv);
+    CHECK_FALSE(check.operand.has_value());
+    return first_line(check.problem);
+  };
+  CHECK(first_words({"env", "-C", "/opt", "python3", "script.py"}) ==
+        "approval cannot safely bind dispatch cwd options");
+  CHECK(first_words({"bash", "--rcfile", "x", "script.sh"}) ==
+        "approval cannot safely bind shell startup files");
+  CHECK(first_words({"bash", "-i", "script.sh"}) == "approval cannot safely bind shell startup files");
+  CHECK(first_words({"env", "BASH_ENV=x", "bash", "script.sh"}) ==
+        "approval cannot safely bind shell startup environment");
+  CHECK(first_words({"php", "-d", "x=y", "script.py"}) ==
+        "approval cannot safely bind runtime code-loading or cwd options");
+  CHECK(first_words({"deno", "run", "--import-map=x", "script.py"}) ==
+        "approval cannot safely bind runtime code-loading or cwd options");
+  for (const std::vector<std::string>& argv :
+       std::vector<std::vector<std::string>>{{"bash"},
+                                             {"node", "-r", "./x", "script.py"},
+                                             {"perl", "-Ilib", "script.py"},
+                                             {"python3", "-x", "script.py", "script.sh"},
+                                             {"deno", "test"},
+                                             {"./gone"}}) {
+    INFO(argv.front());
+    CHECK(first_words(argv) == "approval cannot safely bind this interpreter/runtime command");
+  }
+}
+
+TEST_CASE("binding: a host environment that makes shells read a file first refuses shells only") {
+  for (const char* name : {"BASH_ENV", "ENV"}) {
+    Machine machine;
+    machine.context.host_environment.emplace_back(name, "/home/u/rc");
+    CHECK(check_here(machine, {"bash", "script.sh"}).problem ==
+          "approval cannot safely bind shell startup environment");
+    CHECK(check_here(machine, {"python3", "script.py"}).operand.has_value());
+    CHECK(check_here(machine, {"uname"}).problem.empty());
+  }
+}
+
+TEST_CASE("binding: programs that only root can change need none, ones of ours are bound themselves") {
+  Machine machine;
+  for (const char* program : {"uname", "/usr/bin/uname"}) {
+    const OperandCheck check = check_here(machine, {program, "script.sh"});
+    CHECK(check.problem.empty());
+    CHECK_FALSE(check.operand.has_value());
+  }
+  const OperandCheck own = check_here(machine, {"./evil"});
+  REQUIRE(own.operand.has_value());
+  CHECK(own.operand->argv_index == 0);
+  CHECK(own.operand->path == "/home/u/work/evil");
+  const std::string harmless = "uname -a";
+  CHECK(check_here(machine, {"sh", "-c", harmless}, &harmless).problem.empty());
+  for (const std::string& payload :
+       std::vector<std::string>{"uname; ./evil", "source script.sh", "./evil", "python3 script.py"}) {
+    INFO(payload);
+    CHECK_FALSE(check_here(machine, {"sh", "-c", payload}, &payload).problem.empty());
+  }
+}
+
+TEST_CASE("binding: a bound file is unchanged only with the same place, path and content") {
+  Machine machine;
+  const std::vector<std::string> argv = {"python3", "script.py"};
+  const PlanOperand operand = *check_here(machine, argv).operand;
+  const auto unchanged = [&](const PlanOperand& what, const std::vector<std::string>& words) {
+    return is_operand_unchanged(what, words, kWork, machine.context);
+  };
+  CHECK(unchanged(operand, argv));
+  CHECK(unchanged(operand, {"python3", "/home/u/work/script.py"}));
+  CHECK_FALSE(unchanged(operand, {"python3"}));
+  CHECK_FALSE(unchanged(operand, {"python3", "script.sh"}));
+  CHECK_FALSE(unchanged(operand, {"python3", "missing.py"}));
+  PlanOperand other = operand;
+  other.sha256 = std::string(64, '0');
+  CHECK_FALSE(unchanged(other, argv));
+  // The same content somewhere else is another file.
+  machine.files.add_file("/home/u/work/copy.py", "print(1)\n", false, 1500);
+  CHECK_FALSE(unchanged(operand, {"python3", "copy.py"}));
+  machine.files.add_symlink("/home/u/work/script.py", "copy.py");
+  CHECK_FALSE(unchanged(operand, argv));
+  machine.files.remove("/home/u/work/script.py");
+  CHECK_FALSE(unchanged(operand, argv));
+}
+
+}  // namespace
+}  // namespace hostclaw::policy
