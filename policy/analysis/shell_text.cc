@@ -473,7 +473,9 @@ class Parser {
   // for an expansion.
   bool check_mixed_word(const ShellWord& word) {
     const char first = text_[word.offset];
-    const bool one_quoted_part = (first == '\'' || first == '"') && word.length == word.value.size() + 2;
+    const char last = text_[word.offset + word.length - 1];
+    const bool one_quoted_part =
+        (first == '\'' || first == '"') && last == first && word.length == word.value.size() + 2;
     if (!word.had_quotes || one_quoted_part || word.value.find_first_of("*?[{") == std::string::npos ||
         word.value.find_first_of("$`<>") == std::string::npos) {
       return true;

@@ -33,6 +33,11 @@ Argvs accepted(std::string_view text) {
 
 }  // namespace
 
+TEST_CASE("a fully quoted word may hold a wildcard and a literal dollar sign") {
+  CHECK(accepted("echo \"n?$;'l\"") == Argvs{{"echo", "n?$;'l"}});
+  CHECK(accepted("echo 'n?$;l'") == Argvs{{"echo", "n?$;l"}});
+}
+
 TEST_CASE("words are split and decoded as a shell does") {
   struct Row {
     const char* text;
@@ -117,6 +122,9 @@ TEST_CASE("what a shell would expand, redirect or compound is not analysable") {
       {"echo ${x:-y}", "EXPANSION"},
       {"echo $1", "EXPANSION"},
       {"echo $[1+1]", "EXPANSION"},
+      // Partly quoted, with a wildcard and a literal $; fully quoted it is fine.
+      {"echo \"n?$;'\"l", "EXPANSION"},
+      {"echo 'n?$;'l", "EXPANSION"},
       {"$0 \"$@\"", "EXPANSION"},
       {"echo $(id)", "COMMAND_SUBSTITUTION"},
       {"echo \"$(id)\"", "COMMAND_SUBSTITUTION"},

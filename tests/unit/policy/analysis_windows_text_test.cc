@@ -6,7 +6,6 @@
 #include "policy/analysis/windows_text.h"
 
 using namespace hostclaw::policy;
-using Argv = std::vector<std::string>;
 
 namespace {
 
