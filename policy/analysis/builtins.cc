@@ -98,8 +98,8 @@ std::string quote_shell_word(std::string_view word) {
   if (bare) return std::string(word);
   std::string quoted = "'";
   for (const char c : word) {
-    // The grammar refuses a line that begins with a backslash, wherever it stands.
-    if (c == '\\' && quoted.back() == '\n') quoted += "''";
+    // The grammar refuses a line that begins or ends with a backslash, wherever it stands.
+    if ((c == '\\' && quoted.back() == '\n') || (c == '\n' && quoted.back() == '\\')) quoted += "''";
     if (c == '\'') {
       quoted += "'\\''";
     } else {

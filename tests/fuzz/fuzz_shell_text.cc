@@ -18,9 +18,11 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
-// Single quotes cannot hold one of their own, and the grammar refuses a word of several parts with these.
+// Some words can only be quoted in several parts, and the grammar refuses that for words with these.
 bool has_no_spelling(const std::string& word) {
-  return word.find('\'') != std::string::npos && word.find_first_of("*?[{") != std::string::npos &&
+  const bool in_parts = word.find('\'') != std::string::npos || word.find("\\\n") != std::string::npos ||
+                        word.find("\n\\") != std::string::npos;
+  return in_parts && word.find_first_of("*?[{") != std::string::npos &&
          word.find_first_of("$`<>") != std::string::npos;
 }
 

@@ -67,6 +67,7 @@ TEST_CASE("words are quoted only where needed, and the quoting is exact") {
   CHECK(quote_shell_word("~") == "'~'");
   CHECK(quote_shell_word("==") == "'=='");
   CHECK(quote_shell_word("a\n\\b") == "'a\n''\\b'");
+  CHECK(quote_shell_word("a\\\nb") == "'a\\''\nb'");
   CHECK(quote_shell_word("=~x") == "'=~x'");
   CHECK(quote_shell_words({"echo", "a b", ""}) == "echo 'a b' ''");
 }
