@@ -42,14 +42,19 @@ if(HOSTCLAW_STATIC)
   # Packed relocations (glibc 2.36) take 8 % off the file; folding equal functions with gold, which cannot pack
   # them, took less.
   include(CheckLinkerFlag)
-  check_linker_flag(CXX -Wl,-z,pack-relative-relocs HOSTCLAW_PACKED_RELOCATIONS)
+  if(NOT WIN32)
+    check_linker_flag(CXX -Wl,-z,pack-relative-relocs HOSTCLAW_PACKED_RELOCATIONS)
+  endif()
   if(HOSTCLAW_PACKED_RELOCATIONS)
     add_link_options(-Wl,-z,pack-relative-relocs)
   endif()
   # Optimizing the whole program at once leaves out what no room calls and folds what several hold: 4 % of the
-  # file, for half as much compile time again.
-  include(CheckIPOSupported)
-  check_ipo_supported(RESULT HOSTCLAW_WHOLE_PROGRAM LANGUAGES CXX OUTPUT HOSTCLAW_WHOLE_PROGRAM_PROBLEM)
+  # file, for half as much compile time again. Not for Windows: GCC's linker plugin cannot read the large kind of
+  # object file, which Asio's many sections need there.
+  if(NOT WIN32)
+    include(CheckIPOSupported)
+    check_ipo_supported(RESULT HOSTCLAW_WHOLE_PROGRAM LANGUAGES CXX OUTPUT HOSTCLAW_WHOLE_PROGRAM_PROBLEM)
+  endif()
   if(HOSTCLAW_WHOLE_PROGRAM AND NOT HOSTCLAW_SANITIZE)
     set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
   endif()
