@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "policy/analysis/windows_text.h"
+#include "policy/analysis/wrappers.h"
 
 using namespace hostclaw::policy;
 
