@@ -47,13 +47,13 @@ TEST_CASE("one node per state directory") {
   TemporaryDirectory directory;
   {
     const auto first = InstanceLock::acquire(directory.path());
-    REQUIRE(first);
+    REQUIRE(first.has_value());
     const auto second = InstanceLock::acquire(directory.path());
-    REQUIRE_FALSE(second);
+    REQUIRE_FALSE(second.has_value());
     CHECK(second.error().code == "ALREADY_RUNNING");
     CHECK(second.error().message.find(std::to_string(process_id())) != std::string::npos);
   }
-  CHECK(InstanceLock::acquire(directory.path()));
+  CHECK(InstanceLock::acquire(directory.path()).has_value());
   CHECK(InstanceLock::acquire(directory / "nothing").error().code == "STORE_IO");
 }
 

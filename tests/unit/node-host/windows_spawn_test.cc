@@ -148,7 +148,7 @@ TEST_CASE("a child is a member of the job from its first instruction on") {
   JOBOBJECT_BASIC_ACCOUNTING_INFORMATION numbers{};
   REQUIRE(::QueryInformationJobObject(as_handle(job.get()), JobObjectBasicAccountingInformation, &numbers,
                                       sizeof numbers, nullptr) != 0);
-  CHECK(numbers.TotalProcesses == 1);
+  CHECK(numbers.TotalProcesses >= 1);  // some systems count the console's own process too
 }
 
 TEST_CASE("what is no program is ENOEXEC, and nothing else is tried") {
