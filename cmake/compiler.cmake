@@ -42,7 +42,9 @@ if(HOSTCLAW_STATIC)
   # Packed relocations (glibc 2.36) take 8 % off the file; folding equal functions with gold, which cannot pack
   # them, took less.
   include(CheckLinkerFlag)
-  check_linker_flag(CXX -Wl,-z,pack-relative-relocs HOSTCLAW_PACKED_RELOCATIONS)
+  if(NOT WIN32)
+    check_linker_flag(CXX -Wl,-z,pack-relative-relocs HOSTCLAW_PACKED_RELOCATIONS)
+  endif()
   if(HOSTCLAW_PACKED_RELOCATIONS)
     add_link_options(-Wl,-z,pack-relative-relocs)
   endif()
