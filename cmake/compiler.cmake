@@ -11,6 +11,8 @@ target_include_directories(hostclaw_options INTERFACE ${PROJECT_SOURCE_DIR})
 if(WIN32)
   target_compile_definitions(hostclaw_options INTERFACE
     UNICODE _UNICODE NOMINMAX WIN32_LEAN_AND_MEAN __USE_MINGW_ANSI_STDIO=1)
+  # Where the guards of the stack and of the C library's functions live.
+  add_link_options(-fstack-protector-strong)
 endif()
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
