@@ -177,7 +177,7 @@ std::string last_exit_reason(std::uint32_t win32_exit_code, std::uint32_t specif
 }
 
 std::chrono::milliseconds poll_pause(std::uint32_t wait_hint_ms) {
-  return std::chrono::milliseconds(std::min(std::max(wait_hint_ms / 10, 50U), 1000U));
+  return std::chrono::milliseconds(std::min(std::max(wait_hint_ms / 10, 50U), 250U));
 }
 
 std::string told_status_text(const ToldStatus& status) {
