@@ -16,9 +16,8 @@ namespace {
 constexpr const char* kVerb = "service";
 constexpr int kConfigurationStatus = 78;
 
-std::string_view starter_word(Starter starter) {
-  return starter == Starter::kServiceManager ? "run" : "logon";
-}
+constexpr Starter kStarters[] = {Starter::kServiceManager, Starter::kLogonTask, Starter::kLogonTaskItself};
+constexpr std::string_view kStarterWords[] = {"run", "logon", "logon-node"};
 
 // As lines of the log begin: the order of the texts is the order of the times.
 std::string line_time(std::int64_t ms) {
@@ -39,8 +38,8 @@ std::string_view time_of_line(std::string_view line) {
 
 std::vector<std::string> words_of(const Definition& definition) {
   std::vector<std::string> words{with_backslashes(definition.executable), kVerb,
-                                 std::string(starter_word(definition.starter)), "--state-dir",
-                                 with_backslashes(definition.state_directory)};
+                                 std::string(kStarterWords[static_cast<int>(definition.starter)]),
+                                 "--state-dir", with_backslashes(definition.state_directory)};
   for (const auto& [name, value] : definition.environment)
     words.insert(words.end(), {"--set", name + "=" + value});
   words.insert(words.end(), definition.run_arguments.begin(), definition.run_arguments.end());
@@ -53,11 +52,9 @@ std::optional<Definition> definition_of(const std::vector<std::string>& words) {
     return std::nullopt;
   }
   Definition out;
-  if (words[2] == starter_word(Starter::kLogonTask)) {
-    out.starter = Starter::kLogonTask;
-  } else if (words[2] != starter_word(Starter::kServiceManager)) {
-    return std::nullopt;
-  }
+  const auto* word = std::find(std::begin(kStarterWords), std::end(kStarterWords), words[2]);
+  if (word == std::end(kStarterWords)) return std::nullopt;
+  out.starter = kStarters[word - std::begin(kStarterWords)];
   out.executable = words[0];
   out.state_directory = words[4];
   std::size_t at = 5;

@@ -32,8 +32,8 @@ inline constexpr std::chrono::seconds kGoodRun{600};
 
 // ---- The definition
 
-// Which of the two definitions a command line belongs to.
-enum class Starter { kServiceManager, kLogonTask };
+// Who starts the command line: "run", "logon", and what the latter starts itself: "logon-node".
+enum class Starter { kServiceManager, kLogonTask, kLogonTaskItself };
 
 struct Definition {
   Starter starter = Starter::kServiceManager;
@@ -43,7 +43,7 @@ struct Definition {
   std::vector<std::string> run_arguments;  // flags of `node run`
 };
 
-// EXECUTABLE service run|logon --state-dir DIR [--set NAME=VALUE]... FLAGS
+// EXECUTABLE service run|logon|logon-node --state-dir DIR [--set NAME=VALUE]... FLAGS
 std::vector<std::string> words_of(const Definition& definition);
 // nullopt: the words are not those of words_of().
 std::optional<Definition> definition_of(const std::vector<std::string>& words);

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "base/wide_text.h"
 #include "service-win/accounts.h"
@@ -16,6 +17,7 @@
 #include "service-win/service_plan.h"
 #include "service-win/state_folder.h"
 #include "service-win/windows_calls.h"
+#include "service-win/windows_words.h"
 
 namespace hostclaw::service_win {
 namespace {
@@ -299,6 +301,16 @@ UniqueHandle job_that_ends_with_us() {
   return job;
 }
 
+// Our own command line, one word apart.
+std::string node_command_line() {
+  std::vector<std::string> words = split_command_line(from_wide(GetCommandLineW()));
+  std::wstring program(32'768, L'\0');
+  program.resize(GetModuleFileNameW(nullptr, program.data(), static_cast<DWORD>(program.size())));
+  words[0] = from_wide(program);
+  words[2] = "logon-node";
+  return command_line_of(words);
+}
+
 Result<UniqueHandle> start_node(const std::string& command_line, HANDLE job) {
   STARTUPINFOW startup{};
   startup.cb = sizeof startup;
@@ -336,7 +348,9 @@ Result<int> run_as_service(ServiceProcess process) {
   return session.exit_status();
 }
 
-Result<int> watch_over_logon_node(const std::string& state_directory, const std::string& command_line) {
+Result<int> watch_over_logon_node(const std::string& state_directory) {
+  FreeConsole();
+  const std::string command_line = node_command_line();
   const UniqueHandle stop = own_event(stop_event_name());
   const UniqueHandle node_stop = own_event(node_stop_event_name());
   if (!stop || !node_stop) {

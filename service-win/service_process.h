@@ -28,7 +28,7 @@ Result<int> run_as_service(ServiceProcess process);
 // The same for the logon task, whose manager neither restarts nor stops gently: this process starts
 // `hostclaw service logon-node ...` without a window, starts it again after a failure with the service's own
 // pauses, and passes on a stop request of `hostclaw node stop --user`. Answers the last exit status.
-Result<int> watch_over_logon_node(const std::string& state_directory, const std::string& command_line);
+Result<int> watch_over_logon_node(const std::string& state_directory);
 
 // The node that the above started: a supervisor that hears its stop request.
 std::unique_ptr<node_host::Supervisor> logon_node_supervisor(const std::string& state_directory);

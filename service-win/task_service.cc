@@ -220,8 +220,10 @@ ServiceState TaskService::query() {
   if (const auto definition = definition_of(facts.words)) {
     state.state_directory = definition->state_directory;
     state.environment = definition->environment;
-    state.log_file = log_path(definition->state_directory);
+  } else {
+    state.state_directory = registered_task_state().value_or("");
   }
+  if (!state.state_directory.empty()) state.log_file = log_path(state.state_directory);
   TASK_STATE now = TASK_STATE_UNKNOWN;
   const bool known = SUCCEEDED(task->get_State(&now));
   if (known && now == TASK_STATE_RUNNING) state.state = "Running";

@@ -12,7 +12,7 @@ TEST_CASE("a definition is read back from the image path as it was meant") {
   definition.state_directory = "C:\\ProgramData\\hostclaw";
   definition.environment = {{"NODE_EXTRA_CA_CERTS", "C:\\my certificates\\ca.pem"}, {"X", ""}};
   definition.run_arguments = {"--host", "gateway.example", "--display-name", "build \"box\" 1\\"};
-  for (const Starter starter : {Starter::kServiceManager, Starter::kLogonTask}) {
+  for (const Starter starter : {Starter::kServiceManager, Starter::kLogonTask, Starter::kLogonTaskItself}) {
     definition.starter = starter;
     const auto read = definition_of(split_command_line(command_line_of(words_of(definition))));
     REQUIRE(read);

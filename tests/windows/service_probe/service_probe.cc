@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_names.h"
 #include "base/wide_text.h"
 #include "node-host/service_manager.h"
 #include "service-win/scm_service.h"
@@ -59,6 +60,18 @@ int serve(const service_win::Definition& definition) {
   return status ? *status : 1;
 }
 
+// The processes of the logon task.
+int serve_logon(const service_win::Definition& definition) {
+  auto status = service_win::watch_over_logon_node(definition.state_directory);
+  if (!status) std::cerr << "error: " << status.error().code << ": " << status.error().message << "\n";
+  return status ? *status : 1;
+}
+
+int serve_logon_node(const service_win::Definition& definition) {
+  return trivial_node(service_win::logon_node_supervisor(definition.state_directory),
+                      definition.run_arguments);
+}
+
 int print(const Result<node_host::ServiceChange>& change, ServiceManager& manager) {
   if (!change) {
     std::cout << "{\"ok\":false,\"code\":\"" << change.error().code << "\",\"error\":\""
@@ -74,7 +87,11 @@ int print(const Result<node_host::ServiceChange>& change, ServiceManager& manage
 }
 
 int run(std::vector<std::string> words) {
-  if (const auto definition = service_win::definition_of(words)) return serve(*definition);
+  if (const auto definition = service_win::definition_of(words)) {
+    if (definition->starter == service_win::Starter::kServiceManager) return serve(*definition);
+    return definition->starter == service_win::Starter::kLogonTask ? serve_logon(*definition)
+                                                                   : serve_logon_node(*definition);
+  }
   if (words.size() < 3 || words[1] != "node") return 2;
   const std::string verb = words[2];
   node_host::ServiceSpec spec;
@@ -94,12 +111,12 @@ int run(std::vector<std::string> words) {
       spec.state_directory = words[++i];
     } else if (words[i] == "--run-as" && i + 1 < words.size()) {
       spec.run_as = words[++i];
-    } else if (words[i] == "--secret" && i + 1 < words.size()) {
-      spec.secrets.emplace_back("gateway-token", words[++i]);
     } else if (words[i] != "--json" && words[i] != "--system") {
       spec.run_arguments.push_back(words[i]);
     }
   }
+  if (const auto token = environment_variable("OPENCLAW_GATEWAY_TOKEN"))
+    spec.secrets.emplace_back("gateway-token", *token);
   const auto manager = node_host::make_service_manager(scope);
   if (verb == "install") return print(manager->install(spec), *manager);
   if (verb == "uninstall") return print(manager->uninstall(purge), *manager);
