@@ -27,7 +27,7 @@ struct IgnoringCase {
 Result<std::wstring> environment_block(const std::vector<std::string>& entries) {
   std::map<std::wstring, std::wstring, IgnoringCase> sorted;
   for (const std::string& entry : entries) {
-    const auto wide = to_wide(entry);
+    const auto wide = exact_wide(entry);
     if (!wide) return system_error(EILSEQ);
     // `=C:=C:\dir`: what cmd.exe remembers begins with an equals sign that belongs to the name.
     const std::size_t equals = wide->find(L'=', 1);
