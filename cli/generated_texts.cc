@@ -133,6 +133,20 @@ std::string fish_quoted(const std::string& text) {
   return out + "'";
 }
 
+// Typographic quotes end such a text as well.
+std::string powershell_quoted(const std::string& text) {
+  std::string out = "'";
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool quote = text[at] == '\'';
+    const bool curly = text.compare(at, 2, "\xE2\x80") == 0 && at + 2 < text.size() &&
+                       text[at + 2] >= '\x98' && text[at + 2] <= '\x9B';
+    if (quote) out += '\'';
+    if (curly) out += text.substr(at, 3);
+    out += text[at];
+  }
+  return out + "'";
+}
+
 bool takes_value(const CommandFlag& flag) { return !flag.positional && !flag.value.empty(); }
 
 std::string parent_path(const CommandNode& node) {
@@ -408,6 +422,96 @@ std::string fish_completion(const CLI::App& root) {
     }
   });
   return out;
+}
+
+std::string powershell_completion(const CLI::App& root) {
+  const CommandNode tree = command_tree(root);
+  // Pairs of a word and what it means, flat: PowerShell would take a list of one pair apart.
+  const auto pairs = [](const std::vector<std::pair<std::string, std::string>>& words) {
+    std::string out = "@(";
+    for (const auto& [word, description] : words)
+      out += (out.size() == 2 ? "" : ", ") + powershell_quoted(word) + ", " +
+             powershell_quoted(description.empty() ? word : description);
+    return out + ")";
+  };
+  std::string verbs;
+  std::string flags;
+  std::string values;
+  std::string aliases;
+  each_node(tree, [&](const CommandNode& node) {
+    const auto line = [&node](const std::string& text) {
+      return "        " + powershell_quoted(node.path) + " = " + text + "\n";
+    };
+    if (const auto words = plain_words(node); !words.empty()) verbs += line(pairs(words));
+    std::vector<std::pair<std::string, std::string>> own;
+    for (const CommandFlag& flag : node.flags) {
+      for (const std::string& name : flag.names) {
+        own.emplace_back(name, on_one_line(flag.description));
+        if (!takes_value(flag)) continue;
+        std::string choices = "@(";
+        for (const std::string& choice : flag.choices)
+          choices += (choices.size() == 2 ? "" : ", ") + powershell_quoted(choice);
+        values += "        " + powershell_quoted(node.path + " " + name) + " = " + choices + ")\n";
+      }
+    }
+    flags += line(pairs(own));
+    for (const std::string& alias : node.aliases)
+      aliases += "        " + powershell_quoted(parent_path(node) + " " + alias) + " = " +
+                 powershell_quoted(node.path) + "\n";
+  });
+  return "# PowerShell completion for hostclaw, made from its command definitions.\n"
+         "# For this session alone: hostclaw completion powershell | Out-String | Invoke-Expression\n"
+         "Register-ArgumentCompleter -Native -CommandName @('hostclaw', 'hostclaw.exe') -ScriptBlock {\n"
+         "    param($wordToComplete, $commandAst, $cursorPosition)\n"
+         "    $verbs = @{\n" +
+         verbs +
+         "    }\n"
+         "    $flags = @{\n" +
+         flags +
+         "    }\n"
+         "    $values = @{\n" +
+         values +
+         "    }\n"
+         "    $aliases = @{\n" +
+         aliases +
+         "    }\n"
+         "    $at = " +
+         powershell_quoted(tree.path) +
+         R"(
+    $valueOf = $null
+    foreach ($element in @($commandAst.CommandElements | Select-Object -Skip 1)) {
+        if ($element.Extent.EndOffset -ge $cursorPosition) { break }
+        $word = $element.Extent.Text
+        if ($null -ne $valueOf) { $valueOf = $null; continue }
+        if ($word -eq '--') { return }
+        $next = "$at $word"
+        if ($aliases.ContainsKey($next)) { $at = $aliases[$next] }
+        elseif ($flags.ContainsKey($next)) { $at = $next }
+        elseif ($values.ContainsKey($next)) { $valueOf = $next }
+    }
+    $typed = "$wordToComplete"
+    $before = ''
+    if ($null -eq $valueOf -and $typed -match '^(--[^=]+=)(.*)$' -and $values.ContainsKey("$at " + $Matches[1].TrimEnd('='))) {
+        $before = $Matches[1]
+        $typed = $Matches[2]
+        $valueOf = "$at " + $before.TrimEnd('=')
+    }
+    if ($null -ne $valueOf) {
+        foreach ($choice in $values[$valueOf]) {
+            if ($choice.StartsWith($typed)) {
+                [System.Management.Automation.CompletionResult]::new($before + $choice, $choice, 'ParameterValue', $choice)
+            }
+        }
+        return
+    }
+    $pairs = if ($typed.StartsWith('-')) { $flags[$at] } else { $verbs[$at] }
+    for ($i = 0; $i + 1 -lt @($pairs).Count; $i += 2) {
+        if ($pairs[$i].StartsWith($typed)) {
+            [System.Management.Automation.CompletionResult]::new($pairs[$i], $pairs[$i], 'ParameterValue', $pairs[$i + 1])
+        }
+    }
+}
+)";
 }
 
 }  // namespace hostclaw::cli

@@ -14,5 +14,6 @@ std::string man_page(const CLI::App& root, const std::string& version);
 std::string bash_completion(const CLI::App& root);
 std::string zsh_completion(const CLI::App& root);
 std::string fish_completion(const CLI::App& root);
+std::string powershell_completion(const CLI::App& root);
 
 }  // namespace hostclaw::cli

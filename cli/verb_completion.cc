@@ -1,4 +1,4 @@
-// hostclaw completion bash|zsh|fish, and what packages are made from: hostclaw generate man|unit.
+// hostclaw completion bash|zsh|fish|powershell, and what packages are made from: hostclaw generate man|unit.
 #include <iostream>
 
 #include "cli/command_line.h"
@@ -27,12 +27,15 @@ std::string example_unit() {
 void add_completion(CLI::App& parent, Action& action) {
   const auto shell = std::make_shared<std::string>();
   CLI::App* verb = parent.add_subcommand("completion", "Print the completion script of a shell");
-  verb->add_option("shell", *shell, "Which shell")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  verb->add_option("shell", *shell, "Which shell")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish", "powershell"}));
   verb->callback([&parent, &action, shell] {
     action = [&parent, shell] {
-      std::cout << (*shell == "bash"  ? bash_completion(parent)
-                    : *shell == "zsh" ? zsh_completion(parent)
-                                      : fish_completion(parent));
+      std::cout << (*shell == "bash"   ? bash_completion(parent)
+                    : *shell == "zsh"  ? zsh_completion(parent)
+                    : *shell == "fish" ? fish_completion(parent)
+                                       : powershell_completion(parent));
       return std::cout.flush() ? kDone : kFailed;
     };
   });

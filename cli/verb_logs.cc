@@ -82,6 +82,7 @@ int logs(const LogsFlags& flags) {
   if (!flags.file.empty()) return show_file(flags.file, wish);
   // Asked first: the service's journal may be read by who may not read its state.
   const auto manager = node_host::make_service_manager(flags.scope.scope());
+  if (const std::string file = manager->query().log_file; !file.empty()) return show_file(file, wish);
   auto shown = manager->show_log(wish);
   if (shown) return *shown;
   if (shown.error().code != "SERVICE_NOT_INSTALLED") return fail(shown.error(), flags.json);

@@ -1,5 +1,6 @@
 // hostclaw node install | uninstall | status | start | stop | restart
 #include "approvals/store.h"
+#include "base/file_names.h"
 #include "base/text.h"
 #include "cli/node_service.h"
 #include "cli/status_report.h"
@@ -183,8 +184,8 @@ ServiceScope ScopeFlags::scope_of_new() const {
 }
 
 void add_scope_flags(CLI::App& verb, ScopeFlags& flags) {
-  auto* system =
-      verb.add_flag("--system", flags.system, "The machine's service (default for root): starts at boot");
+  auto* system = verb.add_flag("--system", flags.system,
+                               "The machine's service (default for root and administrators): starts at boot");
   auto* user = verb.add_flag("--user", flags.user, "This account's own service (default for everyone else)");
   system->excludes(user);
 }
@@ -192,12 +193,14 @@ void add_scope_flags(CLI::App& verb, ScopeFlags& flags) {
 void add_install_flags(CLI::App& verb, InstallFlags& flags) {
   add_node_flags(verb, flags.node, false);
   add_scope_flags(verb, flags.scope);
-  verb.add_option("--run-as", flags.run_as,
-                  "Account of the system service (default: hostclaw, made when it is missing)");
+  verb.add_option(
+      "--run-as", flags.run_as,
+      "Account of the machine's service (default: hostclaw, its own account, made when it is missing)");
   verb.add_option("--group", flags.groups,
                   "Supplementary group of the service, e.g. docker (as much as root); repeatable");
   verb.add_option("--state-dir", flags.state_directory,
-                  "State directory of the service (default: /var/lib/hostclaw, or this account's own)");
+                  "State directory of the service (default: /var/lib/hostclaw, %ProgramData%\\hostclaw, or "
+                  "this account's own)");
   verb.add_flag("--force", flags.force, "Reinstall, replacing the settings of an installed service");
   verb.add_flag("--no-start", flags.no_start, "Install and enable, but do not start now");
   verb.add_flag("--json", flags.json, "Output JSON");
@@ -245,7 +248,7 @@ Result<ServiceSpec> service_spec(const InstallFlags& flags) {
     if (!own) return own.error();
     spec.state_directory = *own;
   }
-  if (!spec.state_directory.empty() && !spec.state_directory.starts_with('/')) {
+  if (!spec.state_directory.empty() && !to_path(spec.state_directory).is_absolute()) {
     return make_error("CONFIG_INVALID", "--state-dir needs an absolute path");
   }
   for (const char* name : {"OPENCLAW_ALLOW_INSECURE_PRIVATE_WS", "NODE_EXTRA_CA_CERTS"}) {

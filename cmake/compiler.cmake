@@ -8,6 +8,12 @@ target_compile_definitions(hostclaw_options INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
   BOOST_ERROR_CODE_HEADER_ONLY JSON_USE_IMPLICIT_CONVERSIONS=0)
 target_include_directories(hostclaw_options INTERFACE ${PROJECT_SOURCE_DIR})
+if(WIN32)
+  target_compile_definitions(hostclaw_options INTERFACE
+    UNICODE _UNICODE NOMINMAX WIN32_LEAN_AND_MEAN __USE_MINGW_ANSI_STDIO=1)
+  # Where the guards of the stack and of the C library's functions live.
+  add_link_options(-fstack-protector-strong)
+endif()
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these inside inlined library code and coroutine frames.
@@ -51,14 +57,19 @@ if(HOSTCLAW_STATIC)
   # Packed relocations (glibc 2.36) take 8 % off the file; folding equal functions with gold, which cannot pack
   # them, took less.
   include(CheckLinkerFlag)
-  check_linker_flag(CXX -Wl,-z,pack-relative-relocs HOSTCLAW_PACKED_RELOCATIONS)
+  if(NOT WIN32)
+    check_linker_flag(CXX -Wl,-z,pack-relative-relocs HOSTCLAW_PACKED_RELOCATIONS)
+  endif()
   if(HOSTCLAW_PACKED_RELOCATIONS)
     add_link_options(-Wl,-z,pack-relative-relocs)
   endif()
   # Optimizing the whole program at once leaves out what no room calls and folds what several hold: 4 % of the
-  # file, for half as much compile time again.
-  include(CheckIPOSupported)
-  check_ipo_supported(RESULT HOSTCLAW_WHOLE_PROGRAM LANGUAGES CXX OUTPUT HOSTCLAW_WHOLE_PROGRAM_PROBLEM)
+  # file, for half as much compile time again. Not for Windows: GCC's linker plugin cannot read the large kind of
+  # object file, which Asio's many sections need there.
+  if(NOT WIN32)
+    include(CheckIPOSupported)
+    check_ipo_supported(RESULT HOSTCLAW_WHOLE_PROGRAM LANGUAGES CXX OUTPUT HOSTCLAW_WHOLE_PROGRAM_PROBLEM)
+  endif()
   if(HOSTCLAW_WHOLE_PROGRAM AND NOT HOSTCLAW_SANITIZE)
     set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
   endif()

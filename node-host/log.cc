@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/file_names.h"
 #include "base/json.h"
 #include "base/utf8.h"
 
@@ -107,13 +108,14 @@ std::string journal_line(LogLevel level, std::string_view message, bool json) {
   return line;
 }
 
-// A new file that only its owner can read. The C library has no mode for fopen().
+// A new file that only its owner can read (Windows: as its directory says). The C library has no mode for
+// fopen().
 std::FILE* open_private(const std::string& path) {
-  std::FILE* stream = std::fopen(path.c_str(), "ab");
+  std::FILE* stream = open_file(path, "ab");
   if (stream == nullptr) return nullptr;
   std::error_code failed;
-  std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write,
-                               failed);
+  std::filesystem::permissions(
+      to_path(path), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, failed);
   return stream;
 }
 
@@ -124,7 +126,7 @@ void write_to_file(LogFile& file, const std::string& line) {
   if (std::ftell(file.stream) < kMaxLogFileBytes) return;
   std::error_code ignored;
   std::fclose(file.stream);
-  std::filesystem::rename(file.path, file.path + ".1", ignored);
+  std::filesystem::rename(to_path(file.path), to_path(file.path + ".1"), ignored);
   file.stream = open_private(file.path);
   if (file.stream == nullptr) file.stream = stderr;
 }

@@ -61,6 +61,7 @@ struct ServiceState {
   std::string working_directory;
   std::string state_directory;
   std::string account;
+  std::string log_file;  // where the node's lines go, when that is a file
   std::vector<std::pair<std::string, std::string>> environment;
 };
 

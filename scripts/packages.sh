@@ -4,6 +4,8 @@ packages_build=(g++ cmake ninja-build pkg-config libboost1.81-dev libre2-dev lib
   nlohmann-json3-dev libcli11-dev catch2)
 packages_test=(clang clang-format libclang-rt-14-dev git python3 openssl procps npm ca-certificates
   systemd-container debootstrap groff mandoc zsh fish)
+packages_windows=(g++-mingw-w64-x86-64-posix cmake ninja-build make perl python3 tcl unicode-data dpkg-dev libboost1.81-dev
+  nlohmann-json3-dev libcli11-dev catch2 wine64)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi

@@ -1,6 +1,7 @@
 #include "node-host/system/host_facts.h"
 
 #include <pwd.h>
+#include <signal.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -104,6 +105,8 @@ std::string current_user() {
 
 bool running_as_root() { return ::geteuid() == 0; }
 
+std::vector<int> stop_signals() { return {SIGINT, SIGTERM}; }
+
 policy::Environment current_environment() {
   policy::Environment environment;
   for (char** item = environ; item != nullptr && *item != nullptr; ++item) {
@@ -131,6 +134,10 @@ std::string current_directory() {
   if (::getcwd(buffer.data(), buffer.size()) == nullptr || buffer[0] != '/') return "/";
   return buffer.data();
 }
+
+std::string current_directory_link() { return "/proc/self/cwd"; }
+
+policy::Platform host_policy_platform() { return policy::Platform::kPosix; }
 
 std::string executable_path() {
   char path[PATH_MAX];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,10 @@ class Supervisor {
   // How often alive() is expected; nullopt: nobody watches.
   virtual std::optional<std::chrono::milliseconds> watchdog_interval() const = 0;
   virtual void alive() = 0;
+  // For a supervisor that does not send signals: `stop` asks the node to end, as SIGTERM does. It may be
+  // called at any time and from any thread until this is called again with an empty function, which happens
+  // before run_node returns; that call must not return while another thread is inside `stop`.
+  virtual void on_stop_request(std::function<void()> /*stop*/) {}
 };
 
 // By the environment of this process, from which the supervisor's own variables are removed: commands must

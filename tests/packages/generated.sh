@@ -22,7 +22,7 @@ ok() { passed=$((passed + 1)); }
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
 "$hostclaw" generate man >"$work/hostclaw.1"
-for shell in bash zsh fish; do "$hostclaw" completion "$shell" >"$work/$shell"; done
+for shell in bash zsh fish powershell; do "$hostclaw" completion "$shell" >"$work/$shell"; done
 
 # The page as a reader sees it, and the page's sections one a verb: "hostclaw node run" -> its flags.
 sed 's/\\-/-/g; s/\\f[BIR]//g; s/\\&//g' "$work/hostclaw.1" >"$work/page"
@@ -46,6 +46,12 @@ completes() {
     _hostclaw
     [ ${#COMPREPLY[@]} -eq 0 ] || printf '%s\n' "${COMPREPLY[@]}"
   )
+}
+
+# powershell_has TABLE PATH WORD: the table of that name holds the word, with a text, for the path.
+powershell_has() {
+  awk -v head="    \$$1 = @{" '$0 == head {on = 1; next} $0 == "    }" {on = 0} on' "$work/powershell" |
+    grep -F -- "        '$2' = @(" | grep -qF -- "'$3', '"
 }
 
 # contains LINES WORD
@@ -74,6 +80,7 @@ examine() {
     esac
     awk -v head="    ('$name')" '$0 == head {on = 1; next} / ;;$/ {on = 0} on' "$work/zsh" |
       grep -qF -- "'$flag:" || fail "zsh lacks $name $flag"
+    powershell_has flags "$name" "$flag" || fail "PowerShell lacks $name $flag"
     ok
   done
   offered=$(completes hostclaw "${path[@]}" "")
@@ -82,6 +89,7 @@ examine() {
     grep -F -- "$fish_start" "$work/fish" | grep -qF -- " -a '$verb' " || fail "fish lacks $name $verb"
     awk -v head="    ('$name')" '$0 == head {on = 1; next} / ;;$/ {on = 0} on' "$work/zsh" |
       grep -qF -- "'$verb:" || fail "zsh lacks $name $verb"
+    powershell_has verbs "$name" "$verb" || fail "PowerShell lacks $name $verb"
     ok
   done
   for verb in $(verbs_of "$text"); do examine "${path[@]}" "$verb"; done
@@ -90,7 +98,7 @@ examine
 [ "$passed" -gt 100 ] || fail "only $passed verbs and flags were found: has the form of --help changed?"
 
 # Hidden flags stay hidden.
-for file in page bash zsh fish; do
+for file in page bash zsh fish powershell; do
   ! grep -q -- 'ephemeral\|generate' "$work/$file" || fail "$file shows what --help hides"
   ok
 done
@@ -111,7 +119,7 @@ offers "debug" hostclaw node run --log-level = d
 offers "error warn info debug" hostclaw node run --log-level =
 offers "" hostclaw node run --host ""
 offers "--log-level --log-format --log-file" hostclaw node run --host gateway.example --log
-offers "bash zsh fish" hostclaw completion ""
+offers "bash zsh fish powershell" hostclaw completion ""
 offers "" hostclaw policy check -- --j
 offers "$(completes hostclaw approvals "" | tr '\n' ' ' | sed 's/ $//')" hostclaw exec-approvals ""
 
@@ -139,10 +147,39 @@ if command -v fish >/dev/null; then
   fish_expect "install" "hostclaw node inst"
   fish_expect "debug error info warn" "hostclaw node run --log-level "
   fish_expect "--log-file --log-format --log-level" "hostclaw node run --host gateway.example --log"
-  fish_expect "bash fish zsh" "hostclaw completion "
+  fish_expect "bash fish powershell zsh" "hostclaw completion "
 else
   echo "skipped: fish is not installed, its completion was only read"
 fi
+if command -v pwsh >/dev/null; then
+  pwsh_expect() {
+    local got
+    got=$(pwsh -NoProfile -Command ". '$work/powershell.ps1'; (TabExpansion2 '$2' $((${#2}))).CompletionMatches.CompletionText" |
+      sort | tr '\n' ' ')
+    [ "${got% }" = "$1" ] || fail "PowerShell offers '$got' for '$2', not '$1'"
+    ok
+  }
+  cp "$work/powershell" "$work/powershell.ps1"
+  pwsh_expect "install" "hostclaw node inst"
+  pwsh_expect "debug error info warn" "hostclaw node run --log-level "
+  pwsh_expect "--log-file --log-format --log-level" "hostclaw node run --host gateway.example --log"
+  pwsh_expect "bash fish powershell zsh" "hostclaw completion "
+else
+  echo "skipped: PowerShell is not installed, its completion was only read"
+fi
+# PowerShell's tables do not tell cases apart, and refuse a name that is there already.
+twice=$(awk '/^    \$[a-z]+ = @[{]$/ {table = $1} / = / {print table, tolower($0)}' "$work/powershell" | sed 's/ = .*//' | sort | uniq -d)
+[ -z "$twice" ] || fail "the PowerShell completion has names twice: $twice"
+ok
+# Quotes and brackets come in pairs, outside of quoted texts.
+leftover=$(sed "s/#.*//; s/'\([^']\|''\)*'//g; s/\"[^\"]*\"//g" "$work/powershell" | tr -cd "(){}'\"" )
+for pair in '()' '{}'; do
+  opened=$(tr -cd "${pair:0:1}" <<<"$leftover" | wc -c)
+  closed=$(tr -cd "${pair:1:1}" <<<"$leftover" | wc -c)
+  [ "$opened" = "$closed" ] || fail "the PowerShell completion has $opened ${pair:0:1} and $closed ${pair:1:1}"
+done
+grep -q "[\"']" <<<"$leftover" && fail "the PowerShell completion leaves a quote open"
+ok
 
 # The page without complaints.
 if command -v groff >/dev/null; then
