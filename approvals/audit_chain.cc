@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 
 #include "approvals/audit_encoding.h"
 #include "approvals/random_id.h"
@@ -111,18 +112,25 @@ AuditRow read_row(const Statement& query) {
 
 #define HOSTCLAW_AUDIT_COLUMNS "sequence, at_ms, kind, body, previous, hash"
 
+// The newest row that the limits let go, the anchor when there is none; looks at `at_most` rows for what may
+// go by age.
 Result<std::int64_t> last_row_to_remove(Database& database, const AuditRetention& retention,
                                         const ChainState& state, const Tail& tail) {
-  std::int64_t through = state.anchor_sequence;
+  const std::int64_t last =
+      std::min(tail.sequence - 1,
+               retention.at_most > tail.sequence ? tail.sequence : state.anchor_sequence + retention.at_most);
+  std::int64_t through = std::max(state.anchor_sequence, retention.through.value_or(0));
   if (retention.keep_rows) through = std::max(through, tail.sequence - *retention.keep_rows);
-  if (retention.keep_since_ms) {
-    Statement query =
-        database.statement("SELECT sequence FROM audit WHERE at_ms >= ? ORDER BY sequence LIMIT 1");
-    const Result<bool> found = query.bind(*retention.keep_since_ms).step();
+  if (retention.keep_since_ms && through < last) {
+    Statement query = database.statement(
+        "SELECT sequence FROM audit WHERE sequence > ? AND sequence <= ? AND at_ms >= ? ORDER BY sequence "
+        "LIMIT 1");
+    const Result<bool> found =
+        query.bind(state.anchor_sequence).bind(last).bind(*retention.keep_since_ms).step();
     if (!found) return found.error();
-    through = std::max(through, *found ? query.integer(0) - 1 : tail.sequence);
+    through = std::max(through, *found ? query.integer(0) - 1 : last);
   }
-  if (retention.keep_bytes) {
+  if (retention.keep_bytes && through < last) {
     Statement query = database.statement("SELECT sequence, length(body) FROM audit ORDER BY sequence DESC");
     std::int64_t bytes = 0;
     for (;;) {
@@ -135,7 +143,16 @@ Result<std::int64_t> last_row_to_remove(Database& database, const AuditRetention
       break;
     }
   }
-  return std::min({through, tail.sequence - 1, state.anchor_sequence + retention.at_most});
+  return std::min(through, last);
+}
+
+// What was asked for, for the row that tells of it.
+Json limits_of(const AuditRetention& retention) {
+  Json limits = Json::object();
+  if (retention.keep_rows) limits["rows"] = *retention.keep_rows;
+  if (retention.keep_since_ms) limits["sinceMs"] = *retention.keep_since_ms;
+  if (retention.keep_bytes) limits["bytes"] = *retention.keep_bytes;
+  return limits;
 }
 
 Result<std::string> hash_of_row(Database& database, std::int64_t sequence) {
@@ -372,7 +389,24 @@ Result<void> AuditChain::export_lines(std::int64_t after,
   }
 }
 
-Result<std::int64_t> AuditChain::prune(const AuditRetention& retention) {
+Result<AuditChain::Removable> AuditChain::removable(const AuditRetention& retention) {
+  Database& database = store_.database();
+  return database.reading([&]() -> Result<Removable> {
+    const Result<ChainState> state = read_state(database);
+    if (!state) return state.error();
+    const Result<Tail> tail = read_tail(database);
+    if (!tail) return tail.error();
+    if (tail->sequence == 0) return Removable{};
+    AuditRetention all = retention;
+    all.at_most = std::numeric_limits<std::int64_t>::max();
+    const Result<std::int64_t> through = last_row_to_remove(database, all, *state, *tail);
+    if (!through) return through.error();
+    if (*through <= state->anchor_sequence) return Removable{};
+    return Removable{*through, *through - state->anchor_sequence};
+  });
+}
+
+Result<std::int64_t> AuditChain::prune(const AuditRetention& retention, const Actor& by) {
   Database& database = store_.database();
   return database.transaction([&]() -> Result<std::int64_t> {
     const Result<ChainState> state = read_state(database);
@@ -387,9 +421,12 @@ Result<std::int64_t> AuditChain::prune(const AuditRetention& retention) {
     if (!hash) return hash.error();
     const Result<AuditCheckpoint> removed = sign(state->chain, *through, *hash);
     if (!removed) return removed.error();
-    const Result<AuditRow> row = insert_row(
-        database, *tail, removed->at_ms, kPrunedKind,
-        dump_json(Json{{"checkpoint", to_json(*removed)}, {"firstSequence", state->anchor_sequence + 1}}));
+    const Result<AuditRow> row = insert_row(database, *tail, removed->at_ms, kPrunedKind,
+                                            dump_json(Json{{"checkpoint", to_json(*removed)},
+                                                           {"firstSequence", state->anchor_sequence + 1},
+                                                           {"door", by.door},
+                                                           {"who", by.who},
+                                                           {"limits", limits_of(retention)}}));
     if (!row) return row.error();
     Result<void> anchored =
         database.statement("UPDATE audit_state SET anchor_sequence = ?, anchor_hash = ?, pruned_row = ?")

@@ -75,6 +75,15 @@ struct AuditVerifyOptions {
   SignatureCheck check_signature;           // absent: signatures are not looked at
 };
 
+// What retention took away, as the newest row that tells of it says.
+struct AuditRemoval {
+  std::int64_t through = 0;  // the newest row that is gone; all before it are gone as well
+  std::int64_t row = 0;      // where it is on record
+  std::int64_t at_ms = 0;
+  Actor by;               // empty: written before this was recorded
+  bool is_signed = true;  // with the device key
+};
+
 struct AuditVerification {
   bool valid = false;
   std::int64_t first_bad_row = 0;  // 0 when valid
@@ -86,6 +95,7 @@ struct AuditVerification {
   std::string last_hash;
   std::int64_t checkpoints = 0;
   std::int64_t last_checkpoint_sequence = 0;  // rows after it are not signed yet
+  std::optional<AuditRemoval> removed;
   std::vector<std::string> notes;
 };
 
@@ -101,6 +111,7 @@ struct AuditRetention {
   std::optional<std::int64_t> keep_rows;
   std::optional<std::int64_t> keep_since_ms;  // rows older than this go
   std::optional<std::int64_t> keep_bytes;     // of bodies and their overhead, approximately
+  std::optional<std::int64_t> through;        // rows up to this one go, as removable() answered
   std::int64_t at_most = 50'000;              // rows removed by one call
 };
 
@@ -141,10 +152,18 @@ class AuditChain {
   // answers false.
   Result<void> export_lines(std::int64_t after, const std::function<bool(std::string_view line)>& sink);
 
-  // Removes the oldest rows. The removal is itself a row, with a checkpoint for the last row that went, so
-  // that the rest still verifies. Never removes the newest row. Answers how many went; call again while that
-  // is at_most.
-  Result<std::int64_t> prune(const AuditRetention& retention);
+  // Removes the oldest rows. The removal is itself a row, with who removed and a checkpoint for the last row
+  // that went, so that the rest still verifies. Never removes the newest row. Answers how many went; call
+  // again while that is at_most.
+  Result<std::int64_t> prune(const AuditRetention& retention, const Actor& by = {"node", ""});
+
+  // The newest row that the limits let go, whatever at_most says; 0 when none goes. Reads as much of the
+  // record as the limits need, changes nothing and keeps nobody from writing.
+  struct Removable {
+    std::int64_t through = 0;
+    std::int64_t rows = 0;
+  };
+  Result<Removable> removable(const AuditRetention& retention);
 
  private:
   std::int64_t now_ms() const;
@@ -167,7 +186,9 @@ struct AuditAnchor {
   std::string hash;             // raw bytes
   std::int64_t pruned_row = 0;  // the row that tells of the removal
   std::string chain;
-  bool assumed = false;  // for a part of a chain: its beginning is taken as given, with a note
+  // For a part of a chain: its beginning is taken as given, with a note, unless a row in it tells of the
+  // removal.
+  bool assumed = false;
 };
 
 // A row as it is stored; hashes are raw bytes.

@@ -114,10 +114,13 @@ bool AuditVerifier::check_checkpoint(const RawAuditRow& row, const Json& body) {
 
 // The newest of these rows is what justifies that the oldest rows are not there.
 bool AuditVerifier::check_pruned(const RawAuditRow& row, const Json& body) {
-  if (row.sequence != anchor_.pruned_row) return true;
   const auto member = body.find("checkpoint");
   const Result<AuditCheckpoint> removed = checkpoint_from_json(member == body.end() ? Json() : *member);
-  if (!removed || removed->sequence != anchor_.sequence || removed->hash != to_hex(anchor_.hash)) {
+  const bool fits = removed && removed->sequence == anchor_.sequence &&
+                    removed->hash == to_hex(anchor_.hash) &&
+                    (result_.chain.empty() || removed->chain == result_.chain);
+  if (anchor_.assumed ? !fits : row.sequence != anchor_.pruned_row) return true;
+  if (!fits) {
     return fail(anchor_.sequence + 1, row_name(anchor_.sequence + 1) + " is not where retention left off");
   }
   if (removed->signature.empty()) {
@@ -125,6 +128,9 @@ bool AuditVerifier::check_pruned(const RawAuditRow& row, const Json& body) {
   } else if (!check_signature(row.sequence, *removed)) {
     return false;
   }
+  result_.removed =
+      AuditRemoval{anchor_.sequence, row.sequence, row.at_ms,
+                   Actor{text_member(body, "door"), text_member(body, "who")}, !removed->signature.empty()};
   anchor_confirmed_ = true;
   return true;
 }
@@ -150,7 +156,7 @@ void AuditVerifier::check_exported() {
 }
 
 AuditVerification AuditVerifier::finish() {
-  if (anchor_.assumed && anchor_.sequence > 0) {
+  if (anchor_.assumed && anchor_.sequence > 0 && !anchor_confirmed_) {
     result_.notes.push_back("What came before " + row_name(expected_ - result_.rows) +
                             " was taken as given.");
   } else if (result_.valid && anchor_.sequence > 0 && !anchor_confirmed_) {

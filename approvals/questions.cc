@@ -432,6 +432,18 @@ Result<std::vector<Question>> Questions::recent(std::size_t limit) {
   return read_questions(query);
 }
 
+Result<std::vector<std::string>> Questions::pending_ids() {
+  // The partial index on what is pending: closed questions, however many, are not looked at.
+  Statement query = store_.database().statement("SELECT id FROM questions WHERE state = 'pending'");
+  std::vector<std::string> ids;
+  for (;;) {
+    const Result<bool> found = query.step();
+    if (!found) return found.error();
+    if (!*found) return ids;
+    ids.push_back(query.text(0));
+  }
+}
+
 Result<Question> Questions::find(const std::string& id_or_prefix) {
   Database& database = store_.database();
   const Result<std::string> id =

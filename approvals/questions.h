@@ -142,6 +142,8 @@ class Questions {
       std::int64_t now_ms);                                 // oldest first, without those past their deadline
   Result<std::vector<Question>> recent(std::size_t limit);  // newest first, any state
   Result<Question> find(const std::string& id_or_prefix);
+  // Ids of those that nobody closed yet, also when their deadline has passed. Cheap.
+  Result<std::vector<std::string>> pending_ids();
 
   // The first answer counts. allow-always needs a scope that may be granted.
   Result<Question> answer(const std::string& id_or_prefix, const Answer& answer, std::int64_t now_ms);

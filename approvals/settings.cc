@@ -373,6 +373,12 @@ Result<void> remove_exec_setting(Store& store, const std::string& key, const Act
   return change_setting(store, key, actor, Json(), [&] { return store.remove_setting(key); });
 }
 
+Result<void> write_recorded_setting(Store& store, const std::string& key, const std::optional<Json>& value,
+                                    const Actor& actor) {
+  return change_setting(store, key, actor, value.value_or(Json()),
+                        [&] { return value ? store.put_setting(key, *value) : store.remove_setting(key); });
+}
+
 const std::vector<ExecSettingInfo>& exec_setting_infos() {
   static const std::vector<ExecSettingInfo> infos = [] {
     std::vector<ExecSettingInfo> made;

@@ -60,6 +60,11 @@ Result<void> put_exec_setting(Store& store, const std::string& key, const Json& 
 Result<void> remove_exec_setting(Store& store, const std::string& key, const Actor& actor = {"cli", ""});
 Result<void> check_exec_setting(const std::string& key, const Json& value);
 
+// For settings of other kinds, which their owner has checked: stores the value, or removes it when there is
+// none, with the same row of the audit chain.
+Result<void> write_recorded_setting(Store& store, const std::string& key, const std::optional<Json>& value,
+                                    const Actor& actor);
+
 // Every key, for help texts.
 struct ExecSettingInfo {
   std::string_view key;

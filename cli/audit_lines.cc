@@ -108,6 +108,13 @@ std::string summary(const std::string& kind, const Json& body) {
         {member(body, "change"), member(body, "gateway"), "device " + member(body, "device").substr(0, 12)});
   if (kind == "start") return joined({member(body, "version"), "pid " + member(body, "pid")});
   if (kind == "stop") return joined({"pid " + member(body, "pid"), member(body, "why")});
+  if (kind == "pruned") {
+    const auto checkpoint = body.find("checkpoint");
+    const std::string through = checkpoint != body.end() && checkpoint->is_object()
+                                    ? member(*checkpoint, "sequence")
+                                    : std::string("?");
+    return joined({"rows " + member(body, "firstSequence") + " to " + through, writer(body)});
+  }
   if (kind == "checkpoint") return "signs row " + member(body, "sequence");
   if (kind == "chain") return member(body, "chain");
   return for_terminal(dump_json(body));

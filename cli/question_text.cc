@@ -4,9 +4,9 @@
 
 #include "approvals/secret_masking.h"
 #include "approvals/shown_text.h"
+#include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/times.h"
-#include "node-host/system/path_ownership.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -20,6 +20,8 @@ using approvals::QuestionState;
 
 // Lengths at which a prefix of a UUID is cut: its groups.
 constexpr std::size_t kPrefixLengths[] = {8, 13, 18, 23, 36};
+// The member of the details that is told with each file.
+constexpr const char* kFiles = "files";
 
 std::string clock_text(std::int64_t ms) { return format_time(ms).substr(11); }
 
@@ -29,19 +31,46 @@ std::string masked_words(const std::vector<std::string>& words) {
   return approvals::shown_command(approvals::mask_secrets(words).argv);
 }
 
-// The file that would run and who can make it another one.
-std::string file_text(const std::string& path) {
-  if (path.empty()) return "(not resolved)";
-  const node_host::PathExposure exposure = node_host::path_exposure(path);
-  std::string text = for_terminal(path);
-  if (exposure.writable_by_others) {
-    text += "  (CAREFUL: others can write it or its directory)";
-  } else if (!node_host::path_as_safe_as_content(path)) {
-    text += "  (CAREFUL: others can put another file in its place)";
-  } else {
-    text += "  (only its owner or root can write it)";
-  }
+// One item of a list in one line: the values of an object, joined.
+std::string item_text(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_object()) return dump_json(value);
+  std::string text;
+  for (const auto& [name, inner] : value.items()) text += (text.empty() ? "" : ": ") + item_text(inner);
   return text;
+}
+
+// What the question says about a file, as the node looked it up when it asked; null when it says nothing.
+Json asked_file(const Question& question, const std::string& path) {
+  const Json& details = question.asked.details;
+  const auto files = details.is_object() ? details.find(kFiles) : details.end();
+  if (files == details.end() || !files->is_array()) return {};
+  for (const Json& file : *files) {
+    if (file.is_object() && file.value("path", Json()) == Json(path)) return file;
+  }
+  return {};
+}
+
+// The file that would run, whose it is and who could make it another one.
+std::string file_text(const Question& question, const std::string& path) {
+  if (path.empty()) return "(not resolved)";
+  std::string text = for_terminal(path);
+  const Json file = asked_file(question, path);
+  if (!file.is_object() || !file.contains("owner")) return text + "  (who can write it is not known)";
+  std::vector<std::string> writers;
+  if (const auto found = file.find("writers"); found != file.end() && found->is_array()) {
+    for (const Json& writer : *found) writers.push_back(for_terminal(item_text(writer)));
+  }
+  const bool careful = file.value("othersCanChange", Json()) != Json(false);
+  text +=
+      std::string("  (") + (careful ? "CAREFUL: " : "") + "owner " + for_terminal(item_text(file["owner"]));
+  if (writers.empty()) {
+    text += "; only root can write it";
+  } else {
+    text += "; can be written by " + join(writers, ", ");
+  }
+  if (careful) text += "; others can change it or put another file in its place";
+  return text + ")";
 }
 
 std::string waiting_text(const Question& question, std::int64_t now_ms) {
@@ -58,15 +87,6 @@ std::string caller_text(const Question& question, std::int64_t now_ms) {
   if (caller_waits(question, now_ms)) return "waits for the answer";
   return "has gone; an allow-once serves the identical retry, once, for " +
          duration_text(approvals::QuestionOptions{}.once_valid_ms);
-}
-
-// One item of a list in one line: the values of an object, joined.
-std::string item_text(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (!value.is_object()) return dump_json(value);
-  std::string text;
-  for (const auto& [name, inner] : value.items()) text += (text.empty() ? "" : ": ") + item_text(inner);
-  return text;
 }
 
 void flatten(const std::string& label, const Json& value, std::vector<LabelledText>& out) {
@@ -150,7 +170,7 @@ std::vector<std::string> question_lines(const Question& question, const std::str
       short_id + "  agent " + agent_text(asked.agent_id) + "  " + waiting_text(question, now_ms),
       "  runs    " + for_terminal(asked.shown_text), "  in      " + for_terminal(asked.cwd)};
   for (const approvals::AskedCommand& command : asked.commands)
-    lines.push_back("  file    " + for_terminal(command.executable));
+    lines.push_back("  file    " + file_text(question, command.executable));
   lines.push_back("  caller  " + caller_text(question, now_ms));
   if (!asked.lasting_refused.empty())
     lines.push_back("  only    allow-once or deny: " + for_terminal(asked.lasting_refused));
@@ -168,11 +188,13 @@ std::vector<LabelledText> question_details(const Question& question, std::int64_
                                    {"agent", agent_text(asked.agent_id)}};
   if (!asked.session_key.empty()) out.push_back({"session", for_terminal(asked.session_key)});
   for (const approvals::AskedCommand& command : asked.commands) {
-    out.push_back({"file", file_text(command.executable)});
+    out.push_back({"file", file_text(question, command.executable)});
     if (asked.commands.size() > 1) out.push_back({"", masked_words(command.argv)});
   }
   std::vector<LabelledText> more;
-  flatten({}, asked.details, more);
+  Json details = asked.details;
+  if (details.is_object()) details.erase(kFiles);
+  flatten({}, details, more);
   for (LabelledText& item : more) out.push_back({for_terminal(item.label), for_terminal(item.text)});
   out.push_back({"time", waiting_text(question, now_ms)});
   if (question.state == QuestionState::kPending) {

@@ -8,6 +8,7 @@
 #include "approvals/private_files.h"
 #include "approvals/sqlite.h"
 #include "cli/command_line.h"
+#include "cli/verb_audit.h"
 #include "node-host/exec_approvals.h"
 #include "node-host/node_host.h"
 #include "node-host/system/instance_lock.h"
@@ -90,6 +91,8 @@ Result<StatusReport> read_status(approvals::Store& store) {
   if (auto runs = store.runs({3, "", ""})) report.last_runs = std::move(*runs);
   report.last_denial = first_of(store.runs({1, "deny", ""}));
   report.last_question = first_of(store.runs({1, "ask", ""}));
+  report.mirrors = mirrors_json(store);
+  report.failing_mirrors = mirror_lines(store, true);
   return report;
 }
 
@@ -130,6 +133,7 @@ void add_to_json(const StatusReport& report, Json& body) {
   for (const approvals::RunRow& run : report.last_runs) body["lastRuns"].push_back(run_json(run));
   if (report.last_denial) body["lastDenial"] = run_json(*report.last_denial);
   if (report.last_question) body["lastQuestion"] = run_json(*report.last_question);
+  if (!report.mirrors.empty()) body["auditMirrors"] = report.mirrors;
 }
 
 void print_status(const StatusReport& report) {
@@ -158,6 +162,7 @@ void print_status(const StatusReport& report) {
   } else {
     print_line("policy     unreadable: " + for_terminal(report.policy_error));
   }
+  for (const std::string& failing : report.failing_mirrors) print_line("mirror     " + failing);
   const char* name = "last runs  ";
   for (const approvals::RunRow& run : report.last_runs) {
     print_run(name, run);

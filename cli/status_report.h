@@ -24,6 +24,8 @@ struct StatusReport {
   std::vector<approvals::RunRow> last_runs;  // newest first, at most three
   std::optional<approvals::RunRow> last_denial;
   std::optional<approvals::RunRow> last_question;
+  Json mirrors;                              // of the record, as mirrors_json()
+  std::vector<std::string> failing_mirrors;  // one line for each that lost rows
 };
 
 Result<StatusReport> read_status(approvals::Store& store);

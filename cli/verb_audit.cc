@@ -1,14 +1,18 @@
-// hostclaw audit tail | show | verify | export | checkpoint | stats | prune: the record nobody can rewrite.
+// hostclaw audit tail | show | verify | export | checkpoint | stats | prune | retention | mirror: the record
+// nobody can rewrite.
 #include <chrono>
 #include <iostream>
 #include <set>
 #include <thread>
 
 #include "approvals/audit_chain.h"
+#include "approvals/audit_settings.h"
 #include "approvals/shown_text.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/audit_lines.h"
 #include "cli/command_line.h"
+#include "cli/verb_audit.h"
 #include "node-host/audit_signing.h"
 #include "node-host/node_config.h"
 
@@ -115,6 +119,22 @@ std::set<std::string> devices_of(approvals::Store& store) {
   return devices;
 }
 
+std::string removal_text(const approvals::AuditRemoval& removed) {
+  std::string by = removed.by.door.empty() ? std::string("retention") : removed.by.door;
+  if (!removed.by.who.empty()) by += " " + removed.by.who;
+  return "rows 1 to " + std::to_string(removed.through) + " were removed, the last of them " +
+         format_time(removed.at_ms) + " by " + for_terminal(by) + " (row " + std::to_string(removed.row) +
+         (removed.is_signed ? ", signed)" : ", not signed)");
+}
+
+Json removal_json(const approvals::AuditRemoval& removed) {
+  return {{"through", removed.through},
+          {"row", removed.row},
+          {"atMs", removed.at_ms},
+          {"by", {{"door", removed.by.door}, {"who", removed.by.who}}},
+          {"signed", removed.is_signed}};
+}
+
 int report(const approvals::AuditVerification& found, bool json) {
   if (json) {
     print_json(Json{{"valid", found.valid},
@@ -127,6 +147,7 @@ int report(const approvals::AuditVerification& found, bool json) {
                     {"lastHash", found.last_hash},
                     {"checkpoints", found.checkpoints},
                     {"lastCheckpointSequence", found.last_checkpoint_sequence},
+                    {"removed", found.removed ? removal_json(*found.removed) : Json()},
                     {"notes", found.notes}});
     return found.valid ? kDone : kFailed;
   }
@@ -135,6 +156,7 @@ int report(const approvals::AuditVerification& found, bool json) {
                " to " + std::to_string(found.last_sequence) + ", chain " + for_terminal(found.chain));
     print_line("signed up to row " + std::to_string(found.last_checkpoint_sequence) + ", " +
                std::to_string(found.checkpoints) + " checkpoints");
+    if (found.removed) print_line(removal_text(*found.removed));
   } else {
     print_line("NOT VALID: " + for_terminal(found.problem));
     print_line("first bad row: " + std::to_string(found.first_bad_row));
@@ -238,7 +260,8 @@ int stats(const AuditFlags& flags) {
                     {"lastAtMs", found->last_at_ms},
                     {"lastCheckpointRow", found->last_checkpoint_row},
                     {"lastCheckpointAtMs", found->last_checkpoint_at_ms},
-                    {"byKind", found->by_kind}});
+                    {"byKind", found->by_kind},
+                    {"mirrors", mirrors_json(**store)}});
     return kDone;
   }
   print_line("chain        " + for_terminal(found->chain));
@@ -254,6 +277,7 @@ int stats(const AuditFlags& flags) {
     print_line("  " + for_terminal(kind) + std::string(kind.size() < 20 ? 20 - kind.size() : 1, ' ') +
                std::to_string(count));
   }
+  for (const std::string& line : mirror_lines(**store)) print_line("mirror       " + line);
   return kDone;
 }
 
@@ -269,21 +293,22 @@ int prune(const AuditFlags& flags) {
   approvals::AuditOptions options;
   options.signer = node_host::audit_signer(*identity);
   AuditChain chain(**store, options);
-  approvals::AuditRetention retention;
-  if (flags.keep_rows > 0) retention.keep_rows = flags.keep_rows;
-  if (flags.keep_days > 0) {
-    using namespace std::chrono;
-    const auto since = system_clock::now() - hours(24 * flags.keep_days);
-    retention.keep_since_ms = duration_cast<milliseconds>(since.time_since_epoch()).count();
-  }
-  if (flags.keep_megabytes > 0) retention.keep_bytes = flags.keep_megabytes * 1'000'000;
+  approvals::AuditKeep keep;
+  if (flags.keep_rows > 0) keep.rows = flags.keep_rows;
+  if (flags.keep_days > 0) keep.days = flags.keep_days;
+  if (flags.keep_megabytes > 0) keep.megabytes = flags.keep_megabytes;
+  const auto found = chain.removable(approvals::retention_at(keep, unix_ms_now()));
+  if (!found) return fail(found.error(), flags.json);
+  // In lots: a running node wants to write meanwhile.
+  approvals::AuditRetention lot;
+  lot.through = found->through;
+  lot.at_most = 5000;
   std::int64_t removed = 0;
-  for (;;) {
-    auto gone = chain.prune(retention);
+  while (removed < found->rows) {
+    auto gone = chain.prune(lot, local_actor());
     if (!gone) return fail(gone.error(), flags.json);
+    if (*gone == 0) break;  // somebody else was faster
     removed += *gone;
-    // The removal itself adds rows, so that there is always something to remove again.
-    if (*gone < retention.at_most) break;
   }
   if (flags.json) {
     print_json(Json{{"ok", true}, {"removed", removed}});
@@ -351,6 +376,7 @@ void add_audit(CLI::App& parent, Action& action) {
   prune_verb->add_option("--keep-megabytes", flags->keep_megabytes, "How much stays, about")
       ->check(CLI::Range(1, 1'000'000));
   add_json(prune_verb);
+  add_audit_settings(*verb, action);
 }
 
 }  // namespace hostclaw::cli

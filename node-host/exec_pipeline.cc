@@ -20,6 +20,7 @@
 #include "node-host/exec_approvals.h"
 #include "node-host/local_questions.h"
 #include "node-host/log.h"
+#include "node-host/question_files.h"
 #include "node-host/run_record.h"
 #include "node-host/system/host_facts.h"
 #include "node-host/uuid.h"
@@ -41,8 +42,6 @@ constexpr std::chrono::minutes kPlanLifetime{30};
 // Markers are shown for the one `get` that follows a `prepare`.
 constexpr std::chrono::seconds kMarkerLifetime{60};
 constexpr std::chrono::milliseconds kDeliveryMoment{50};
-// How often somebody who waits looks for an answer, which another process writes.
-constexpr std::chrono::milliseconds kAnswerLook{150};
 constexpr std::size_t kMaxPreparedPlans = 1024;
 constexpr std::size_t kMostWaitingCallers = 1024;
 
@@ -187,6 +186,7 @@ ExecPipeline::ExecPipeline(StoreThread& store, RunExecutor& executor, Settings s
     : store_(store),
       executor_(executor),
       settings_(std::move(settings)),
+      answers_(store),
       child_environment_(policy::sanitized_environment(settings_.host_environment, host_policy_platform())),
       cache_(std::make_unique<approvals::PolicyCache>()),
       rules_(std::make_unique<approvals::RuleCache>()),
@@ -298,6 +298,7 @@ void ExecPipeline::seek_answer(approvals::Store& store, const ExecRequest& reque
   // Also when an identical request has just used up the answer that both waited for.
   what.question.invoke_id = request.invoke_id;
   what.question.details["door"] = request.door;
+  what.question.details["files"] = question_files(what.question.commands, *decided.files);
   what.question.deadline_ms = now + exec.ask_wait_ms;
   what.question.caller_deadline_ms =
       request.caller_deadline_ms > 0 ? request.caller_deadline_ms : what.question.deadline_ms;
@@ -399,15 +400,12 @@ asio::awaitable<bool> ExecPipeline::wait_for_answer(const Asking& asking, const 
                                                     RunCancellation cancellation) {
   const auto look = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor);
   cancellation.on_cancel([look] { look->cancel(); });
+  const std::uint64_t joined = answers_.join();
   for (;;) {
     if (cancellation.cancelled() || (request.caller_left && request.caller_left())) co_return false;
-    const bool settled = co_await store_.on_store([&asking](approvals::Store& store) {
-      if (unix_ms_now() >= asking.deadline_ms) return true;
-      const auto question = approvals::Questions(store).find(asking.question_id);
-      return !question || question->state != approvals::QuestionState::kPending;
-    });
-    if (settled) co_return true;
-    look->expires_after(kAnswerLook);
+    if (unix_ms_now() >= asking.deadline_ms) co_return true;
+    if (co_await answers_.settled(asking.question_id, joined)) co_return true;
+    look->expires_after(AnswerWatch::kEvery);
     co_await look->async_wait(asio::as_tuple(asio::use_awaitable));
   }
 }

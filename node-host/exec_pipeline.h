@@ -22,6 +22,7 @@
 
 #include "base/json.h"
 #include "gateway-proto/messages.h"
+#include "node-host/answer_watch.h"
 #include "node-host/run_executor.h"
 #include "node-host/store_thread.h"
 #include "policy/engine.h"
@@ -112,7 +113,8 @@ class ExecPipeline {
   StoreThread& store_;
   RunExecutor& executor_;
   Settings settings_;
-  std::vector<std::int64_t> delivered_;          // rows whose result arrived, not yet marked
+  std::vector<std::int64_t> delivered_;  // rows whose result arrived, not yet marked
+  AnswerWatch answers_;
   const policy::Environment child_environment_;  // made once: the host's own environment does not change
   // Touched on the store's thread only.
   std::unique_ptr<approvals::PolicyCache> cache_;

@@ -24,6 +24,7 @@
 #include "node-host/gateway_link.h"
 #include "node-host/log.h"
 #include "node-host/node_config.h"
+#include "node-host/record_keeper.h"
 #include "node-host/store_thread.h"
 #include "node-host/system/host_facts.h"
 #include "node-host/system/instance_lock.h"
@@ -241,6 +242,7 @@ class Node {
         store_(std::move(store)),
         executor_(io_.get_executor(), RunExecutor::Settings{.max_concurrent = max_concurrent}),
         pipeline_(store_, executor_, pipeline_settings()),
+        keeper_(io_.get_executor(), store_, options.state_directory, audit_options()),
         signals_(io_),
         upkeep_(io_),
         heartbeat_(io_),
@@ -424,6 +426,7 @@ class Node {
     co_await executor_.shutdown();
     upkeep_.cancel();
     co_await record_stop(end);
+    co_await keeper_.finish();
     if (end.exit_status != 0) {
       log_error_with_next(end.error);
       exit_status_ = end.exit_status;
@@ -460,6 +463,8 @@ class Node {
     log_info(co_await pipeline_.describe_policy());
     asio::co_spawn(
         io_, [this]() { return upkeep(); }, asio::detached);
+    asio::co_spawn(
+        io_, [this]() { return keeper_.run(); }, asio::detached);
   }
 
   approvals::AuditOptions audit_options() const {
@@ -560,6 +565,7 @@ class Node {
   StoreThread store_;
   RunExecutor executor_;
   ExecPipeline pipeline_;
+  RecordKeeper keeper_;
   asio::signal_set signals_;
   asio::steady_timer upkeep_;
   asio::steady_timer heartbeat_;

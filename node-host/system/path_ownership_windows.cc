@@ -4,10 +4,12 @@
 #include <sddl.h>
 #include <windows.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "node-host/system/file_writers.h"
 #include "node-host/system/windows_handle.h"
 #include "node-host/system/windows_path.h"
 #include "node-host/system/windows_text.h"
@@ -98,27 +100,47 @@ ACCESS_MASK specific(ACCESS_MASK mask) {
   return mapped;
 }
 
-// Some of these rights belong to somebody else than the owner and the trusted. Entries that deny are not
-// counted in anyone's favour.
-bool others_have(const Security& security, ACCESS_MASK rights) {
-  if (security.list == nullptr) return true;  // no list: everyone may do everything
+// Calls `visit` with each account that has one of these rights, until it answers true; nullptr stands for
+// everyone. Entries that deny are not counted in anyone's favour.
+template <class Visit>
+bool any_account_with(const Security& security, ACCESS_MASK rights, Visit visit) {
+  if (security.list == nullptr) return visit(nullptr);  // no list: everyone may do everything
   for (DWORD i = 0; i < security.list->AceCount; ++i) {
     void* entry = nullptr;
-    if (::GetAce(security.list, i, &entry) == 0) return true;
+    if (::GetAce(security.list, i, &entry) == 0) return visit(nullptr);
     const auto* header = static_cast<const ACE_HEADER*>(entry);
     if ((header->AceFlags & INHERIT_ONLY_ACE) != 0) continue;
     if (header->AceType == ACCESS_DENIED_ACE_TYPE || header->AceType == ACCESS_DENIED_OBJECT_ACE_TYPE ||
         header->AceType == ACCESS_DENIED_CALLBACK_ACE_TYPE)
       continue;
     if (header->AceType != ACCESS_ALLOWED_ACE_TYPE && header->AceType != ACCESS_ALLOWED_CALLBACK_ACE_TYPE)
-      return true;  // not understood
+      return visit(nullptr);  // not understood
     auto* allowed = static_cast<ACCESS_ALLOWED_ACE*>(entry);
     if ((specific(allowed->Mask) & rights) == 0) continue;
-    const PSID sid = &allowed->SidStart;
-    if (is_trusted(sid) || (security.owner != nullptr && ::EqualSid(sid, security.owner) != 0)) continue;
-    return true;
+    if (visit(static_cast<PSID>(&allowed->SidStart))) return true;
   }
   return false;
+}
+
+// Some of these rights belong to somebody else than the owner and the trusted.
+bool others_have(const Security& security, ACCESS_MASK rights) {
+  return any_account_with(security, rights, [&](PSID sid) {
+    return sid == nullptr ||
+           !(is_trusted(sid) || (security.owner != nullptr && ::EqualSid(sid, security.owner) != 0));
+  });
+}
+
+// "S-1-5-21-..."; the accounts that every machine has by their names.
+std::string account_text(PSID sid) {
+  if (sid == nullptr || ::IsWellKnownSid(sid, WinWorldSid) != 0) return "everyone";
+  if (::IsWellKnownSid(sid, WinLocalSystemSid) != 0) return "SYSTEM";
+  if (::IsWellKnownSid(sid, WinBuiltinAdministratorsSid) != 0) return "Administrators";
+  if (::IsWellKnownSid(sid, WinBuiltinUsersSid) != 0) return "Users";
+  if (::IsWellKnownSid(sid, WinAuthenticatedUserSid) != 0) return "Authenticated Users";
+  wchar_t* text = nullptr;
+  if (::ConvertSidToStringSidW(sid, &text) == 0) return "an unknown account";
+  const std::unique_ptr<void, HLOCAL (*)(HLOCAL)> memory(text, ::LocalFree);
+  return from_wide(text);
 }
 
 // This process has one of these rights.
@@ -229,6 +251,29 @@ bool changeable_by_others(const std::string& absolute_path) {
   const auto file = security_of(*real);
   if (!file || file->owner == nullptr || !is_trusted(file->owner)) return true;
   return others_have(*file, kWriteFile) || !path_as_safe_as_content(absolute_path);
+}
+
+FileWriters file_writers(const std::string& absolute_path, NativeHandle) {
+  FileWriters found;
+  const auto asked = verbatim_path(absolute_path);
+  const auto real = asked ? real_path_of(*asked) : std::nullopt;
+  const auto file = real ? security_of(*real) : std::nullopt;
+  if (!file || file->owner == nullptr) return found;
+  found.known = true;
+  found.owner = account_text(file->owner);
+  const auto add = [&](PSID sid) {
+    const bool machine = sid != nullptr && (::IsWellKnownSid(sid, WinLocalSystemSid) != 0 ||
+                                            ::IsWellKnownSid(sid, WinBuiltinAdministratorsSid) != 0);
+    const std::string who = account_text(sid);
+    if (!machine && std::find(found.writers.begin(), found.writers.end(), who) == found.writers.end())
+      found.writers.push_back(who);
+    return false;
+  };
+  any_account_with(*file, kWriteFile, add);
+  if (const auto directory = security_of(parent_of(*real)))
+    any_account_with(*directory, kAddFile | kRepoint, add);
+  found.others_can_change = changeable_by_others(absolute_path);
+  return found;
 }
 
 }  // namespace hostclaw::node_host

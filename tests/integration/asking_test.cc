@@ -435,4 +435,31 @@ TEST_CASE("a question that is overdue while the store cannot write is over all t
   alter(scene, "DROP TRIGGER no_expiry");
 }
 
+TEST_CASE("a question says whose the file is and who can write it, as it was when it was asked") {
+  Scene scene;
+  ask_here(scene);
+  const Noting program(scene);
+  std::filesystem::permissions(program.path, std::filesystem::perms(0775));
+  scene.connect_host();
+  auto reply = scene.invoke_async("system.run", params({program.path, "one"}));
+  const std::string id = question_about(scene, program.path + " one");
+  const Json before = pick(questions(scene)[0], "/details/files/0");
+  CHECK(before["path"] == program.path);
+  CHECK(before["mode"] == "0775");
+  CHECK(before["owner"].is_string());
+  CHECK(before["writers"].is_array());
+  // Whatever happens to the file now, the question tells the same.
+  std::filesystem::permissions(program.path, std::filesystem::perms(0700));
+  CHECK(pick(questions(scene)[0], "/details/files/0") == before);
+  const Finished shown = scene.hostclaw({"approvals", "show", id});
+  INFO(shown.standard_output);
+  CHECK(shown.standard_output.find(program.path + "  (") != std::string::npos);
+  CHECK(shown.standard_output.find("owner " + string_at(before, "owner")) != std::string::npos);
+  const Finished pending = scene.hostclaw({"approvals", "pending"});
+  CHECK(pending.standard_output.find("owner " + string_at(before, "owner")) != std::string::npos);
+  // It is another file now than the one that was judged; the answer does not run it.
+  REQUIRE(resolve(scene, id, {"deny"}).status == 0);
+  refusal_of(reply);
+}
+
 }  // namespace hostclaw::integration

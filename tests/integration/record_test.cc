@@ -1,6 +1,13 @@
 // The record: what the shipped executable writes down about decisions, runs and changes, and how it is read.
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 
 #include "base/text.h"
@@ -36,6 +43,38 @@ std::string verify(Scene& scene, const std::vector<std::string>& more, int statu
   CHECK(finished.status == status);
   return finished.standard_output;
 }
+
+// A socket that stands in for the journal or a syslog daemon.
+class Receiver {
+ public:
+  explicit Receiver(const std::string& path) {
+    socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    REQUIRE(::bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  }
+  ~Receiver() { ::close(socket_); }
+  Receiver(const Receiver&) = delete;
+  Receiver& operator=(const Receiver&) = delete;
+  // Datagrams up to the first that holds `text`; fails the test when it does not come.
+  std::vector<std::string> until(const std::string& text) {
+    std::vector<std::string> seen;
+    for (;;) {
+      pollfd waiting{socket_, POLLIN, 0};
+      INFO("waiting for " << text);
+      REQUIRE(::poll(&waiting, 1, static_cast<int>(kPatience.count()) * 1000) == 1);
+      std::string block(1 << 18, '\0');
+      const ssize_t size = ::recv(socket_, block.data(), block.size(), 0);
+      REQUIRE(size > 0);
+      seen.push_back(block.substr(0, static_cast<std::size_t>(size)));
+      if (seen.back().find(text) != std::string::npos) return seen;
+    }
+  }
+
+ private:
+  int socket_ = -1;
+};
 
 }  // namespace
 
@@ -195,6 +234,116 @@ TEST_CASE("audit tail --follow shows what comes, show and stats read it, prune k
   CHECK(scene.hostclaw({"audit", "prune", "--keep-rows", "3"}).status == 0);
   CHECK(verify(scene, {}, 0).starts_with("valid: "));
   CHECK(scene.hostclaw({"audit", "prune"}).status == 2);
+}
+
+TEST_CASE("a running node sends each row to the mirrors, masked as it is exported") {
+  Scene scene;
+  const std::string where = scene.directory.path();
+  Receiver journal(where + "/journal");
+  Receiver syslog(where + "/log");
+  const std::string file = where + "/rows.jsonl";
+  const Finished set = scene.hostclaw({"audit", "mirror", "set", "--journald", where + "/journal", "--syslog",
+                                       where + "/log", "--file", file});
+  INFO(set.standard_error);
+  REQUIRE(set.status == 0);
+  const std::string first = std::to_string(rows(scene).back()["sequence"].get<int>());
+  scene.allow(real("/usr/bin/printf"));
+  scene.connect_host();
+  scene.run({"printf", "%s", "--password=hunter2"}, {{"runId", "run-1"}});
+  const auto journaled = journal.until("HOSTCLAW_KIND=end\n");
+  CHECK(journaled.front().find("HOSTCLAW_SEQUENCE=" + first + "\n") != std::string::npos);
+  CHECK(join(journaled, "").find("HOSTCLAW_VERDICT=allow\n") != std::string::npos);
+  CHECK(join(journaled, "").find("--password=***") != std::string::npos);
+  const auto logged = syslog.until(" end [meta ");
+  CHECK(logged.size() == journaled.size());
+  CHECK((join(journaled, "") + join(logged, "")).find("hunter2") == std::string::npos);
+  // What another process writes is sent by the node as well.
+  scene.allow("/usr/bin/id");
+  CHECK(join(journal.until("HOSTCLAW_KIND=policy-write\n"), "").find("HOSTCLAW_DOOR=cli\n") !=
+        std::string::npos);
+  scene.stop_host();
+  journal.until("HOSTCLAW_KIND=checkpoint\n");
+  // The file holds the lines of an export from the switching on, to the last row.
+  const std::string exported =
+      scene.hostclaw({"audit", "export", "--after", std::to_string(std::stoi(first) - 1)}).standard_output;
+  CHECK(read_file(file) == exported);
+  struct stat facts {};
+  REQUIRE(::stat(file.c_str(), &facts) == 0);
+  CHECK((facts.st_mode & 0777) == 0600);
+  const Json stats = Json::parse(scene.hostclaw({"audit", "stats", "--json"}).standard_output);
+  for (const char* name : {"journald", "syslog", "file"}) {
+    INFO(name << dump_json(stats));
+    CHECK(pick(stats, std::string("/mirrors/") + name + "/dropped") == 0);
+    CHECK(pick(stats, std::string("/mirrors/") + name + "/lastSequence") == stats["lastSequence"]);
+  }
+}
+
+TEST_CASE("a mirror that nobody listens at delays and refuses nothing, and status says what it missed") {
+  Scene scene;
+  const std::string where = scene.directory.path();
+  REQUIRE(scene.hostclaw({"audit", "mirror", "set", "--journald", where + "/journal"}).status == 0);
+  scene.preset("yolo");
+  scene.connect_host();
+  REQUIRE(scene.host->wait_line("the record's mirror journald misses rows", kPatience).has_value());
+  for (int i = 0; i < 20; ++i) CHECK(pick(scene.run({"printf", "fine"}), "/stdout") == "fine");
+  Receiver journal(where + "/journal");
+  scene.run({"printf", "heard"});
+  journal.until("printf heard");
+  REQUIRE(scene.host->wait_line("the record's mirror journald takes rows again", kPatience).has_value());
+  scene.stop_host();
+  const std::string told = scene.host->standard_error();
+  CHECK(told.find("misses rows", told.find("misses rows") + 1) == std::string::npos);
+  const Finished status = scene.hostclaw({"status"});
+  CHECK(status.standard_output.find("MISSED") != std::string::npos);
+  CHECK(scene.hostclaw({"audit", "stats"}).standard_output.find("MISSED") != std::string::npos);
+  const Json json = Json::parse(scene.hostclaw({"status", "--json"}).standard_output);
+  CHECK(pick(json, "/auditMirrors/journald/dropped").get<int>() > 0);
+  CHECK(pick(json, "/auditMirrors/journald/problem") == "");
+}
+
+TEST_CASE("a running node applies retention by itself, and verify says what it removed") {
+  Scene scene;
+  for (int i = 0; i < 40; ++i) scene.allow("/usr/bin/tool" + std::to_string(i));
+  REQUIRE(scene.hostclaw({"audit", "retention", "set", "--keep-rows", "10"}).status == 0);
+  scene.connect_host();
+  REQUIRE(scene.host->wait_line("retention removed", kPatience).has_value());
+  const Finished verified = scene.hostclaw({"audit", "verify", "--json"});
+  INFO(verified.standard_output);
+  REQUIRE(verified.status == 0);
+  const Json found = Json::parse(verified.standard_output);
+  CHECK(pick(found, "/removed/by/door") == "node");
+  CHECK(pick(found, "/removed/signed") == true);
+  CHECK(pick(found, "/removed/through").get<int>() + 1 == found["firstSequence"]);
+  CHECK(found["rows"].get<int>() < 20);
+  CHECK(verify(scene, {}, 0).find(" were removed, the last of them ") != std::string::npos);
+  // Changed while it runs, and by hand.
+  scene.run({"printf", "x"});
+  const Finished pruned = scene.hostclaw({"audit", "prune", "--keep-rows", "3", "--json"});
+  CHECK(Json::parse(pruned.standard_output)["removed"].get<int>() > 0);
+  CHECK(verify(scene, {}, 0).find(" by cli uid ") != std::string::npos);
+}
+
+TEST_CASE("retention and mirrors refuse what means nothing, name the next command, and keep what was set") {
+  Scene scene;
+  REQUIRE(scene.hostclaw({"audit", "retention", "set", "--keep-days", "90"}).status == 0);
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"retention", "set"},
+                                                {"retention", "set", "--keep-days", "0"},
+                                                {"retention", "set", "--keep-rows", "many"},
+                                                {"retention", "set", "--keep-all", "--keep-days", "3"},
+                                                {"mirror", "set"},
+                                                {"mirror", "set", "--file", "relative"},
+                                                {"mirror", "set", "--syslog", "yes"}}) {
+    std::vector<std::string> arguments = {"audit"};
+    arguments.insert(arguments.end(), wrong.begin(), wrong.end());
+    const Finished refused = scene.hostclaw(arguments);
+    INFO(join(arguments, " ") << "\n" << refused.standard_error);
+    CHECK(refused.status != 0);
+    CHECK_FALSE(refused.standard_error.empty());
+  }
+  const Json keep = Json::parse(scene.hostclaw({"audit", "retention", "show", "--json"}).standard_output);
+  CHECK(keep["keep"] == Json{{"days", 90}});
+  CHECK(scene.hostclaw({"audit", "mirror", "show"}).standard_output == "the record is not mirrored\n");
+  CHECK(last(scene, "setting-write")["key"] == "audit.retention");
 }
 
 }  // namespace hostclaw::integration

@@ -322,6 +322,66 @@ TEST_CASE("retention goes by age and by size and never takes the newest row", "[
   CHECK(must(chain.verify()).valid);
 }
 
+TEST_CASE("verification tells what retention removed, and who", "[audit]") {
+  ChainFixture f;
+  AuditChain chain(*f.store, f.options());
+  append_rows(chain, 50);
+  CHECK_FALSE(must(chain.verify(checking())).removed.has_value());
+  AuditRetention retention;
+  retention.keep_rows = 20;
+  must(chain.prune(retention, {"cli", "uid 1000 (ann)"}));
+  f.now += 5;
+  retention.keep_rows = 10;
+  const AuditChain::Removable found = must(chain.removable(retention));
+  AuditRetention lot;
+  lot.through = found.through;
+  lot.at_most = 4;
+  CHECK(must(chain.prune(lot, {"node", "audit.retention"})) == 4);
+  CHECK(must(chain.prune(lot, {"node", "audit.retention"})) == 4);
+  const AuditVerification result = must(chain.verify(checking()));
+  CHECK(result.problem == "");
+  REQUIRE(result.removed.has_value());
+  CHECK(result.removed->through == result.first_sequence - 1);
+  CHECK(result.removed->row == result.last_sequence);
+  CHECK(result.removed->at_ms == f.now);
+  CHECK(result.removed->by.door == "node");
+  CHECK(result.removed->by.who == "audit.retention");
+  CHECK(result.removed->is_signed);
+  // An export of what is left needs no trust in its beginning: a row of it tells of the removal.
+  std::vector<AuditRow> rows;
+  must(chain.export_lines(0, [&](std::string_view line) {
+    rows.push_back(must(audit_row_from_line(line)));
+    return true;
+  }));
+  AuditAnchor anchor;
+  anchor.sequence = rows.front().sequence - 1;
+  anchor.assumed = true;
+  for (std::size_t i = 0; i < 64; i += 2)
+    anchor.hash.push_back(static_cast<char>(std::stoi(rows.front().previous_hash.substr(i, 2), nullptr, 16)));
+  AuditVerifier verifier(checking(), anchor);
+  for (const AuditRow& row : rows) verifier.feed(row);
+  const AuditVerification exported = verifier.finish();
+  CHECK(exported.valid);
+  CHECK(exported.notes.empty());
+  CHECK(exported.removed.has_value());
+}
+
+TEST_CASE("what the limits let go is known before anything is removed", "[audit]") {
+  ChainFixture f;
+  AuditChain chain(*f.store, f.options(false));
+  CHECK(must(chain.removable({})).rows == 0);
+  append_rows(chain, 30);
+  AuditRetention retention;
+  CHECK(must(chain.removable(retention)).rows == 0);
+  retention.keep_rows = 11;
+  retention.at_most = 3;
+  CHECK(must(chain.removable(retention)).rows == 20);
+  CHECK(must(chain.removable(retention)).through == 20);
+  retention.keep_since_ms = f.now + 1;
+  CHECK(must(chain.removable(retention)).through == 30);  // never the newest
+  CHECK(must(chain.verify()).rows == 31);
+}
+
 TEST_CASE("rows taken away under the cover of retention are found", "[audit]") {
   ChainFixture f;
   AuditChain chain(*f.store, f.options());

@@ -1,4 +1,7 @@
 #include "node-host/system/path_ownership.h"
+
+#include "node-host/system/file_handles.h"
+#include "node-host/system/file_writers.h"
 #include "test_support.h"
 
 namespace hostclaw::node_host {
@@ -65,6 +68,51 @@ TEST_CASE("a script of another owner in our directory is less safe than its cont
   CHECK_FALSE(path_as_safe_as_content(script));
   REQUIRE(::chown(script.c_str(), 65534, 65534) == 0);
   CHECK(path_as_safe_as_content(script));
+}
+
+TEST_CASE("who can write a file is told with its owner and its mode") {
+  TemporaryDirectory directory;
+  const std::string me = ::geteuid() == 0 ? "root" : "uid " + std::to_string(::geteuid());
+  const FileWriters closed = file_writers(directory.write("closed", "x", 0755));
+  CHECK(closed.known);
+  CHECK(closed.owner == me);
+  CHECK(closed.mode == "0755");
+  CHECK(closed.writers == (::geteuid() == 0 ? std::vector<std::string>{} : std::vector<std::string>{me}));
+  CHECK_FALSE(closed.others_can_change);
+
+  const FileWriters open = file_writers(directory.write("open", "x", 0777));
+  CHECK(open.writers.back() == "everyone");
+  CHECK(open.others_can_change);
+
+  directory.make_directory("shared", 0777);
+  const FileWriters replaceable = file_writers(directory.write("shared/tool", "x", 0755));
+  CHECK(replaceable.writers.back() == "everyone");
+  CHECK(replaceable.others_can_change);
+
+  directory.make_directory("sticky", 01777);
+  CHECK_FALSE(file_writers(directory.write("sticky/tool", "x", 0755)).others_can_change);
+
+  const FileWriters nothing = file_writers(directory / "nothing");
+  CHECK_FALSE(nothing.known);
+  CHECK(nothing.writers.empty());
+
+  if (::geteuid() != 0) return;  // needs chown
+  const std::string others = directory.write("others", "x", 0775);
+  REQUIRE(::chown(others.c_str(), 1234, 50) == 0);
+  const FileWriters found = file_writers(others);
+  CHECK(found.owner == "uid 1234");
+  CHECK(found.writers == std::vector<std::string>{"uid 1234", "group 50"});
+  CHECK(found.others_can_change);
+}
+
+TEST_CASE("who can write a file is told of the file that was opened, whatever its path leads to now") {
+  TemporaryDirectory directory;
+  const std::string path = directory.write("tool", "x", 0755);
+  OpenedFiles files;
+  CHECK(files.facts(path).kind == policy::FileKind::kRegular);
+  std::filesystem::remove(path);
+  directory.write("tool", "y", 0777);
+  CHECK(file_writers(path, files.descriptor(path)).mode == "0755");
 }
 
 }  // namespace
