@@ -17,6 +17,7 @@
 #include "approvals/settings.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "cli/command_line.h"
 #include "cli/status_report.h"
 #include "node-host/audit_signing.h"
 #include "node-host/gateway_probe.h"
@@ -331,12 +332,33 @@ Results pairing_results(const Facts& facts) {
   return out;
 }
 
+// The stricter of the two policies holds, so a gateway that is stricter explains what never arrives here.
+CheckResult gateway_policy_result(const StatusReport& report) {
+  constexpr const char* kLook = "on the gateway: openclaw config get tools.exec";
+  if (report.gateway_policies.empty() || !report.policy) {
+    return skipped("gateway-policy", "GATEWAY_POLICY_UNKNOWN",
+                   "no command has told the gateway's own policy yet; what the gateway itself refuses never "
+                   "arrives here",
+                   kLook);
+  }
+  const auto security = policy::security_from(report.policy->value("security", std::string()));
+  const auto ask = policy::ask_from(report.policy->value("ask", std::string()));
+  for (const auto& [agent, gateway] : report.gateway_policies) {
+    if ((!security || gateway.security >= *security) && (!ask || gateway.ask <= *ask)) continue;
+    return warning("gateway-policy", "GATEWAY_STRICTER",
+                   "for agent " + for_terminal(agent) +
+                       " the gateway says security=" + std::string(to_string(gateway.security)) +
+                       " ask=" + std::string(to_string(gateway.ask)) +
+                       ", which is stricter than this node: it asks or refuses before a command arrives here",
+                   kLook);
+  }
+  return ok("gateway-policy", "GATEWAY_POLICY_OK", "the gateway is not stricter than this node");
+}
+
 Results check_link(const Facts& facts) {
   Results out{node_result(facts.report, facts.service), link_result(facts.report)};
   for (CheckResult& result : pairing_results(facts)) out.push_back(std::move(result));
-  out.push_back(skipped("gateway-policy", "GATEWAY_POLICY_UNKNOWN",
-                        "what the gateway itself refuses never arrives here, so this node cannot see it",
-                        "on the gateway: openclaw config get tools.exec"));
+  out.push_back(gateway_policy_result(facts.report));
   const std::string name = facts.report.config.display_name.empty() ? node_host::default_display_name()
                                                                     : facts.report.config.display_name;
   out.push_back(skipped("name", "NAME_UNKNOWN",
@@ -615,7 +637,7 @@ const std::vector<CheckInfo>& known_checks() {
        "LINK_CONNECTED LINK_WAITING LINK_CONNECTING LINK_RECONNECTING LINK_NO_CREDENTIALS LINK_UNKNOWN"},
       {"pairing", "PAIRING_DONE PAIRING_PENDING PAIRING_STORED PAIRING_UNKNOWN"},
       {"surface", "SURFACE_APPROVED SURFACE_PENDING SURFACE_UNKNOWN"},
-      {"gateway-policy", "GATEWAY_POLICY_UNKNOWN"},
+      {"gateway-policy", "GATEWAY_POLICY_OK GATEWAY_STRICTER GATEWAY_POLICY_UNKNOWN"},
       {"identity", "IDENTITY_OK IDENTITY_MISSING IDENTITY_INVALID IDENTITY_SHARED"},
       {"name", "NAME_UNKNOWN"},
       {"state", "STATE_PRIVATE STATE_OPEN STATE_MISSING STATE_UNUSABLE"},

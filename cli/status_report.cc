@@ -91,6 +91,7 @@ Result<StatusReport> read_status(approvals::Store& store) {
   if (auto runs = store.runs({3, "", ""})) report.last_runs = std::move(*runs);
   report.last_denial = first_of(store.runs({1, "deny", ""}));
   report.last_question = first_of(store.runs({1, "ask", ""}));
+  report.gateway_policies = node_host::read_gateway_policies(store);
   report.mirrors = mirrors_json(store);
   report.failing_mirrors = mirror_lines(store, true);
   return report;
@@ -133,6 +134,9 @@ void add_to_json(const StatusReport& report, Json& body) {
   for (const approvals::RunRow& run : report.last_runs) body["lastRuns"].push_back(run_json(run));
   if (report.last_denial) body["lastDenial"] = run_json(*report.last_denial);
   if (report.last_question) body["lastQuestion"] = run_json(*report.last_question);
+  for (const auto& [agent, gateway] : report.gateway_policies)
+    body["gatewayPolicy"][agent] = {{"security", to_string(gateway.security)},
+                                    {"ask", to_string(gateway.ask)}};
   if (!report.mirrors.empty()) body["auditMirrors"] = report.mirrors;
 }
 

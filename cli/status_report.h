@@ -2,12 +2,14 @@
 // store alone.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <vector>
 
 #include "approvals/store.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "node-host/gateway_policy.h"
 #include "node-host/node_config.h"
 
 namespace hostclaw::cli {
@@ -24,6 +26,7 @@ struct StatusReport {
   std::vector<approvals::RunRow> last_runs;  // newest first, at most three
   std::optional<approvals::RunRow> last_denial;
   std::optional<approvals::RunRow> last_question;
+  std::map<std::string, node_host::GatewayPolicy> gateway_policies;  // by agent
   Json mirrors;                              // of the record, as mirrors_json()
   std::vector<std::string> failing_mirrors;  // one line for each that lost rows
 };

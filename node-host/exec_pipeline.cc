@@ -596,6 +596,7 @@ asio::awaitable<InvokeResult> ExecPipeline::prepare(Json params, bool older_peer
     }
     if (verdict == Verdict::kAsk)
       prepare_for_answers(store, params, exec, *document, engine_context, prepared);
+    gateway_policies_.note(store, prepared.run.agent_id, params);
     prepared_->remember(prepared);
     prepared_->show(prepared.run.agent_id, prepared.visible_markers);
     return InvokeResult::success(prepared.payload);

@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "gateway-proto/messages.h"
 #include "node-host/answer_watch.h"
+#include "node-host/gateway_policy.h"
 #include "node-host/run_executor.h"
 #include "node-host/store_thread.h"
 #include "policy/engine.h"
@@ -120,6 +121,7 @@ class ExecPipeline {
   std::unique_ptr<approvals::PolicyCache> cache_;
   std::unique_ptr<approvals::RuleCache> rules_;
   std::unique_ptr<PreparedPlans> prepared_;
+  GatewayPolicies gateway_policies_;
   std::map<std::string, int> waiting_callers_;  // by question; store's thread
 };
 

@@ -118,6 +118,20 @@ TEST_CASE("doctor finds nothing wrong with a connected node") {
   CHECK_FALSE(scene.gateway->journal().wait("connected", std::chrono::milliseconds(0), {}, from).has_value());
 }
 
+TEST_CASE("doctor tells a gateway whose own policy is stricter than this node's") {
+  Scene scene;
+  scene.connect_host();
+  const auto seen_with = [&](const char* security, const char* ask) {
+    scene.exec("true", {{"callerSecurity", security}, {"callerAsk", ask}, {"interactive", false}});
+    return examine(scene, {"--only", "gateway-policy"});
+  };
+  const std::string look = "openclaw config get tools.exec";
+  expect(seen_with("full", "off"), "gateway-policy", "GATEWAY_POLICY_OK", "ok", "");
+  expect(seen_with("allowlist", "on-miss"), "gateway-policy", "GATEWAY_POLICY_OK", "ok", "");
+  expect(seen_with("allowlist", "always"), "gateway-policy", "GATEWAY_STRICTER", "warning", look);
+  expect(seen_with("full", "off"), "gateway-policy", "GATEWAY_POLICY_OK", "ok", "");
+}
+
 TEST_CASE("doctor tells a gateway that is gone, and needs no gateway with --offline") {
   Scene scene;
   scene.connect_host();
