@@ -70,7 +70,11 @@ class Corridor {
       if (!failed) result = std::move(value);
     });
     const auto give_up = std::chrono::steady_clock::now() + 20s;
-    while (!result && context_.run_one_until(give_up) > 0) context_.restart();
+    // The store's thread may take the last work away, and with it stop the context, at any time.
+    while (!result && std::chrono::steady_clock::now() < give_up) {
+      context_.restart();
+      context_.run_one_until(give_up);
+    }
     REQUIRE(result.has_value());
     return std::move(*result);
   }
@@ -143,8 +147,8 @@ TEST_CASE("a file that is being written does not run, and nothing else does in i
   const UniqueFd writer = open_for_writing(corridor.program());
   REQUIRE(writer);
   const auto reply = corridor.run({corridor.program(), "streams"});
-  if (reply.result.ok) CHECK_FALSE(payload_of(reply).at("success").get<bool>());
-  CHECK(corridor.recorded_state() != "finished");
+  CHECK_FALSE(payload_of(reply).at("success").get<bool>());
+  CHECK(corridor.recorded_state() == "launch-failed");
 }
 
 TEST_CASE("what the gateway asks about is found as Windows finds it") {
