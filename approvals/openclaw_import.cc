@@ -8,6 +8,7 @@
 
 #include "approvals/private_files.h"
 #include "approvals/sqlite.h"
+#include "base/file_names.h"
 #include "base/text.h"
 
 namespace hostclaw::approvals {
@@ -185,7 +186,7 @@ Result<OpenClawState> read_database(const std::string& path) {
 // ---- 2026.4.20: files ----
 
 Result<std::string> read_small_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
+  std::ifstream file(to_path(path), std::ios::binary);
   if (!file) return make_error("IMPORT_UNREADABLE", "cannot read " + path + ": " + std::strerror(errno));
   std::string content;
   content.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(file_size_or_zero(path), kLargestFile)));

@@ -1,6 +1,10 @@
 // Files and directories that only their owner may see. The one place in this room that asks the operating
 // system about owners and modes. Errors: STORE_PERMISSIONS, STORE_READ_ONLY, STORE_FULL, STORE_IO;
 // FILE_EXISTS where it is named.
+//
+// "Mode 0700" and "0600" are said of POSIX. On Windows the same is an access list that inherits nothing and
+// names the account, SYSTEM and Administrators; accounts of services may stand beside them. A reparse point
+// (a link, a junction) is never followed there: it is refused.
 #pragma once
 
 #include <cstdint>
@@ -45,10 +49,15 @@ void remove_directory_tree(const std::string& directory);
 std::string file_fingerprint(const std::string& path);
 std::uint64_t file_size_or_zero(const std::string& path);
 
-// errno as one of this room's errors. `what` starts the sentence: "cannot create /x".
-Error system_error(int error_number, const std::string& what);
+// What an error number of the system (errno, on Windows GetLastError) is about.
+bool is_out_of_space(int error_number);
+bool is_access_denied(int error_number);
 
-// `text` as one word of a POSIX shell, for the command in an error's `next`.
+// For an error's `next`, in the words of this system's shell: `text` as one word, and commands about a file.
 std::string shell_word(std::string_view text);
+std::string command_for_free_space(const std::string& path);
+std::string command_for_access_rights(const std::string& path);
+std::string command_for_users_of(const std::string& path);  // which processes use it
+std::string command_to_rename(const std::string& from, const std::string& to);
 
 }  // namespace hostclaw::approvals

@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "approvals/private_files.h"
 
@@ -27,6 +26,24 @@ class Descriptor {
  private:
   int fd_;
 };
+
+// `what` starts the sentence: "cannot create /x".
+Error system_error(int error_number, const std::string& what) {
+  const std::string message = what + ": " + std::strerror(error_number);
+  switch (error_number) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return make_error("STORE_FULL", message, "df -h");
+    case EROFS:
+      return make_error("STORE_READ_ONLY", message);
+    case EACCES:
+    case EPERM:
+      return make_error("STORE_PERMISSIONS", message);
+    default:
+      return make_error("STORE_IO", message);
+  }
+}
 
 std::string parent_of(const std::string& path) {
   const std::size_t slash = path.find_last_not_of('/') == std::string::npos
@@ -123,21 +140,24 @@ std::string shell_word(std::string_view text) {
   return out + "'";
 }
 
-Error system_error(int error_number, const std::string& what) {
-  const std::string message = what + ": " + std::strerror(error_number);
-  switch (error_number) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-      return make_error("STORE_FULL", message, "df -h");
-    case EROFS:
-      return make_error("STORE_READ_ONLY", message);
-    case EACCES:
-    case EPERM:
-      return make_error("STORE_PERMISSIONS", message);
-    default:
-      return make_error("STORE_IO", message);
-  }
+bool is_out_of_space(int error_number) {
+  return error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG;
+}
+
+bool is_access_denied(int error_number) {
+  return error_number == EACCES || error_number == EROFS || error_number == EPERM;
+}
+
+std::string command_for_free_space(const std::string& path) { return "df -h " + shell_word(path); }
+
+std::string command_for_access_rights(const std::string& path) {
+  return "ls -l " + shell_word(path) + "; findmnt -T " + shell_word(path);
+}
+
+std::string command_for_users_of(const std::string& path) { return "fuser -v " + shell_word(path); }
+
+std::string command_to_rename(const std::string& from, const std::string& to) {
+  return "mv " + shell_word(from) + " " + shell_word(to);
 }
 
 bool file_exists(const std::string& path) {
@@ -236,19 +256,6 @@ Result<void> copy_private_file(const std::string& from, const std::string& to) {
   }
 }
 
-bool same_content(const std::string& left, const std::string& right) {
-  std::ifstream left_file(left, std::ios::binary);
-  std::ifstream right_file(right, std::ios::binary);
-  std::string left_part(1 << 16, '\0');
-  std::string right_part(1 << 16, '\0');
-  while (left_file && right_file) {
-    left_file.read(left_part.data(), static_cast<std::streamsize>(left_part.size()));
-    right_file.read(right_part.data(), static_cast<std::streamsize>(right_part.size()));
-    if (left_file.gcount() != right_file.gcount() || left_part != right_part) return false;
-  }
-  return left_file.eof() && right_file.eof();
-}
-
 Result<std::string> make_private_temporary_directory() {
   const char* base = std::getenv("TMPDIR");
   std::string name =
@@ -256,11 +263,6 @@ Result<std::string> make_private_temporary_directory() {
   if (::mkdtemp(name.data()) == nullptr) return system_error(errno, "cannot create a temporary directory");
   if (::chmod(name.c_str(), 0700) != 0) return system_error(errno, "cannot close " + name);
   return name;
-}
-
-void remove_directory_tree(const std::string& directory) {
-  std::error_code ignored;
-  std::filesystem::remove_all(directory, ignored);
 }
 
 }  // namespace hostclaw::approvals

@@ -1,7 +1,5 @@
 #include "approvals/sqlite.h"
 
-#include <cerrno>
-
 #include "approvals/private_files.h"
 
 namespace hostclaw::approvals {
@@ -27,14 +25,6 @@ int system_reason(sqlite3* handle) {
     if (const int reason = last_errno(file); reason != 0) return reason;
   }
   return 0;
-}
-
-bool is_no_space(int error_number) {
-  return error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG;
-}
-
-bool is_no_access(int error_number) {
-  return error_number == EACCES || error_number == EROFS || error_number == EPERM;
 }
 
 }  // namespace
@@ -188,16 +178,16 @@ Error Database::error(int code) const {
   const std::string told =
       path_ + ": " + (handle_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(handle_));
   const Error full =
-      make_error("STORE_FULL", "no space is left for the database: " + told, "df -h " + shell_word(path_));
+      make_error("STORE_FULL", "no space is left for the database: " + told, command_for_free_space(path_));
   switch (code & 0xFF) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return make_error("STORE_CORRUPT", "the database is damaged and was left as it is: " + told,
-                        "mv " + shell_word(path_) + " " + shell_word(path_ + ".damaged"));
+                        command_to_rename(path_, path_ + ".damaged"));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return make_error("STORE_LOCKED", "another process keeps the database locked: " + told,
-                        "fuser -v " + shell_word(path_));
+                        command_for_users_of(path_));
     case SQLITE_READONLY:
       return make_error("STORE_READ_ONLY", "the database cannot be written: " + told);
     case SQLITE_FULL:
@@ -205,8 +195,8 @@ Error Database::error(int code) const {
     case SQLITE_CANTOPEN:
     case SQLITE_IOERR: {
       const int reason = system_reason(handle_);
-      if (is_no_space(reason)) return full;
-      if (!is_no_access(reason)) break;
+      if (is_out_of_space(reason)) return full;
+      if (!is_access_denied(reason)) break;
       return make_error("STORE_READ_ONLY", "the database or its directory cannot be written: " + told);
     }
     default:
@@ -250,7 +240,8 @@ Result<void> Database::Scope::commit() {
 }
 
 std::string sqlite_uri(const std::string& path, std::string_view query) {
-  std::string uri = "file:";
+  // Two slashes would begin the name of a machine.
+  std::string uri = path.starts_with("//") ? "file://" : "file:";
   for (const char c : path) {
     if (c == '%' || c == '?' || c == '#') {
       static constexpr char kDigits[] = "0123456789ABCDEF";

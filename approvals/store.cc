@@ -7,6 +7,7 @@
 #include "approvals/policy_changes.h"
 #include "approvals/private_files.h"
 #include "approvals/schema.h"
+#include "approvals/secret_protection.h"
 #include "approvals/sqlite.h"
 #include "approvals/store_impl.h"
 #include "base/clock.h"
@@ -16,6 +17,8 @@ namespace hostclaw::approvals {
 namespace {
 
 constexpr std::int64_t kKeptDocumentWrites = 200;
+constexpr std::string_view kKeyName = "the device's private key";
+constexpr std::string_view kTokenName = "the device token";
 
 // The hash that stands for "there is no document" in compare-and-swap; part of the wire contract.
 std::string missing_hash() { return "missing:" + sha256_hex(""); }
@@ -62,11 +65,24 @@ Result<std::optional<IdentityRow>> Store::identity() {
   const Result<bool> found = query.step();
   if (!found) return found.error();
   if (!*found) return std::optional<IdentityRow>();
+  Result<std::string> key = unprotect_secret(query.text_view(2), kKeyName);
+  if (!key) return key.error();
   return std::optional<IdentityRow>(
-      IdentityRow{query.text(0), query.text(1), query.text(2), query.integer(3)});
+      IdentityRow{query.text(0), query.text(1), std::move(*key), query.integer(3)});
+}
+
+Result<std::optional<IdentityRow>> Store::public_identity() {
+  Statement query =
+      database().statement("SELECT device_id, public_key_pem, created_at_ms FROM identity WHERE slot = 1");
+  const Result<bool> found = query.step();
+  if (!found) return found.error();
+  if (!*found) return std::optional<IdentityRow>();
+  return std::optional<IdentityRow>(IdentityRow{query.text(0), query.text(1), {}, query.integer(2)});
 }
 
 Result<IdentityRow> Store::insert_identity(const IdentityRow& candidate) {
+  const Result<std::string> key = protect_secret(candidate.private_key_pem, kKeyName);
+  if (!key) return key.error();
   return database().transaction([&]() -> Result<IdentityRow> {
     Result<void> inserted = database()
                                 .statement(
@@ -74,7 +90,7 @@ Result<IdentityRow> Store::insert_identity(const IdentityRow& candidate) {
                                     "created_at_ms) VALUES (1, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
                                 .bind(candidate.device_id)
                                 .bind(candidate.public_key_pem)
-                                .bind(candidate.private_key_pem)
+                                .bind(*key)
                                 .bind(candidate.created_at_ms)
                                 .run();
     if (!inserted) return inserted.error();
@@ -90,6 +106,8 @@ Result<IdentityRow> Store::insert_identity(const IdentityRow& candidate) {
 }
 
 Result<void> Store::replace_identity(const IdentityRow& row) {
+  const Result<std::string> key = protect_secret(row.private_key_pem, kKeyName);
+  if (!key) return key.error();
   return database().transaction([&]() -> Result<void> {
     Result<void> stored =
         database()
@@ -100,7 +118,7 @@ Result<void> Store::replace_identity(const IdentityRow& row) {
                 "created_at_ms = excluded.created_at_ms")
             .bind(row.device_id)
             .bind(row.public_key_pem)
-            .bind(row.private_key_pem)
+            .bind(*key)
             .bind(row.created_at_ms)
             .run();
     if (!stored) return stored;
@@ -115,7 +133,9 @@ Result<std::optional<DeviceToken>> Store::device_token(const std::string& device
   const Result<bool> found = query.bind(device_id).bind(role).step();
   if (!found) return found.error();
   if (!*found) return std::optional<DeviceToken>();
-  return std::optional<DeviceToken>(DeviceToken{query.text(0), query.integer(1)});
+  Result<std::string> token = unprotect_secret(query.text_view(0), kTokenName);
+  if (!token) return token.error();
+  return std::optional<DeviceToken>(DeviceToken{std::move(*token), query.integer(1)});
 }
 
 Result<void> Store::put_device_token(const std::string& device_id, const std::string& role,
@@ -129,6 +149,8 @@ Result<void> Store::put_device_token(const std::string& device_id, const std::st
                         "the stored token for role " + role + " was changed by another process");
     }
     if (current->has_value() && (*current)->token == token) return {};
+    const Result<std::string> protected_token = protect_secret(token, kTokenName);
+    if (!protected_token) return protected_token.error();
     Result<void> stored =
         database()
             .statement(
@@ -137,7 +159,7 @@ Result<void> Store::put_device_token(const std::string& device_id, const std::st
                 "updated_at_ms = excluded.updated_at_ms")
             .bind(device_id)
             .bind(role)
-            .bind(token)
+            .bind(*protected_token)
             .bind(unix_ms_now())
             .run();
     if (!stored) return stored;
@@ -340,7 +362,7 @@ Result<void> Store::check_integrity() {
   const std::string verdict = *found ? query.text(0) : "no answer";
   if (verdict == "ok") return {};
   return make_error("STORE_CORRUPT", "the database " + path() + " is damaged: " + verdict,
-                    "mv " + shell_word(path()) + " " + shell_word(path() + ".damaged"));
+                    command_to_rename(path(), path() + ".damaged"));
 }
 
 }  // namespace hostclaw::approvals

@@ -6,7 +6,8 @@
 // Errors: STORE_CORRUPT, STORE_NEWER_VERSION, STORE_LOCKED, STORE_READ_ONLY, STORE_FULL, STORE_IO,
 // STORE_CONFLICT (compare-and-swap failed), STORE_PERMISSIONS (someone else can read or owns the file),
 // STORE_FOREIGN (the file belongs to another program), STORE_NOT_FOUND (read-only and there is no file, or no
-// row). A file that is refused is left as it is.
+// row). A file that is refused is left as it is. Secrets: SECRET_PROTECTION, SECRET_UNREADABLE (see
+// secret_protection.h).
 //
 // Durability: a write that was answered survives the death of this process at any moment (kill -9 included),
 // because it is in the write-ahead log by then. It survives a power failure only after
@@ -141,6 +142,8 @@ class Store {
   // Every change of identity or tokens is a `pairing` row of the audit chain, in the same transaction.
   // Identity. `insert_identity` keeps the first row: two processes that race end up with the same identity.
   Result<std::optional<IdentityRow>> identity();
+  // Without the private key, which other accounts than the owner's cannot read on Windows.
+  Result<std::optional<IdentityRow>> public_identity();
   Result<IdentityRow> insert_identity(const IdentityRow& candidate);  // answers the row that is stored
   Result<void> replace_identity(const IdentityRow& row);              // import only
 
@@ -200,7 +203,8 @@ class Store {
 
 // The state directory: $HOSTCLAW_STATE_DIR, else $OPENCLAW_STATE_DIR/hostclaw, else the platform's place for
 // it
-// ($XDG_STATE_HOME/hostclaw or ~/.local/state/hostclaw; /var/lib/hostclaw for root without HOME).
+// ($XDG_STATE_HOME/hostclaw or ~/.local/state/hostclaw; /var/lib/hostclaw for root without HOME;
+// %LOCALAPPDATA%/hostclaw on Windows). Absolute, with `/` between the parts.
 Result<std::string> default_state_directory();
 
 }  // namespace hostclaw::approvals

@@ -36,11 +36,11 @@ Result<void> check_header(const std::string& path) {
     return make_error(
         "STORE_CORRUPT",
         path + " is not a hostclaw database, or its beginning is destroyed; it was left as it is",
-        "mv " + shell_word(path) + " " + shell_word(path + ".damaged"));
+        command_to_rename(path, path + ".damaged"));
   }
   if (big_endian_32(header.data() + kApplicationIdOffset) != static_cast<std::uint32_t>(kApplicationId)) {
     return make_error("STORE_FOREIGN", path + " is a database of another program; it was left as it is",
-                      "mv " + shell_word(path) + " " + shell_word(path + ".foreign"));
+                      command_to_rename(path, path + ".foreign"));
   }
   return {};
 }
@@ -69,7 +69,7 @@ Result<void> configure(Database& database) {
 
 Error read_only_error(const std::string& path) {
   return make_error("STORE_READ_ONLY", path + " cannot be written by this process",
-                    "ls -l " + shell_word(path) + "; findmnt -T " + shell_word(path));
+                    command_for_access_rights(path));
 }
 
 Result<std::unique_ptr<Database>> open_for_writing(const std::string& path, const StoreOptions& options) {

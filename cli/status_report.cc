@@ -54,7 +54,7 @@ std::optional<Error> writing_problem(const std::string& path, const Json& link) 
   const auto space = std::filesystem::space(path, failed);
   if (!failed && space.free == 0)
     return make_error("STORE_FULL", "no space is left for the database, so nothing may run",
-                      "df -h " + approvals::shell_word(path));
+                      approvals::command_for_free_space(path));
   const auto database = approvals::Database::open(approvals::sqlite_uri(path, "mode=rw"), path,
                                                   SQLITE_OPEN_READWRITE, std::chrono::milliseconds(250));
   if (!database) return database.error();
@@ -70,7 +70,8 @@ Result<StatusReport> read_status(approvals::Store& store) {
   report.state_path = store.path();
   report.link = link_of(store);
   report.store_problem = writing_problem(report.state_path, report.link);
-  if (auto identity = node_host::load_identity(store, false)) report.device_id = identity->device_id();
+  if (auto identity = store.public_identity(); identity && *identity)
+    report.device_id = (*identity)->device_id;
   auto config = node_host::load_node_config(store);
   if (!config) return config.error();
   report.config = std::move(*config);

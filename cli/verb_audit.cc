@@ -101,7 +101,7 @@ int show(const AuditFlags& flags) {
 // Keys that this node ever signed with, as far as its own record says.
 std::set<std::string> devices_of(approvals::Store& store) {
   std::set<std::string> devices;
-  if (auto identity = node_host::load_identity(store, false)) devices.insert(identity->device_id());
+  if (auto identity = store.public_identity(); identity && *identity) devices.insert((*identity)->device_id);
   approvals::AuditFilter filter;
   filter.kind = "pairing";
   filter.limit = 10'000;

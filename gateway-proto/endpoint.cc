@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <charconv>
+#include <optional>
 
 #include "base/text.h"
 
@@ -13,6 +14,16 @@ Error invalid_endpoint(std::string why) { return make_error("CONFIG_INVALID", st
 
 bool ends_with(std::string_view text, std::string_view suffix) {
   return text.size() > suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
+}
+
+// The address that `host` writes out. Some systems' own parsers also take `127.1`, `0x7f.1` and `[::1]:80`:
+// those are no literals here.
+std::optional<boost::asio::ip::address> literal_address(const std::string& host) {
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(host, error);
+  if (error || host.find_first_of("[]") != std::string::npos) return std::nullopt;
+  if (address.is_v4() && address.to_string() != host) return std::nullopt;
+  return address;
 }
 
 bool is_private(const boost::asio::ip::address& address) {
@@ -70,9 +81,7 @@ Result<std::string> normalize_host(std::string_view raw) {
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   if (host.empty()) return invalid_endpoint("the gateway host is empty");
   if (host.size() > 253) return invalid_endpoint("the gateway host is longer than 253 characters");
-  boost::system::error_code error;
-  boost::asio::ip::make_address(host, error);
-  if (!error) return host;
+  if (literal_address(host)) return host;
   for (const char c : host) {
     const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                       c == '-' || c == '.' || c == '_';
@@ -178,11 +187,9 @@ Result<GatewayEndpoint> parse_gateway_url(std::string_view raw) {
 
 HostClass classify_host(std::string_view raw) {
   const std::string host = to_lower_ascii(raw);
-  boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address(host, error);
-  if (!error) {
-    if (is_loopback(address)) return HostClass::kLoopback;
-    return is_private(address) ? HostClass::kPrivateAddress : HostClass::kPublicAddress;
+  if (const auto address = literal_address(host)) {
+    if (is_loopback(*address)) return HostClass::kLoopback;
+    return is_private(*address) ? HostClass::kPrivateAddress : HostClass::kPublicAddress;
   }
   if (host == "localhost" || ends_with(host, ".localhost")) return HostClass::kLoopback;
   if (ends_with(host, ".local") || ends_with(host, ".ts.net")) return HostClass::kLocalName;

@@ -21,7 +21,9 @@
 #include "node-host/local_questions.h"
 #include "node-host/log.h"
 #include "node-host/run_record.h"
+#include "node-host/system/host_facts.h"
 #include "node-host/uuid.h"
+#include "policy/environment.h"
 #include "policy/lint.h"
 
 namespace hostclaw::node_host {
@@ -185,7 +187,7 @@ ExecPipeline::ExecPipeline(StoreThread& store, RunExecutor& executor, Settings s
     : store_(store),
       executor_(executor),
       settings_(std::move(settings)),
-      child_environment_(policy::sanitized_environment(settings_.host_environment, policy::Platform::kPosix)),
+      child_environment_(policy::sanitized_environment(settings_.host_environment, host_policy_platform())),
       cache_(std::make_unique<approvals::PolicyCache>()),
       rules_(std::make_unique<approvals::RuleCache>()),
       prepared_(std::make_unique<PreparedPlans>()) {}
@@ -194,7 +196,7 @@ ExecPipeline::~ExecPipeline() = default;
 
 policy::EngineContext ExecPipeline::context(const approvals::ExecSettings& exec, OpenedFiles& files) const {
   policy::EngineContext context;
-  context.platform = policy::Platform::kPosix;
+  context.platform = host_policy_platform();
   context.settings = exec.engine;
   context.host_cwd = settings_.host_cwd;
   context.home = settings_.home;
@@ -203,8 +205,8 @@ policy::EngineContext ExecPipeline::context(const approvals::ExecSettings& exec,
   context.now_ms = unix_ms_now();
   context.host_environment = settings_.host_environment;
   if (exec.path_override) {
-    std::erase_if(context.host_environment, [](const auto& variable) { return variable.first == "PATH"; });
-    context.host_environment.emplace_back("PATH", *exec.path_override);
+    context.host_environment = policy::with_overrides(std::move(context.host_environment),
+                                                      {{"PATH", *exec.path_override}}, context.platform);
   } else {
     context.child_environment = &child_environment_;
   }

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/utf8.h"
+#include "node-host/system/private_file.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -107,16 +108,6 @@ std::string journal_line(LogLevel level, std::string_view message, bool json) {
   return line;
 }
 
-// A new file that only its owner can read. The C library has no mode for fopen().
-std::FILE* open_private(const std::string& path) {
-  std::FILE* stream = std::fopen(path.c_str(), "ab");
-  if (stream == nullptr) return nullptr;
-  std::error_code failed;
-  std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write,
-                               failed);
-  return stream;
-}
-
 void write_to_file(LogFile& file, const std::string& line) {
   const std::lock_guard<std::mutex> hold(file.mutex);
   std::fwrite(line.data(), 1, line.size(), file.stream);
@@ -125,7 +116,7 @@ void write_to_file(LogFile& file, const std::string& line) {
   std::error_code ignored;
   std::fclose(file.stream);
   std::filesystem::rename(file.path, file.path + ".1", ignored);
-  file.stream = open_private(file.path);
+  file.stream = open_private_file(file.path);
   if (file.stream == nullptr) file.stream = stderr;
 }
 
@@ -134,7 +125,7 @@ void write_to_file(LogFile& file, const std::string& line) {
 void set_log_format(LogFormat format) { current_format.store(format, std::memory_order_relaxed); }
 
 Result<void> set_log_file(const std::string& path) {
-  std::FILE* stream = open_private(path);
+  std::FILE* stream = open_private_file(path);
   if (stream == nullptr) return make_error("FILE_UNWRITABLE", "cannot write the log file " + path);
   LogFile& file = log_file();
   const std::lock_guard<std::mutex> hold(file.mutex);

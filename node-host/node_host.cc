@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -39,8 +40,10 @@ using gateway_proto::SetupCode;
 constexpr std::chrono::seconds kUpkeepEvery{30};
 
 std::string lookup(const policy::Environment& environment, std::string_view name) {
+  const bool ignoring_case = host_policy_platform() == policy::Platform::kWindows;
   for (const auto& [key, value] : environment) {
-    if (key == name) return std::string(trim(value));
+    if (ignoring_case ? to_lower_ascii(key) == to_lower_ascii(name) : key == name)
+      return std::string(trim(value));
   }
   return {};
 }
@@ -245,6 +248,12 @@ class Node {
 
   int run() {
     await_signal();
+    supervision_.supervisor->on_stop_request([this] {
+      asio::post(io_, [this] {
+        log_info("stopping (asked by the supervisor)");
+        stop(true);
+      });
+    });
     asio::co_spawn(
         io_, [this]() { return watch_over(); }, asio::detached);
     asio::co_spawn(
@@ -262,6 +271,7 @@ class Node {
           std::abort();
         });
     io_.run();
+    supervision_.supervisor->on_stop_request({});
     store_.join();
     return exit_status_;
   }
@@ -566,11 +576,11 @@ const std::vector<std::string>& supported_commands() {
   return commands;
 }
 
-int run_node(const NodeOptions& options) {
+int run_node(const NodeOptions& options, std::unique_ptr<Supervisor> supervisor) {
   Supervision supervision;
   supervision.token = supervised_secret("gateway-token");
   supervision.password = supervised_secret("gateway-password");
-  supervision.supervisor = supervisor_of_this_process();
+  supervision.supervisor = supervisor ? std::move(supervisor) : supervisor_of_this_process();
   auto store = approvals::Store::open(options.state_directory, approvals::OpenMode::kReadWrite);
   if (!store) {
     log_error_with_next(store.error());

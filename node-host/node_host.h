@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "gateway-proto/endpoint.h"
+#include "node-host/system/supervisor.h"
 #include "policy/types.h"
 
 namespace hostclaw::node_host {
@@ -41,9 +43,11 @@ struct NodeOptions {
 const std::vector<std::string>& supported_commands();
 
 // Runs until a signal or a terminal error; answers the exit status: 0, 1 (credentials must change),
-// 78 (configuration must change), 130 (SIGINT), 143 (SIGTERM). Never throws.
+// 78 (configuration must change), 130 (SIGINT), 143 (SIGTERM); 0 also when the supervisor asked for the end.
+// Never throws. `supervisor`: who supervises, where the environment does not tell (Windows' Service Control
+// Manager).
 // Requires: called once per process; blocks SIGINT and SIGTERM handling of its own.
-int run_node(const NodeOptions& options);
+int run_node(const NodeOptions& options, std::unique_ptr<Supervisor> supervisor = nullptr);
 
 // What a running node last said about its link: {state, url, detail, requestId, next, serverVersion,
 // protocol, pid, sinceMs}; nullopt when no node has ever run here.

@@ -1,14 +1,12 @@
 #include "node-host/run_executor.h"
 
-#include <fcntl.h>
-
 #include <boost/asio/steady_timer.hpp>
 #include <list>
 #include <set>
 
 #include "node-host/run_session.h"
 #include "node-host/run_wakeup.h"
-#include "node-host/system/process_tree.h"
+#include "node-host/system/orphans.h"
 
 namespace hostclaw::node_host {
 
@@ -38,7 +36,7 @@ struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
   Impl(asio::any_io_executor on, Settings with)
       : executor(std::move(on)),
         settings(with),
-        null_input(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
+        null_input(open_null_input()),
         sweep_timer(executor),
         all_done(executor) {
     become_reaper_of_orphans();

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "node-host/system/output_text.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -33,7 +34,11 @@ bool is_ascii(std::string_view bytes) {
 }
 
 StreamOutput decode(std::string bytes, std::uint64_t total) {
-  if (bytes.size() < total) bytes.resize(bytes.size() - incomplete_tail(bytes));
+  const bool cut = bytes.size() < total;
+  if (auto text = text_of_other_encoding(bytes, cut)) {
+    return {std::move(*text), total, bytes.size(), total - bytes.size(), 0};
+  }
+  if (cut) bytes.resize(bytes.size() - incomplete_tail(bytes));
   StreamOutput output;
   output.total_bytes = total;
   output.kept_bytes = bytes.size();

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -33,23 +32,23 @@ class OutputPipe : public std::enable_shared_from_this<OutputPipe> {
   };
 
   OutputPipe(const boost::asio::any_io_executor& executor, Handlers handlers);
+  ~OutputPipe();
 
   // Takes the reading end of make_output_pipe().
-  void start(UniqueFd reading) { reading_ = std::move(reading); }
+  void start(UniqueFd reading);
   // From now on bytes and the end are noticed when they come. Errors: errno names.
   Result<void> watch();
   // Reads what is there now.
   void drain();
-  bool ended() const { return !reading_ && !descriptor_.is_open(); }
+  bool ended() const;
   // No handler is called afterwards.
   void close();
 
  private:
+  struct Native;
   void wait_for_bytes();
-  int descriptor() { return reading_ ? reading_.get() : descriptor_.native_handle(); }
 
-  UniqueFd reading_;  // until it is watched
-  boost::asio::posix::stream_descriptor descriptor_;
+  std::unique_ptr<Native> native_;
   Handlers handlers_;
 };
 

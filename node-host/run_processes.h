@@ -4,8 +4,6 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -15,7 +13,6 @@
 
 #include "base/result.h"
 #include "node-host/run_wakeup.h"
-#include "node-host/system/process_tree.h"
 #include "node-host/system/spawn.h"
 
 namespace hostclaw::node_host {
@@ -41,9 +38,10 @@ class RunProcesses : public std::enable_shared_from_this<RunProcesses> {
   std::int64_t first_pid() const;  // 0 when none was started
 
   // Ends every process of the run: SIGTERM, after `grace` SIGKILL, until a look finds none. `alone`: no other
-  // run and nothing left by one was there since this one began.
+  // run and nothing left by one was there since this one began. Windows: ends all at once, members of the
+  // run's job object; a program that was ended so has the status of SIGKILL.
   boost::asio::awaitable<void> end_tree(std::chrono::milliseconds grace, bool alone);
-  // The same for the process groups of the programs only. Requires: all_ended().
+  // The same for the process groups of the programs only. Requires: all_ended(). Windows: all that is left.
   boost::asio::awaitable<void> end_groups(std::chrono::milliseconds grace);
 
   // Reaps the programs that have ended. Their groups can no longer be ended safely afterwards.
@@ -52,21 +50,14 @@ class RunProcesses : public std::enable_shared_from_this<RunProcesses> {
   void abandon();
 
  private:
+  struct Native;
   struct Program;
   void watch(const std::shared_ptr<Program>& program);
-  void poll_later();
   bool look(Program& program);
-  boost::asio::awaitable<void> end(TreeQuery query, std::chrono::milliseconds grace);
-  boost::asio::awaitable<void> wait_for_end_of(const std::vector<TreeProcess>& members, SteadyTime deadline);
-  void signal_leader_groups(int signal_number) const;
 
   boost::asio::any_io_executor executor_;
   Wakeup* wakeup_;
-  std::string marker_;
-  bool use_pidfd_;
-  std::uint64_t started_ticks_;
-  boost::asio::steady_timer poll_timer_;
-  bool polling_ = false;
+  std::unique_ptr<Native> native_;
   std::vector<std::shared_ptr<Program>> programs_;
 };
 

@@ -1,18 +1,15 @@
 #include "node-host/run_session.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <stdexcept>
 
 #include "base/text.h"
-#include "node-host/system/content_binding.h"
+#include "node-host/system/host_facts.h"
+#include "node-host/system/orphans.h"
 #include "node-host/system/path_ownership.h"
+#include "node-host/system/random_bytes.h"
 #include "node-host/system/system_error.h"
 
 namespace hostclaw::node_host {
@@ -34,9 +31,7 @@ constexpr const char* kDirectoryChanged = "working directory changed between dec
 
 std::string random_marker() {
   std::array<std::uint8_t, 16> bytes{};
-  // Blocks only before the kernel's generator is seeded; a shorter read cannot happen for 16 bytes.
-  while (::getrandom(bytes.data(), bytes.size(), 0) < 0 && errno == EINTR) {
-  }
+  fill_random(bytes);
   return to_hex(bytes);
 }
 
@@ -125,7 +120,7 @@ bool RunSession::check_arguments() {
 }
 
 bool RunSession::open_working_directory() {
-  const std::string path = plan_.cwd.empty() ? "/proc/self/cwd" : plan_.cwd;
+  const std::string path = plan_.cwd.empty() ? current_directory_link() : plan_.cwd;
   const policy::FileFacts facts = files_->facts(path);
   std::string code;
   if (facts.kind == policy::FileKind::kMissing) code = error_name(facts.error);
@@ -169,13 +164,14 @@ bool RunSession::refuse_changed() {
 }
 
 bool RunSession::bind(const policy::PlannedCommand& command, bool lease_held, Binding& binding) {
-  const int executable = files_->descriptor(command.executable);
+  const NativeHandle executable = files_->descriptor(command.executable);
   binding.form = launch_form(executable, command.executable);
   const bool program = binding.form == LaunchForm::kProgram;
   const auto& wanted = command.content_sha256;
   // A program is read by the kernel, which the lease covers; a script by its interpreter, some time later.
-  const bool copy = program ? wanted && !lease_held && changeable_by_others(command.executable)
-                            : wanted || binding.form == LaunchForm::kScriptByDescriptor;
+  const bool copy =
+      program ? wanted && !lease_held && changeable_by_others(command.executable)
+              : !opened_files_are_bound() && (wanted || binding.form == LaunchForm::kScriptByDescriptor);
   if (copy) {
     auto sealed = sealed_copy(executable);
     if (!sealed) {
@@ -200,26 +196,22 @@ bool RunSession::bind_script(const policy::PlannedCommand& command, Binding& bin
   const bool same = !script.identity.known || script.identity == facts.identity;
   if (!same || facts.kind != policy::FileKind::kRegular || !files_->unchanged(script.path))
     return refuse_changed();
-  const int descriptor = files_->descriptor(script.path);
+  const NativeHandle descriptor = files_->descriptor(script.path);
   if (script.index == 0) {
     return !script.sha256 || files_->has_content(script.path, *script.sha256) || refuse_changed();
   }
   if (changeable_by_others(script.path)) {
-    auto sealed = sealed_copy(descriptor);
-    if (!sealed) {
-      binding.problem = sealed.error();
+    auto bound = bind_operand(descriptor, facts.real_path);
+    if (!bound) {
+      binding.problem = bound.error();
       return true;
     }
-    if (script.sha256 && sealed->sha256 != *script.sha256) return refuse_changed();
-    binding.operand = std::move(sealed->fd);
+    if (script.sha256 && bound->sha256 != *script.sha256) return refuse_changed();
+    binding.operand = std::move(*bound);
   } else {
     if (script.sha256 && !files_->has_content(script.path, *script.sha256)) return refuse_changed();
     // The program opens the word as it stands there, from its own directory.
-    struct stat word {};
-    struct stat judged {};
-    if (::fstatat(directory_.descriptor(), command.argv[script.index].c_str(), &word, 0) != 0 ||
-        ::fstat(descriptor, &judged) != 0 || word.st_dev != judged.st_dev || word.st_ino != judged.st_ino)
-      return refuse_changed();
+    if (!leads_to(directory_.descriptor(), command.argv[script.index], descriptor)) return refuse_changed();
   }
   return files_->unchanged(script.path) || refuse_changed();
 }
@@ -266,6 +258,7 @@ asio::awaitable<void> RunSession::run_pipeline(const policy::PlannedPipeline& pi
     // From now on the streams end when the programs close them.
     output_end_.reset();
     error_end_.reset();
+    files_->let_go_except(read_later_);
   }
   const bool ended = co_await wait_until_ended();
   if (!ended) stopped_ = true;
@@ -330,7 +323,7 @@ bool RunSession::start_stage(const policy::PlannedCommand& command, const Stream
   }
   if (command.executable.empty()) return launch_failed(command, system_error(ENOENT), streams, stage);
   if (!still_judged(command)) return false;
-  const int executable = files_->descriptor(command.executable);
+  const NativeHandle executable = files_->descriptor(command.executable);
   if (executable < 0) {
     const int reason = files_->facts(command.executable).error;
     return launch_failed(command, system_error(reason != 0 ? reason : ENOENT), streams, stage);
@@ -345,7 +338,7 @@ bool RunSession::start_stage(const policy::PlannedCommand& command, const Stream
   std::vector<std::string> replaced;
   if (binding.operand) {
     replaced = command.argv;
-    replaced[command.script->index] = "/dev/fd/" + std::to_string(kOperandDescriptor);
+    replaced[command.script->index] = binding.operand->word;
   }
   SpawnRequest request{.executable = binding.executable ? binding.executable.get() : executable,
                        .form = binding.form,
@@ -354,10 +347,12 @@ bool RunSession::start_stage(const policy::PlannedCommand& command, const Stream
                        .environment = environment_.entries(),
                        .directory = directory_.descriptor(),
                        .stdio = {streams.input, streams.output, streams.error},
-                       .operand = binding.operand.get()};
+                       .operand = binding.operand ? binding.operand->handle.get() : -1};
   const auto program = processes_->start(std::move(request));
   if (!program) return launch_failed(command, program.error(), streams, stage);
   stage.program = *program;
+  if (binding.form != LaunchForm::kProgram) read_later_.push_back(command.executable);
+  if (command.script) read_later_.push_back(command.script->path);
   return true;
 }
 
@@ -402,7 +397,7 @@ int RunSession::run_builtin(const policy::PlannedCommand& command, const Streams
   return result.status;
 }
 
-void RunSession::write_text(int target, const std::string& text) {
+void RunSession::write_text(NativeHandle target, const std::string& text) {
   if (text.empty()) return;
   const auto append = [&](Stream stream, OutputPipe& pipe) {
     // Programs before this one may have left bytes in the pipe: theirs come first.
@@ -413,8 +408,7 @@ void RunSession::write_text(int target, const std::string& text) {
   if (target == output_end_.get()) return append(Stream::kStandardOutput, *output_);
   if (target == error_end_.get()) return append(Stream::kStandardError, *error_);
   // A pipe to the next command: new, empty, and larger than any of these texts; its reader starts after us.
-  const ssize_t ignored = ::write(target, text.data(), std::min<std::size_t>(text.size(), 32768));
-  static_cast<void>(ignored);
+  write_once(target, std::string_view(text).substr(0, 32768));
 }
 
 void RunSession::take_status(const policy::PlannedPipeline& pipeline, const std::vector<Stage>& stages) {

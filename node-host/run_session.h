@@ -16,6 +16,7 @@
 #include "node-host/run_processes.h"
 #include "node-host/run_wakeup.h"
 #include "node-host/run_working_directory.h"
+#include "node-host/system/content_binding.h"
 
 namespace hostclaw::node_host {
 
@@ -27,8 +28,8 @@ class RunSession {
   struct Context {
     boost::asio::any_io_executor executor;
     RunExecutor::Settings settings;
-    int null_input = -1;  // /dev/null, open for reading
-    bool alone = false;   // this process has no child and no other run
+    NativeHandle null_input = -1;  // at its end
+    bool alone = false;            // this process has no child and no other run
   };
 
   RunSession(const Context& context, policy::ExecutionPlan plan, std::shared_ptr<OpenedFiles> files,
@@ -48,9 +49,9 @@ class RunSession {
     int status = 0;                      // of a builtin or a failed launch
   };
   struct Streams {
-    int input;
-    int output;
-    int error;
+    NativeHandle input;
+    NativeHandle output;
+    NativeHandle error;
   };
 
   // Each fills outcome_.launch_error and returns false when the run must not go on.
@@ -70,7 +71,7 @@ class RunSession {
   struct Binding {
     LaunchForm form = LaunchForm::kProgram;
     UniqueFd executable;  // a sealed copy, or none
-    UniqueFd operand;     // a sealed copy, or none
+    std::optional<BoundOperand> operand;
     std::optional<Error> problem;
   };
   // False when something is no longer what was judged.
@@ -80,7 +81,7 @@ class RunSession {
   bool launch_failed(const policy::PlannedCommand& command, const Error& error, const Streams& streams,
                      Stage& stage);
   int run_builtin(const policy::PlannedCommand& command, const Streams& streams, bool alone);
-  void write_text(int target, const std::string& text);
+  void write_text(NativeHandle target, const std::string& text);
   void take_status(const policy::PlannedPipeline& pipeline, const std::vector<Stage>& stages);
 
   bool interrupted();  // cancelled or out of time; notes which
@@ -103,6 +104,7 @@ class RunSession {
   UniqueFd error_end_;
   RunEnvironment environment_;
   WorkingDirectory directory_;
+  std::vector<std::string> read_later_;  // scripts that started programs may still be reading
   std::optional<SteadyTime> deadline_;
   SteadyTime last_output_;
   bool single_ = false;   // one program: launch failures and signals are reported as they are

@@ -1,29 +1,17 @@
 // The working directory of one run: a descriptor that was opened and judged, and the logical path a shell
 // would show for it. `cd` and `pwd` work on this; the directory of the host itself never changes.
 //
-// Differences from a shell: CDPATH is not consulted.
+// Differences from a shell: CDPATH is not consulted. On Windows no plan holds these builtins: both refuse.
 // Thread rule: one thread at a time.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "node-host/run_environment.h"
 #include "node-host/system/file_handles.h"
 
 namespace hostclaw::node_host {
-
-// NAME=value, as children get it.
-class RunEnvironment {
- public:
-  const std::vector<std::string>& entries() const { return entries_; }
-  // Replaces the first entry of that name and removes others.
-  void set(const std::string& name, const std::string& value);
-  void add(const std::string& name, const std::string& value) { entries_.push_back(name + "=" + value); }
-  std::string get(const std::string& name) const;  // empty when absent
-
- private:
-  std::vector<std::string> entries_;
-};
 
 struct BuiltinResult {
   int status = 0;
@@ -36,9 +24,9 @@ class WorkingDirectory {
   WorkingDirectory() = default;
   // `directory` stays owned by the caller. As a shell does at its start: PWD is believed when it leads to
   // this very directory, else the path without symlinks is taken.
-  WorkingDirectory(int directory, const RunEnvironment& environment);
+  WorkingDirectory(NativeHandle directory, const RunEnvironment& environment);
 
-  int descriptor() const { return own_ ? own_.get() : borrowed_; }
+  NativeHandle descriptor() const { return own_ ? own_.get() : borrowed_; }
   const std::string& logical_path() const { return logical_; }
 
   // cd [-L|-P] [--] [directory | -]; without operand HOME. Sets PWD and OLDPWD. Status 2 and a message when
@@ -48,7 +36,7 @@ class WorkingDirectory {
   BuiltinResult print(const std::vector<std::string>& argv) const;
 
  private:
-  int borrowed_ = -1;
+  NativeHandle borrowed_ = -1;
   UniqueFd own_;
   std::string logical_;
 };

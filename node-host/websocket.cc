@@ -17,12 +17,12 @@
 #include <boost/beast/ssl.hpp>
 #include <boost/beast/websocket.hpp>
 #include <boost/beast/websocket/ssl.hpp>
-#include <filesystem>
 #include <optional>
 
 #include "base/maybe_tls_stream.h"
 #include "base/sha256.h"
 #include "base/utf8.h"
+#include "node-host/tls_roots.h"
 #include "node-host/use_tuple.h"
 
 namespace hostclaw::node_host {
@@ -50,20 +50,6 @@ Error connect_error(const GatewayEndpoint& endpoint, const error_code& error) {
   return make_error("CONNECT_FAILED", "cannot reach " + endpoint.host_header() + ": " + describe(error));
 }
 
-// Debian's OpenSSL knows its own certificate directory; other systems keep the bundle elsewhere.
-void load_system_roots(ssl::context& context) {
-  error_code ignored;
-  context.set_default_verify_paths(ignored);
-  for (const char* bundle : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-                             "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
-    std::error_code missing;
-    if (std::filesystem::exists(bundle, missing)) {
-      context.load_verify_file(bundle, ignored);
-      return;
-    }
-  }
-}
-
 Result<std::shared_ptr<ssl::context>> make_tls_context(const GatewayEndpoint& endpoint,
                                                        const WebSocketOptions& options) {
   auto context = std::make_shared<ssl::context>(ssl::context::tls_client);
@@ -74,7 +60,7 @@ Result<std::shared_ptr<ssl::context>> make_tls_context(const GatewayEndpoint& en
     return context;
   }
   context->set_verify_mode(ssl::verify_peer);
-  load_system_roots(*context);
+  load_system_roots(context->native_handle());
   if (!options.extra_ca_file.empty()) {
     error_code error;
     context->load_verify_file(options.extra_ca_file, error);

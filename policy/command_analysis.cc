@@ -419,6 +419,7 @@ class Splitter {
     if (input_.context.platform == Platform::kWindows) {
       if (std::string what = suspicious_windows_word(word); !what.empty())
         refuse(segment, "PATH_SUSPICIOUS", std::move(what));
+      check_short_name(segment);
     }
     if (!hardened()) return;
     for (const std::string& item : segment.source) {
@@ -429,8 +430,24 @@ class Splitter {
       refuse(segment, "PATH_SUSPICIOUS",
              shown(word) + " names the file through /proc, which can point elsewhere");
     }
-    if (input_.context.platform == Platform::kWindows && !segment.executable.path_like)
-      check_windows_cwd(segment);
+    if (input_.context.platform != Platform::kWindows) return;
+    const ExecutableLookup& found = segment.executable;
+    if (!found.found && found.facts.kind == FileKind::kRegular) {
+      refuse(segment, "EXECUTABLE_NOT_FOUND",
+             shown(word) + " is not what Windows itself can start: .exe, .com, .bat or .cmd");
+    }
+    if (!found.path_like) check_windows_cwd(segment);
+  }
+
+  // Tables of names and name patterns go by the long name.
+  void check_short_name(Segment& segment) {
+    const ExecutableLookup& found = segment.executable;
+    if (!found.found || !has_short_name_form(found.path)) return;
+    const std::string_view real = base_name(found.real_path, Platform::kWindows);
+    if (to_lower_ascii(real) == to_lower_ascii(base_name(found.path, Platform::kWindows))) return;
+    refuse(
+        segment, "PATH_SUSPICIOUS",
+        shown(segment.argv().front()) + " is a short name of " + std::string(real) + "; write the long one");
   }
 
   // Windows looks into the working directory before PATH in many places; a file there with the same name is a
@@ -445,14 +462,16 @@ class Splitter {
     }
   }
 
-  // cmd.exe reads the line of a batch file by rules of its own, which no quoting satisfies for every argument
-  // (CVE-2024-24576 and its kin).
+  // cmd.exe reads the line of a batch file by rules of its own, and the file may have it read again: no
+  // quoting satisfies that for every argument (CVE-2024-24576 and its kin).
   void check_batch_file(Segment& segment) {
-    if (!hardened() || input_.context.platform != Platform::kWindows || segment.argv().size() < 2) return;
-    if (is_batch_target(segment.executable.real_path) || is_batch_target(segment.argv().front())) {
-      refuse(segment, "BATCH_FILE",
-             shown(segment.argv().front()) + " is a batch file, which can misread its arguments");
-    }
+    if (!hardened() || input_.context.platform != Platform::kWindows) return;
+    const std::vector<std::string>& argv = segment.argv();
+    if (!is_batch_target(segment.executable.real_path) && !is_batch_target(argv.front())) return;
+    const auto odd = std::find_if_not(argv.begin() + 1, argv.end(), is_plain_batch_argument);
+    if (odd == argv.end()) return;
+    refuse(segment, "BATCH_FILE",
+           shown(argv.front()) + " is a batch file, which can misread the argument " + shown(*odd));
   }
 
   // A link with a harmless name to a wrapper would carry the wrapper's rights past the tables that go by
@@ -780,7 +799,7 @@ const Rule* rule_in_words(const AnalysisInput& input, const std::vector<std::str
 // Text that was not understood is searched word by word.
 const Rule* rule_in_text(const AnalysisInput& input, std::string_view text) {
   const Rule* found = nullptr;
-  for (const std::vector<std::string>& words : rough_commands(text)) {
+  for (const std::vector<std::string>& words : rough_commands(text, input.context.platform)) {
     found = stricter(found, rule_in_words(input, words));
   }
   return found;
@@ -811,8 +830,10 @@ const Rule* hidden_rule(const AnalysisInput& input, const Segment& segment) {
 
 }  // namespace
 
-std::vector<std::vector<std::string>> rough_commands(std::string_view text) {
+std::vector<std::vector<std::string>> rough_commands(std::string_view text, Platform platform) {
   constexpr std::string_view kSeparators = ";|&()<>{}`$\n\r";
+  // cmd.exe escapes with a caret; there a backslash stands between the parts of a path.
+  const char escape = platform == Platform::kWindows ? '^' : '\\';
   std::vector<std::vector<std::string>> out(1);
   std::string word;
   const auto end_word = [&] {
@@ -820,7 +841,7 @@ std::vector<std::vector<std::string>> rough_commands(std::string_view text) {
     word.clear();
   };
   for (const char c : text) {
-    if (c == '\'' || c == '"' || c == '\\') continue;
+    if (c == '\'' || c == '"' || c == escape) continue;
     if (kSeparators.find(c) != std::string_view::npos) {
       end_word();
       if (!out.back().empty()) out.emplace_back();

@@ -80,7 +80,7 @@ bool hides_package_exec(const std::vector<std::string>& argv);
 
 // What could be commands in a text that was not understood: quotes and escapes dropped, everything that could
 // begin a command separates. For finding, never for allowing.
-std::vector<std::vector<std::string>> rough_commands(std::string_view text);
+std::vector<std::vector<std::string>> rough_commands(std::string_view text, Platform platform);
 
 // A character by which a text shows something else than it is: bidirectional controls, zero-width characters,
 // line separators, control characters; empty when there is none.

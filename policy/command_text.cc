@@ -43,6 +43,8 @@ std::string forward_slashes(std::string_view path) {
 
 std::string normalize_windows(std::string_view path) {
   const std::string text = forward_slashes(path);
+  // The second slash makes it a network path.
+  if (text.starts_with("//")) return "/" + normalize_path(std::string_view(text).substr(1));
   if (!is_drive(text)) return normalize_path(text);
   const std::string rest = normalize_path(std::string_view(text).substr(2));
   return text.substr(0, 2) + (rest == "." ? "" : rest);
@@ -121,6 +123,11 @@ bool is_absolute_path(std::string_view path, Platform platform) {
 std::string absolute_path(std::string_view base, std::string_view path, Platform platform) {
   std::string joined =
       is_absolute_path(path, platform) ? std::string(path) : std::string(base) + "/" + std::string(path);
+  // `\x` is on the drive of the directory that it is relative to.
+  const std::string_view ends = std::string_view(joined).substr(0, 2);
+  const bool rooted = (ends.starts_with('/') || ends.starts_with('\\')) && ends != "//" && ends != "\\\\" &&
+                      ends != "/\\" && ends != "\\/";
+  if (platform == Platform::kWindows && rooted && is_drive(base)) joined.insert(0, base.substr(0, 2));
   std::string out = platform == Platform::kWindows ? normalize_windows(joined) : normalize_path(joined);
   while (out.size() > 1 && out.back() == '/' && !(is_drive(out) && out.size() == 3)) out.pop_back();
   return out;

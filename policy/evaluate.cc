@@ -4,6 +4,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "policy/analysis/inline_eval.h"
+#include "policy/analysis/windows_text.h"
 #include "policy/binding.h"
 #include "policy/command_analysis.h"
 #include "policy/command_text.h"
@@ -13,6 +14,7 @@
 #include "policy/environment.h"
 #include "policy/grants.h"
 #include "policy/run_decision.h"
+#include "policy/windows_files.h"
 
 namespace hostclaw::policy {
 namespace {
@@ -59,8 +61,8 @@ bool is_config_read(const std::vector<std::string>& argv) {
 }
 
 // Text that was not understood can still be searched for an interpreter with code behind it.
-std::optional<InlineEvalHit> inline_eval_in_text(std::string_view text) {
-  for (const std::vector<std::string>& words : rough_commands(text)) {
+std::optional<InlineEvalHit> inline_eval_in_text(std::string_view text, Platform platform) {
+  for (const std::vector<std::string>& words : rough_commands(text, platform)) {
     for (std::size_t i = 0; i < words.size(); ++i) {
       if (!is_inline_eval_interpreter(executable_token(words[i]))) continue;
       const std::vector<std::string> argv(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
@@ -78,7 +80,7 @@ class RunDecider {
   RunDecision run() {
     if (read()) {
       resolve_effective_policy();
-      if (check_snapshot()) judge();
+      if (check_snapshot() && check_cwd_name()) judge();
     }
     return std::move(result_);
   }
@@ -171,6 +173,16 @@ class RunDecider {
     return false;
   }
 
+  // A directory that stands for another one, or for somebody's machine, is not even looked at.
+  bool check_cwd_name() {
+    if (context_.platform != Platform::kWindows || security_ == Security::kDeny) return true;
+    const std::string what = suspicious_windows_path(request_.cwd);
+    if (what.empty()) return true;
+    deny("CWD_NOT_CANONICAL", "approval-required", "approval requires an existing canonical cwd",
+         "The working directory: " + what, "");
+    return false;
+  }
+
   bool granted() const { return context_.answer == LocalAnswer::kGranted || covered(); }
   bool covered() const { return context_.answer == LocalAnswer::kCovered; }
   bool approved() const {
@@ -205,7 +217,7 @@ class RunDecider {
   void decide() {
     const bool windows_cmd = context_.platform == Platform::kWindows && security_ == Security::kAllowlist &&
                              request_.shell && request_.shell->invocation.family == ShellFamily::kCmd &&
-                             request_.payload() != nullptr;
+                             request_.payload() != nullptr && !runs_without_cmd();
     const bool satisfied = analysis_.satisfied() && !windows_cmd && steering_.empty();
     const bool durable = exact_command_grant() || (analysis_.durable() && steering_.empty());
     const bool listed = security_ == Security::kAllowlist && satisfied;
@@ -244,6 +256,12 @@ class RunDecider {
     allow(listed, durable);
   }
 
+  // The gateway's carrier around one command that was understood: the command is what runs, cmd.exe never
+  // reads it.
+  bool runs_without_cmd() const {
+    return hardened() && is_gateway_carrier(request_.argv) && programs_can_run(analysis_);
+  }
+
   bool exact_command_grant() {
     const std::string key = command_key(request_.command_text);
     for (const AgentList& list : policy_.lists) {
@@ -272,7 +290,7 @@ class RunDecider {
     const bool has_text = request_.shell && request_.shell->invocation.payload;
     if (!hit && analysis_.segments.empty() && !has_text) hit = inline_eval_hit(request_.argv);
     if (!hit && !analysis_.ok && has_text) {
-      hit = inline_eval_in_text(*request_.shell->invocation.payload);
+      hit = inline_eval_in_text(*request_.shell->invocation.payload, context_.platform);
     }
     if (!hit) return true;
     const std::string text =
@@ -746,7 +764,8 @@ bool programs_can_run(const CommandAnalysis& analysis) {
 }
 
 RunDecision decide_run(const Json& params, const PolicyDocument& document, const EngineContext& context) {
-  return RunDecider(params, document, context).run();
+  const LocalContext local(context);
+  return RunDecider(params, document, local.get()).run();
 }
 
 RunEvaluation evaluate_run(const Json& params, const PolicyDocument& document, const EngineContext& context) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "policy/analysis/windows_text.h"
 #include "policy/command_text.h"
 #include "policy/environment.h"
 
@@ -38,8 +39,31 @@ std::vector<std::string> candidate_names(std::string_view word, const Environmen
   return out;
 }
 
-bool is_program(const FileFacts& facts, Platform platform) {
-  return facts.kind == FileKind::kRegular && (facts.executable || platform == Platform::kWindows);
+// What Windows can start goes by the name; upstream also takes a file without an extension.
+bool is_program(const std::string& path, const FileFacts& facts, const EngineContext& context) {
+  if (facts.kind != FileKind::kRegular) return false;
+  if (context.platform == Platform::kPosix) return facts.executable;
+  return context.settings.strictness == Strictness::kOfficial || is_startable_name(path);
+}
+
+// The directories to search, absolute. Windows: an entry that is relative to anything would let the request's
+// own directory choose the program.
+std::vector<std::string> search_path(const std::string& cwd, const Environment& environment,
+                                     const EngineContext& context) {
+  const bool windows = context.platform == Platform::kWindows;
+  const std::string* variable = find_variable(environment, "PATH", context.platform);
+  std::vector<std::string> out;
+  for (std::string directory : split(variable != nullptr ? *variable
+                                     : windows           ? ""
+                                                         : kDefaultPath,
+                                     windows ? ';' : ':')) {
+    if (windows) std::erase(directory, '"');
+    if (windows &&
+        (!is_absolute_path(directory, context.platform) || !suspicious_windows_path(directory).empty()))
+      continue;
+    out.push_back(absolute_path(cwd, directory, context.platform));
+  }
+  return out;
 }
 
 void accept(ExecutableLookup& out, std::string path, FileFacts facts, Platform platform) {
@@ -57,13 +81,18 @@ ExecutableLookup look_up_executable(std::string_view word, const std::string& cw
   out.word = word;
   // A NUL ends the name for the system, so that it would be another one.
   if (word.empty() || word.find('\0') != std::string_view::npos) return out;
+  // Names another file than it shows, so that no file is its: the analysis says why.
+  if (context.platform == Platform::kWindows && !suspicious_windows_word(word).empty()) {
+    out.path_like = true;
+    return out;
+  }
   const std::string expanded = expand_home(word, context);
   out.path_like = expanded.find_first_of("/\\") != std::string::npos || word.front() == '~';
   if (out.path_like && (expanded.find('/') != std::string::npos || context.platform == Platform::kWindows)) {
     const std::string path = absolute_path(cwd, expanded, context.platform);
     for (const std::string& name : candidate_names(path, environment, context)) {
       FileFacts facts = context.files->facts(name);
-      if (!is_program(facts, context.platform)) continue;
+      if (!is_program(name, facts, context)) continue;
       out.found = true;
       accept(out, name, std::move(facts), context.platform);
       return out;
@@ -72,15 +101,11 @@ ExecutableLookup look_up_executable(std::string_view word, const std::string& cw
     accept(out, path, std::move(facts), context.platform);
     return out;
   }
-  const std::string* variable = find_variable(environment, "PATH", context.platform);
-  const char separator = context.platform == Platform::kWindows ? ';' : ':';
-  for (std::string directory : split(variable != nullptr ? *variable : kDefaultPath, separator)) {
-    if (context.platform == Platform::kWindows) std::erase(directory, '"');
-    const std::string base = absolute_path(cwd, directory, context.platform);
+  for (const std::string& base : search_path(cwd, environment, context)) {
     for (const std::string& name : candidate_names(expanded, environment, context)) {
-      const std::string path = base == "/" ? "/" + name : base + "/" + name;
+      const std::string path = base.ends_with('/') ? base + name : base + "/" + name;
       FileFacts facts = context.files->facts(path);
-      if (!is_program(facts, context.platform)) continue;
+      if (!is_program(path, facts, context)) continue;
       out.found = true;
       accept(out, path, std::move(facts), context.platform);
       return out;

@@ -10,6 +10,7 @@
 #include "policy/environment.h"
 #include "policy/grants.h"
 #include "policy/run_decision.h"
+#include "policy/windows_files.h"
 
 namespace hostclaw::policy {
 namespace {
@@ -485,7 +486,8 @@ class Preparer {
 
 PrepareEvaluation prepare_run(const Json& params, const PolicyDocument& document,
                               const EngineContext& context) {
-  return Preparer(params, document, context).run();
+  const LocalContext local(context);
+  return Preparer(params, document, local.get()).run();
 }
 
 std::string plan_key(const Json& plan) {

@@ -2,6 +2,7 @@
 #include "policy/command_text.h"
 #include "policy/engine.h"
 #include "policy/environment.h"
+#include "policy/windows_files.h"
 
 namespace hostclaw::policy {
 namespace {
@@ -24,10 +25,15 @@ std::string first_existing(const std::string& name, const Environment& environme
   const bool windows = context.platform == Platform::kWindows;
   const std::string* path = find_variable(environment, "PATH", context.platform);
   if (path == nullptr) path = find_variable(environment, "Path", context.platform);
-  for (const std::string& directory : split(path != nullptr ? *path : kDefaultPath, windows ? ';' : ':')) {
-    if (directory.empty()) continue;
+  for (const std::string& directory : split(path != nullptr ? *path
+                                            : windows       ? ""
+                                                            : kDefaultPath,
+                                            windows ? ';' : ':')) {
+    if (directory.empty() || (windows && !is_absolute_path(directory, context.platform))) continue;
     for (const std::string& extension : extensions_of(environment, context.platform)) {
-      const std::string joined = normalize_path(directory + "/" + name + extension);
+      const std::string given = directory + "/" + name + extension;
+      const std::string joined =
+          windows ? absolute_path(context.host_cwd, given, context.platform) : normalize_path(given);
       if (context.files->facts(absolute_path(context.host_cwd, joined, context.platform)).kind !=
           FileKind::kMissing) {
         return joined;
@@ -39,7 +45,9 @@ std::string first_existing(const std::string& name, const Environment& environme
 
 }  // namespace
 
-Result<Json> which(const Json& params, const EngineContext& context) {
+Result<Json> which(const Json& params, const EngineContext& given) {
+  const LocalContext local(given);
+  const EngineContext& context = local.get();
   const auto bins = params.is_object() ? params.find("bins") : params.end();
   if (!params.is_object() || bins == params.end() || !bins->is_array()) {
     return make_error("INVALID_REQUEST", "Error: INVALID_REQUEST: bins required");

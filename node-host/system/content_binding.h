@@ -4,6 +4,9 @@
 // writing is refused (ETXTBSY). A sealed copy can never change; what reads a file by itself, as interpreters
 // do, is given that.
 //
+// Windows has a third: a file that OpenedFiles holds cannot be written by anyone until it lets go, which it
+// does not do before the program that reads it has ended. There is nothing to lease or to copy then.
+//
 // Thread rule: safe from any thread.
 #pragma once
 
@@ -23,7 +26,7 @@ class WriteLease {
     kOpenForWriting,  // somebody has the file open for writing now
     kUnavailable,     // not our file and no CAP_LEASE, or the file system has no leases
   };
-  explicit WriteLease(int fd);  // O_PATH is enough
+  explicit WriteLease(NativeHandle fd);  // O_PATH is enough
   State state() const { return state_; }
 
  private:
@@ -38,7 +41,21 @@ struct SealedCopy {
 
 inline constexpr std::size_t kMaxSealedBytes = std::size_t{64} << 20;
 
-// Copies what the opened regular file holds. Errors: the errno name; EFBIG above kMaxSealedBytes.
-Result<SealedCopy> sealed_copy(int fd);
+// Copies what the opened regular file holds. Errors: the errno name; EFBIG above kMaxSealedBytes; ENOTSUP
+// where opened_files_are_bound().
+Result<SealedCopy> sealed_copy(NativeHandle fd);
+
+// True where what OpenedFiles holds cannot change while it is held (Windows).
+bool opened_files_are_bound();
+
+// A file that a program is told to read, in a form that always gives it the judged content.
+struct BoundOperand {
+  UniqueFd handle;     // for SpawnRequest::operand, or none
+  std::string word;    // what the program is told instead of the path
+  std::string sha256;  // of what it will read, lower-case hex
+};
+
+// `real_path` is the one that the opened regular `file` has. Errors: as sealed_copy.
+Result<BoundOperand> bind_operand(NativeHandle file, const std::string& real_path);
 
 }  // namespace hostclaw::node_host

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "base/sha256.h"
+#include "node-host/system/spawn.h"
 #include "node-host/system/system_error.h"
 
 namespace hostclaw::node_host {
@@ -46,7 +47,7 @@ bool write_whole(int fd, const char* bytes, std::size_t size) {
 
 }  // namespace
 
-WriteLease::WriteLease(int fd) : fd_(readable_twin(fd)) {
+WriteLease::WriteLease(NativeHandle fd) : fd_(readable_twin(fd)) {
   if (!fd_) return;
   // Whoever wants to write makes the kernel signal us. Nothing is to be done: the lease is short. The default
   // signal would end the process; this one is ignored by default.
@@ -58,7 +59,7 @@ WriteLease::WriteLease(int fd) : fd_(readable_twin(fd)) {
   }
 }
 
-Result<SealedCopy> sealed_copy(int fd) {
+Result<SealedCopy> sealed_copy(NativeHandle fd) {
   const UniqueFd source = readable_twin(fd);
   if (!source) return system_error(errno);
   SealedCopy copy;
@@ -87,6 +88,15 @@ Result<SealedCopy> sealed_copy(int fd) {
   if (!reading) return system_error(errno);
   copy.fd = std::move(reading);
   return copy;
+}
+
+bool opened_files_are_bound() { return false; }
+
+Result<BoundOperand> bind_operand(NativeHandle file, const std::string&) {
+  auto copy = sealed_copy(file);
+  if (!copy) return copy.error();
+  return BoundOperand{std::move(copy->fd), "/dev/fd/" + std::to_string(kOperandDescriptor),
+                      std::move(copy->sha256)};
 }
 
 }  // namespace hostclaw::node_host

@@ -2,35 +2,54 @@
 // spawn.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "policy/file_probe.h"
 
 namespace hostclaw::node_host {
 
+// What the system calls an open file: a descriptor, or a HANDLE as a number. -1 means none.
+#ifdef _WIN32
+using NativeHandle = std::intptr_t;
+#else
+using NativeHandle = int;
+#endif
+
 // Closes on destruction. -1 means none.
 class UniqueFd {
  public:
   UniqueFd() = default;
-  explicit UniqueFd(int fd) : fd_(fd) {}
+  explicit UniqueFd(NativeHandle fd) : fd_(fd) {}
   UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) {}
   UniqueFd& operator=(UniqueFd&& other) noexcept;
   ~UniqueFd() { reset(); }
-  int get() const { return fd_; }
+  NativeHandle get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
-  int release() {
-    const int fd = fd_;
+  NativeHandle release() {
+    const NativeHandle fd = fd_;
     fd_ = -1;
     return fd;
   }
-  void reset(int fd = -1);
+  void reset(NativeHandle fd = -1);
 
  private:
-  int fd_ = -1;
+  NativeHandle fd_ = -1;
 };
+
+// A standard input that is at its end; children may inherit it. None when the system refuses.
+UniqueFd open_null_input();
+
+// One write; answers how many bytes were taken, 0 when none were. Blocks as the file does.
+std::size_t write_once(NativeHandle file, std::string_view bytes);
+
+// True when `word`, as a program in `directory` would open it, is the opened `file`.
+bool leads_to(NativeHandle directory, const std::string& word, NativeHandle file);
 
 // A FileProbe over the real file system for one request. Each file or directory that is looked at is opened
 // (O_PATH, close-on-exec) and kept, keyed by the path that was asked for, until the object dies; facts()
@@ -40,6 +59,13 @@ class UniqueFd {
 // is for regular files. What `unchanged` compares: device, inode, owner, group and mode; for regular files
 // also size, modification and change time (the last cannot be set by a program). content_sha256 and head read
 // through the descriptor; a content that changes while it is hashed has no digest.
+//
+// Windows. While a file is held nobody can write, rename or delete it, and a directory that is held keeps its
+// name. A file that somebody has open for writing is kUnreadable (error ETXTBSY). real_path is what the
+// handle says: long names, real case, links resolved, `C:\dir\file` or `\\server\share\file`. kMissing
+// without a look, because the name would mean something else than it says: an alternate stream (`a:b`), a
+// device (`NUL`, `\\.\`...), a part that ends in a dot or space, a path relative to a drive. Identity is
+// the volume's serial number and the file's id; `executable` means an extension of this machine's PATHEXT.
 //
 // Thread rule: one thread at a time.
 class OpenedFiles final : public policy::FileProbe {
@@ -57,10 +83,13 @@ class OpenedFiles final : public policy::FileProbe {
   bool has_content(const std::string& path, const std::string& sha256);
 
   // The descriptor that facts(path) judged, or -1. Owned by this object.
-  int descriptor(const std::string& path) const;
+  NativeHandle descriptor(const std::string& path) const;
   // Looks at the opened file again: false when its content, owner or mode changed since facts(path), or when
   // `path` now leads to another file. Call immediately before the spawn.
   bool unchanged(const std::string& path) const;
+  // After the last spawn: who waits to write to a file that was held need not wait any longer, except for
+  // `paths`, which programs read by themselves later. Only Windows holds files against writing.
+  void let_go_except(const std::vector<std::string>& paths);
 
  private:
   struct Entry;

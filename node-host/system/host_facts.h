@@ -29,9 +29,13 @@ std::string default_display_name();  // what a gateway shows for this machine un
 std::string current_user();          // "uid 1000 (name)", or "uid 1000" where it has no name
 bool running_as_root();
 policy::Environment current_environment();  // in the order of the process; entries without `=` left out
-std::string home_directory();               // $HOME when absolute, else the account's; "/" as the last resort
-std::string current_directory();            // absolute; "/" when it is gone
-std::string executable_path();              // of this program, absolute, links resolved; empty when unknown
-std::uint64_t resident_bytes();             // of this process, 0 when unknown
+// $HOME when absolute, else the account's; "/" as the last resort. Windows: %USERPROFILE%.
+std::string home_directory();
+std::string current_directory();  // absolute; "/" when it is gone
+// A path that leads to the directory of this process, even when it has none any more where there is one.
+std::string current_directory_link();
+policy::Platform host_policy_platform();  // the rules for paths and command lines of this system
+std::string executable_path();            // of this program, absolute, links resolved; empty when unknown
+std::uint64_t resident_bytes();           // of this process, 0 when unknown
 
 }  // namespace hostclaw::node_host

@@ -132,6 +132,10 @@ std::string current_directory() {
   return buffer.data();
 }
 
+std::string current_directory_link() { return "/proc/self/cwd"; }
+
+policy::Platform host_policy_platform() { return policy::Platform::kPosix; }
+
 std::string executable_path() {
   char path[PATH_MAX];
   const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);

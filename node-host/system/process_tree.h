@@ -22,10 +22,9 @@
 #include <vector>
 
 #include "node-host/system/file_handles.h"
+#include "node-host/system/orphans.h"
 
 namespace hostclaw::node_host {
-
-inline constexpr const char* kRunMarkerVariable = "HOSTCLAW_RUN";
 
 struct TreeProcess {
   std::int64_t pid = 0;
@@ -52,16 +51,5 @@ std::vector<TreeProcess> find_processes(const TreeQuery& query);
 bool send_signal(const TreeProcess& process, int signal_number);
 
 std::uint64_t ticks_since_boot();
-
-// False when the kernel refuses; then orphans go to the init process and only the marker finds them.
-bool become_reaper_of_orphans();
-
-enum class Sweep { kQuick, kThorough };
-
-// Reaps ended children that were adopted from a run. Leaves alone what spawn() started and has not been
-// forgotten, and children in our own session (started by other means). Returns true while any child is left.
-// kQuick is a few system calls, but misses orphans while an ended child of the other kinds waits to be
-// reaped; kThorough then passes over /proc.
-bool reap_orphans(Sweep sweep = Sweep::kThorough);
 
 }  // namespace hostclaw::node_host

@@ -15,6 +15,12 @@
 // only descriptors beside 0-2 that ever reach a child.
 // A file that is neither a program nor has a `#!` line is ENOEXEC: no shell is ever guessed.
 //
+// Windows. The program gets one command line, built so that the usual parser (CommandLineToArgvW, the C
+// runtime) reads exactly argv from it; what starts is the real path of the handle that was judged. A batch
+// file is started by the system's own cmd.exe, and only with arguments that cmd.exe cannot read as anything
+// but arguments: others are EINVAL. No window, nothing inherited but the three handles, suspended until it is
+// in `tree`.
+//
 // Thread rule: safe from any thread. A child that was started here must be given to `forget_child` when it
 // has been reaped; reap_orphans (process_tree.h) leaves it alone until then.
 #pragma once
@@ -34,24 +40,27 @@ inline constexpr int kOperandDescriptor = 98;
 enum class LaunchForm { kProgram, kScriptByDescriptor, kScriptByPath };
 
 // How the regular file behind `executable` must be started; `path` is the absolute path that was judged.
-LaunchForm launch_form(int executable, const std::string& path);
+// Windows: kScriptByPath for a batch file, else kProgram.
+LaunchForm launch_form(NativeHandle executable, const std::string& path);
 
 struct SpawnRequest {
-  int executable = -1;  // O_PATH is enough
+  NativeHandle executable = -1;  // O_PATH is enough
   LaunchForm form = LaunchForm::kProgram;
   std::string path;  // for kScriptByPath
   // Byte for byte what the program receives. Requires: argv is not empty, no element holds a NUL byte.
   const std::vector<std::string>& argv;
   const std::vector<std::string>& environment;  // NAME=value
-  int directory = -1;                           // O_PATH is enough
-  std::array<int, 3> stdio{-1, -1, -1};
-  int operand = -1;  // readable; the child gets it as kOperandDescriptor
+  NativeHandle directory = -1;                  // O_PATH is enough
+  std::array<NativeHandle, 3> stdio{-1, -1, -1};
+  NativeHandle operand = -1;  // readable; the child gets it as kOperandDescriptor
   bool want_exit_descriptor = true;
+  NativeHandle tree = -1;  // Windows: the job object that holds the child from its first instruction on
 };
 
 struct SpawnedChild {
   std::int64_t pid = 0;
-  UniqueFd exit_descriptor;  // pidfd, readable when the child has ended; none on kernels before 5.3
+  // A pidfd, readable when the child has ended; none on kernels before 5.3. Windows: the process.
+  UniqueFd exit_descriptor;
 };
 
 // Returns after the program has been started. Errors: the errno name of the step that failed, as the kernel

@@ -11,9 +11,9 @@
 namespace hostclaw::policy {
 namespace {
 
-using Words = std::vector<std::string_view>;
+using WordViews = std::vector<std::string_view>;
 
-bool contains(const Words& list, std::string_view word) {
+bool contains(const WordViews& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
 
@@ -27,9 +27,9 @@ std::string_view without_version(std::string_view token) {
 
 // How one family of interpreters takes code on its command line (8.8).
 struct Interpreter {
-  Words names;
-  Words exact;         // flags whose next element, or `=` part, is code
-  Words raw_prefixes;  // flags with the code joined: `-E...`
+  WordViews names;
+  WordViews exact;         // flags whose next element, or `=` part, is code
+  WordViews raw_prefixes;  // flags with the code joined: `-E...`
   // Letters that may stand in front of the code letter in a cluster (`-Bc`), and the code letters.
   std::string_view cluster;
   std::string_view code_letters;
@@ -191,7 +191,7 @@ std::optional<InlineEvalHit> of_find(std::string_view name, const Argv& argv) {
 }
 
 std::optional<InlineEvalHit> of_xargs(const Argv& argv) {
-  static const Words kWithValue = {
+  static const WordViews kWithValue = {
       "-a",          "-d",         "-E",          "-I",          "-L",
       "-n",          "-P",         "-s",          "--arg-file",  "--delimiter",
       "--max-lines", "--max-args", "--max-procs", "--max-chars", "--process-slot-var"};
@@ -221,7 +221,7 @@ std::optional<InlineEvalHit> direct_hit(const Argv& argv) {
 std::optional<Argv> behind_sudo(const Argv& argv) {
   const std::string name = executable_token(argv.front());
   if (name != "sudo" && name != "doas") return std::nullopt;
-  static const Words kWithValue = {
+  static const WordViews kWithValue = {
       "-u",           "-g",           "-h",           "-p",       "-C",     "-c",     "-T",
       "-t",           "-r",           "-R",           "-D",       "-U",     "--user", "--group",
       "--host",       "--prompt",     "--chdir",      "--chroot", "--role", "--type", "--command-timeout",

@@ -210,8 +210,11 @@ bool is_reserved_device(std::string_view name) {
   std::string stem = to_lower_ascii(name.substr(0, name.find('.')));
   while (!stem.empty() && stem.back() == ' ') stem.pop_back();
   if (is_one_of(stem, {"con", "prn", "aux", "nul", "conin$", "conout$", "clock$"})) return true;
-  return stem.size() == 4 && (stem.starts_with("com") || stem.starts_with("lpt")) && stem[3] >= '0' &&
-         stem[3] <= '9';
+  if (!stem.starts_with("com") && !stem.starts_with("lpt")) return false;
+  const std::string_view number = std::string_view(stem).substr(3);
+  // Superscript digits count, too.
+  return (number.size() == 1 && number[0] >= '0' && number[0] <= '9') ||
+         is_one_of(number, {"\xC2\xB9", "\xC2\xB2", "\xC2\xB3"});
 }
 
 }  // namespace
@@ -321,40 +324,62 @@ std::optional<std::string> batch_command_line(const std::vector<std::string>& ar
   return line;
 }
 
-std::string suspicious_windows_word(std::string_view word) {
-  if (word.empty()) return "The command word is empty.";
-  for (const char c : word) {
+bool is_plain_batch_argument(std::string_view argument) {
+  constexpr std::string_view kPlain = "-_./\\:=+@#";
+  return !argument.empty() && std::all_of(argument.begin(), argument.end(), [&](char c) {
+    return is_ascii_letter(c) || (c >= '0' && c <= '9') || kPlain.find(c) != std::string_view::npos;
+  });
+}
+
+std::string suspicious_windows_path(std::string_view path) {
+  for (const char c : path) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F) return "The command word contains a control character.";
-    // Case folding and best-fit conversion make other letters out of these (the Kelvin sign is a k).
-    if (byte >= 0x80) return "The command word contains characters outside ASCII that may stand for others.";
+    if (byte < 0x20 || byte == 0x7F) return "The path contains a control character.";
     if (c == '*' || c == '?' || c == '"' || c == '<' || c == '>' || c == '|')
-      return "The command word contains a character that no file name has.";
+      return "The path contains a character that no file name has.";
   }
-  if (word.front() == ' ' || word.back() == ' ' || word.back() == '.') {
-    return word == "." || word == ".."
-               ? std::string()
-               : "The command word begins or ends with a blank, or ends with a dot, which Windows drops.";
-  }
-  if (word.starts_with("\\\\") || word.starts_with("//"))
-    return "The command word names a network or device path.";
-  const std::size_t colon = word.find(':');
-  const bool drive = colon == 1 && is_ascii_letter(word[0]);
-  if (colon != std::string_view::npos && (!drive || word.find(':', 2) != std::string_view::npos))
-    return "The command word names an alternate stream.";
-  if (drive && (word.size() < 3 || (word[2] != '\\' && word[2] != '/')))
-    return "The command word is relative to the current directory of a drive.";
+  const auto is_separator = [&](std::size_t at) {
+    return at < path.size() && (path[at] == '/' || path[at] == '\\');
+  };
+  if (is_separator(0) && is_separator(1)) return "The path leads to the network or to a device.";
+  if (path.starts_with(' ')) return "The path begins with a blank, which Windows drops.";
+  const std::size_t colon = path.find(':');
+  const bool drive = colon == 1 && is_ascii_letter(path[0]);
+  if (colon != std::string_view::npos && (!drive || path.find(':', 2) != std::string_view::npos))
+    return "The path names an alternate stream.";
+  if (drive && !is_separator(2)) return "The path is relative to the current directory of a drive.";
   std::size_t start = drive ? 3 : 0;
-  while (start <= word.size()) {
-    const std::size_t end = std::min(word.find_first_of("/\\", start), word.size());
-    const std::string_view part = word.substr(start, end - start);
-    if (is_reserved_device(part)) return "The command word names a device.";
-    if (part != "." && part != ".." && !part.empty() && (part.back() == ' ' || part.back() == '.')) {
+  while (start <= path.size()) {
+    const std::size_t end = std::min(path.find_first_of("/\\", start), path.size());
+    const std::string_view part = path.substr(start, end - start);
+    if (is_reserved_device(part)) return "The path names a device.";
+    if (part != "." && part != ".." && !part.empty() && (part.back() == ' ' || part.back() == '.'))
       return "A part of the path ends with a blank or a dot, which Windows drops.";
-    }
     start = end + 1;
   }
   return {};
+}
+
+std::string suspicious_windows_word(std::string_view word) {
+  if (word.empty()) return "The command word is empty.";
+  const std::string_view name = word.substr(word.find_last_of("/\\") + 1);
+  // Case folding and best-fit conversion make other letters out of these (the Kelvin sign is a k).
+  if (std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+    return "The command word contains characters outside ASCII that may stand for others.";
+  return suspicious_windows_path(word);
+}
+
+bool has_short_name_form(std::string_view path) {
+  const std::string_view name = path.substr(path.find_last_of("/\\") + 1);
+  const std::size_t tilde = name.find('~');
+  return tilde != std::string_view::npos && tilde > 0 && tilde < 8 && tilde + 1 < name.size() &&
+         name[tilde + 1] >= '0' && name[tilde + 1] <= '9';
+}
+
+bool is_startable_name(std::string_view path) {
+  const std::string lower = to_lower_ascii(path);
+  return lower.ends_with(".exe") || lower.ends_with(".com") || lower.ends_with(".bat") ||
+         lower.ends_with(".cmd");
 }
 
 }  // namespace hostclaw::policy

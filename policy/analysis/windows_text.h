@@ -39,9 +39,24 @@ bool is_batch_target(std::string_view path);
 // cannot be quoted safely (& | < > % CR LF and, stricter than upstream, NUL ! ^ and " inside arguments).
 std::optional<std::string> batch_command_line(const std::vector<std::string>& argv, bool hardened = true);
 
-// Why a command word could name another file than the one it shows: trailing dot or space, alternate stream,
-// drive-relative, UNC or device path, reserved device name, control or non-ASCII look-alike characters. Empty
-// when nothing is wrong.
+// An argument that means the same however often cmd.exe reads it, quoted or not: letters, digits and - _ . /
+// \ : =
+// + @ #, at least one of them.
+bool is_plain_batch_argument(std::string_view argument);
+
+// Why a path could name another file than the one it shows, one sentence: trailing dot or space, alternate
+// stream, drive-relative, UNC or device path, reserved device name, characters that no name has. Empty when
+// nothing is wrong. What is told here is never looked at: to open a network path is to log on at somebody's
+// machine.
+std::string suspicious_windows_path(std::string_view path);
+
+// The same of a command word, whose last part also has to be ASCII: look-alikes would pass tables of names.
 std::string suspicious_windows_word(std::string_view word);
+
+// Whether the last part of a path has the form of an 8.3 name (PROGRA~1), which stands for a longer one.
+bool has_short_name_form(std::string_view path);
+
+// Whether the system itself can start a file of that name: .exe, .com, .bat, .cmd.
+bool is_startable_name(std::string_view path);
 
 }  // namespace hostclaw::policy

@@ -49,6 +49,7 @@ class CorpusFileProbe final : public policy::FileProbe {
   };
 
   Node look(const std::string& path) const;
+  static Node look_on_disk(const std::string& path);  // the link itself, not what it leads to
   // Absolute path with every symlink resolved; nullopt when a component is missing or the links do not end.
   std::optional<std::string> resolve(const std::string& path, bool& link_is_mutable) const;
   bool is_ours(const std::string& path, const Node& node) const;

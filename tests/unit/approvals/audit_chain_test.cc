@@ -1,60 +1,13 @@
 #include "approvals/audit_chain.h"
 
-#include <unistd.h>
-
-#include <csignal>
-
 #include "approvals/sqlite.h"
+#include "audit_chain_fixture.h"
 #include "base/sha256.h"
-#include "support.h"
 
 namespace hostclaw::approvals {
 namespace {
 
 using namespace testing;
-
-// Stands in for the device key.
-std::string fake_signature(const std::string& key, std::string_view statement) {
-  return sha256_hex("secret of " + key + "\n" + std::string(statement));
-}
-
-AuditSigner signer(const std::string& key = "device-1") {
-  return {key, [key](std::string_view statement) -> Result<std::string> {
-            return fake_signature(key, statement);
-          }};
-}
-
-bool good_signature(const std::string& key, std::string_view statement, const std::string& signature) {
-  return key == "device-1" && signature == fake_signature(key, statement);
-}
-
-struct ChainFixture {
-  TemporaryDirectory base;
-  std::unique_ptr<Store> store = open_store(base.path());
-  std::int64_t now = 1'000'000;
-
-  AuditOptions options(bool with_signer = true) {
-    AuditOptions made;
-    if (with_signer) made.signer = signer();
-    made.checkpoint_every_rows = 10;
-    made.checkpoint_every_ms = 60'000;
-    made.now_ms = [this] { return now; };
-    return made;
-  }
-  // As somebody with access to the file would, who removes what stands in the way first.
-  void tamper(const char* sql) {
-    must(
-        store->database().execute("DROP TRIGGER IF EXISTS audit_rows_are_never_changed;"
-                                  "DROP TRIGGER IF EXISTS audit_rows_are_only_removed_by_retention"));
-    must(store->database().execute(sql));
-  }
-};
-
-AuditVerifyOptions checking() {
-  AuditVerifyOptions options;
-  options.check_signature = good_signature;
-  return options;
-}
 
 void append_rows(AuditChain& chain, int count) {
   for (int i = 0; i < count; ++i) must(chain.append("decision", {{"number", i}, {"verdict", "allow"}}));
@@ -475,42 +428,6 @@ TEST_CASE("rows are listed by place and kind", "[audit]") {
   const AuditStats stats = must(chain.stats());
   CHECK(stats.rows == 7);
   CHECK(stats.by_kind.at("decision") == 5);
-}
-
-TEST_CASE("processes that append at once make one chain, and a killed one leaves it whole",
-          "[audit][processes]") {
-  ChainFixture f;
-  f.store.reset();
-  std::vector<pid_t> children;
-  int channel[2];
-  REQUIRE(::pipe(channel) == 0);
-  for (int i = 0; i < 4; ++i) {
-    children.push_back(start_child([&, i] {
-      auto store = Store::open(f.base.path(), OpenMode::kReadWrite);
-      if (!store) return 1;
-      AuditChain chain(**store, f.options());
-      for (int row = 0; i == 0 || row < 50; ++row) {
-        if (!chain.append("decision", {{"process", i}, {"row", row}})) return 2;
-        if (i == 0 && ::write(channel[1], "x", 1) != 1) return 3;
-      }
-      return 0;
-    }));
-  }
-  ::close(channel[1]);
-  for (std::size_t i = 1; i < children.size(); ++i) CHECK(wait_for_child(children[i]) == 0);
-  ::kill(children[0], SIGKILL);
-  CHECK(wait_for_child(children[0]) == 128 + SIGKILL);
-  std::int64_t acknowledged = 150;
-  char byte = 0;
-  while (::read(channel[0], &byte, 1) == 1) ++acknowledged;
-  f.store = open_store(f.base.path());
-  AuditChain chain(*f.store, f.options());
-  const AuditVerification result = must(chain.verify(checking()));
-  CHECK(result.problem == "");
-  CHECK(result.valid);
-  const std::int64_t decisions = must(chain.stats()).by_kind.at("decision");
-  CHECK(decisions >= acknowledged);
-  CHECK(decisions <= acknowledged + 1);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "approvals/sqlite.h"
 #include "approvals/store.h"
 #include "failing_disk.h"
+#include "processes.h"
 #include "support.h"
 
 namespace hostclaw::approvals {

@@ -1,65 +1,13 @@
 #include "approvals/questions.h"
 
-#include <unistd.h>
-
-#include <csignal>
-
 #include "approvals/audit_chain.h"
 #include "approvals/sqlite.h"
-#include "support.h"
+#include "questions_fixture.h"
 
 namespace hostclaw::approvals {
 namespace {
 
 using namespace testing;
-using Decision = Answer::Decision;
-
-NewQuestion git_question(const std::string& key = "key-1") {
-  NewQuestion question;
-  question.key = key;
-  question.agent_id = "main";
-  question.session_key = "agent:main:main";
-  question.run_id = "run-1";
-  question.invoke_id = "invoke-1";
-  question.shown_text = "git push";
-  question.command_text = "git push";
-  question.commands = {{"/usr/bin/git", {"git", "push"}}};
-  question.cwd = "/srv/project";
-  question.details = {{"risk", "writes to a remote"}};
-  question.deadline_ms = 10'000;
-  question.caller_deadline_ms = 5'000;
-  return question;
-}
-
-GrantRequest git_request(const std::string& key = "key-1") {
-  const NewQuestion question = git_question(key);
-  return {question.key, question.agent_id, question.session_key, question.cwd, question.commands};
-}
-
-Answer once() { return {Decision::kAllowOnce, GrantScope::kExact, {}, 0, false, kHuman}; }
-Answer deny() { return {Decision::kDeny, GrantScope::kExact, {}, 0, false, kHuman}; }
-Answer always(GrantScope scope, const std::string& pattern = {}) {
-  return {Decision::kAllowAlways, scope, pattern, 0, false, kHuman};
-}
-
-struct QuestionsFixture {
-  TemporaryDirectory base;
-  std::unique_ptr<Store> store = open_store(base.path());
-  Questions questions{*store};
-
-  std::string ask(const NewQuestion& question, std::int64_t now = 1000) {
-    return must(questions.ask(question, now)).question.id;
-  }
-  bool covered(const GrantRequest& request, std::int64_t now = 2000) {
-    return !must(questions.covering(request, now)).empty();
-  }
-  std::vector<std::string> kinds() {
-    std::vector<std::string> kinds;
-    for (const AuditRow& row : must(AuditChain(*store).rows({0, 0, {}, 100, false})))
-      kinds.push_back(row.kind);
-    return kinds;
-  }
-};
 
 TEST_CASE("a question is stored as it was asked", "[questions]") {
   QuestionsFixture f;
@@ -405,59 +353,6 @@ TEST_CASE("questions and used-up grants are forgotten after a while", "[question
   const auto left = must(f.questions.grants({"", false}, 3000));
   REQUIRE(left.size() == 1);
   CHECK(left[0].scope == GrantScope::kExact);
-}
-
-TEST_CASE("an answer from another process is noticed and its one use is given to one",
-          "[questions][processes]") {
-  QuestionsFixture f;
-  const std::string id = f.ask(git_question());
-  const std::int64_t before = must(f.store->foreign_change_count());
-  CHECK(must(f.store->foreign_change_count()) == before);
-  CHECK(in_child([&] {
-          auto store = Store::open(f.base.path(), OpenMode::kReadWrite);
-          return store && Questions(**store).answer(id, once(), 2000) ? 0 : 1;
-        }) == 0);
-  CHECK(must(f.store->foreign_change_count()) != before);
-  std::vector<pid_t> children;
-  for (int i = 0; i < 4; ++i) {
-    children.push_back(start_child([&] {
-      auto store = Store::open(f.base.path(), OpenMode::kReadWrite);
-      if (!store) return 2;
-      const auto used = Questions(**store).consume(git_request(), 2100);
-      return !used ? 3 : used->empty() ? 0 : 1;
-    }));
-  }
-  int served = 0;
-  for (const pid_t child : children) {
-    const int status = wait_for_child(child);
-    CHECK(status <= 1);
-    served += status;
-  }
-  CHECK(served == 1);
-}
-
-TEST_CASE("questions and answers survive the death of the process that wrote them",
-          "[questions][processes]") {
-  QuestionsFixture f;
-  f.store.reset();
-  CHECK(in_child([&] {
-          auto store = Store::open(f.base.path(), OpenMode::kReadWrite);
-          if (!store) return 1;
-          Questions questions(**store);
-          const auto first = questions.ask(git_question("open"), 1000);
-          const auto second = questions.ask(git_question("answered"), 1000);
-          if (!first || !second || !questions.answer(second->question.id, once(), 2000)) return 2;
-          ::kill(::getpid(), SIGKILL);
-          return 3;
-        }) == 128 + SIGKILL);
-  f.store = open_store(f.base.path());
-  Questions questions(*f.store);
-  CHECK(must(questions.all_callers_left()) == 1);
-  const auto pending = must(questions.pending(3000));
-  REQUIRE(pending.size() == 1);
-  CHECK(pending[0].asked.key == "open");
-  CHECK(must(questions.consume(git_request("answered"), 3000)).size() == 1);
-  CHECK(must(questions.consume(git_request("answered"), 3001)).empty());
 }
 
 }  // namespace

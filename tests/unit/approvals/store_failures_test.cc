@@ -9,6 +9,7 @@
 #include "approvals/schema.h"
 #include "approvals/sqlite.h"
 #include "approvals/store.h"
+#include "processes.h"
 #include "support.h"
 
 namespace hostclaw::approvals {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "approvals/store.h"
+#include "processes.h"
 #include "support.h"
 
 namespace hostclaw::approvals {

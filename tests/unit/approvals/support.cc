@@ -1,27 +1,17 @@
 #include "support.h"
 
-#include <fcntl.h>
-#include <grp.h>
-#include <sched.h>
 #include <sqlite3.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
 
+#include "approvals/private_files.h"
+
 namespace hostclaw::approvals::testing {
 
-TemporaryDirectory::TemporaryDirectory() {
-  std::string name = (std::filesystem::temp_directory_path() / "hostclaw-test.XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-  path_ = name;
-}
+TemporaryDirectory::TemporaryDirectory() : path_(must(make_private_temporary_directory())) {}
 
 TemporaryDirectory::~TemporaryDirectory() {
   std::error_code ignored;
@@ -29,48 +19,17 @@ TemporaryDirectory::~TemporaryDirectory() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-pid_t start_child(const std::function<int()>& body) {
-  const pid_t pid = ::fork();
-  if (pid != 0) return pid;
-  int status = 99;
-  try {
-    status = body();
-  } catch (...) {
-    status = 98;
-  }
-  ::_exit(status);
+namespace {
+
+void make_owner_only(const std::string& file) {
+  using std::filesystem::perms;
+  std::filesystem::permissions(file, perms::owner_read | perms::owner_write);
 }
 
-int wait_for_child(pid_t pid) {
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
+}  // namespace
 
-int in_child(const std::function<int()>& body) { return wait_for_child(start_child(body)); }
-
-bool can_change_user() { return ::geteuid() == 0; }
-
-void become_other_user() {
-  if (::setgroups(0, nullptr) != 0 || ::setgid(kOtherUser) != 0 || ::setuid(kOtherUser) != 0) ::_exit(97);
-}
-
-bool can_mount() {
-  return in_child([] {
-           if (::unshare(CLONE_NEWNS) != 0) return 1;
-           return ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 ? 0 : 1;
-         }) == 0;
-}
-
-void mount_small_file_system(const std::string& directory, const std::string& options) {
-  if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-      ::mount("tmpfs", directory.c_str(), "tmpfs", 0, options.c_str()) != 0) {
-    ::_exit(96);
-  }
-}
-
-void remount_read_only(const std::string& directory) {
-  if (::mount("tmpfs", directory.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, nullptr) != 0) ::_exit(95);
+void close_directory(const std::string& directory) {
+  std::filesystem::permissions(directory, std::filesystem::perms::owner_all);
 }
 
 std::string read_file(const std::string& path) {
@@ -81,12 +40,7 @@ std::string read_file(const std::string& path) {
 void write_file(const std::string& path, const std::string& content) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   std::ofstream(path, std::ios::binary) << content;
-  ::chmod(path.c_str(), 0600);
-}
-
-unsigned mode_of(const std::string& path) {
-  struct stat facts {};
-  return ::stat(path.c_str(), &facts) == 0 ? facts.st_mode & 07777U : 0;
+  make_owner_only(path);
 }
 
 std::unique_ptr<Store> open_store(const std::string& directory, OpenMode mode, const StoreOptions& options) {
@@ -113,7 +67,7 @@ void run_sql(const std::string& file, const std::string& sql) {
   const std::string told = message == nullptr ? "" : message;
   sqlite3_free(message);
   sqlite3_close(handle);
-  ::chmod(file.c_str(), 0600);
+  make_owner_only(file);
   if (code != SQLITE_OK) throw std::runtime_error(told);
 }
 

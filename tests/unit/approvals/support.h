@@ -1,8 +1,6 @@
-// What the tests of this folder share: a private directory that disappears, children that do one thing and
-// tell how it went, and short forms for opening a store.
+// What the tests of this folder share: a private directory that disappears, and short forms for opening a
+// store.
 #pragma once
-
-#include <sys/types.h>
 
 #include <catch2/catch.hpp>
 #include <functional>
@@ -30,24 +28,9 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-// Runs `body` in a forked child and answers its exit status, or 128 + signal.
-pid_t start_child(const std::function<int()>& body);
-int wait_for_child(pid_t pid);
-int in_child(const std::function<int()>& body);
-
-// As another user, when this process may become one. False: the test must say that it is skipped.
-bool can_change_user();
-constexpr unsigned kOtherUser = 65534;
-void become_other_user();
-
-// A small file system of its own, in a child that may mount: the mount lives and dies with the child.
-bool can_mount();
-void mount_small_file_system(const std::string& directory, const std::string& options);
-void remount_read_only(const std::string& directory);
-
 std::string read_file(const std::string& path);
 void write_file(const std::string& path, const std::string& content);
-unsigned mode_of(const std::string& path);
+void close_directory(const std::string& directory);  // 0700
 
 std::unique_ptr<Store> open_store(const std::string& directory, OpenMode mode = OpenMode::kReadWrite,
                                   const StoreOptions& options = {});

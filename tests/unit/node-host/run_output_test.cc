@@ -76,17 +76,6 @@ TEST_CASE("a surrogate prefix at the cut is shown, for it cannot become a charac
   CHECK(outcome.standard_output.text == std::string("ab\xEF\xBF\xBD\xEF\xBF\xBD") + kSuffix);
 }
 
-TEST_CASE("ill-formed bytes are shown and counted, also at the end of complete output") {
-  const auto outcome = captured(100, {{kOut,
-                                       "a\xFF"
-                                       "b\xE2\x82"}});
-  CHECK(outcome.standard_output.text ==
-        "a\xEF\xBF\xBD"
-        "b\xEF\xBF\xBD");
-  CHECK(outcome.standard_output.replaced == 2);
-  CHECK(outcome.standard_output.kept_bytes == 5);
-}
-
 TEST_CASE("a character that arrives in pieces is whole") {
   const auto outcome = captured(100, {{kOut, "\xE2"}, {kErr, "x"}, {kOut, "\x82\xAC"}});
   CHECK(outcome.standard_output.text == "\xE2\x82\xAC");

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "policy/analysis/windows_text.h"
+#include "policy/analysis/wrappers.h"
 
 using namespace hostclaw::policy;
 
@@ -120,6 +121,24 @@ TEST_CASE("arguments of a batch file are quoted, or refused") {
   CHECK(batch_command_line({"t.cmd", "a\\\""}, false) == "\"\"t.cmd\" \"a\\\\\"\"\"\"");
 }
 
+TEST_CASE("an argument of a batch file is plain when no reading of it means anything else") {
+  for (const char* argument : {"a", "--x=y", "C:\\x\\y", "./a", "i@1.2", "+x", "#1"})
+    CHECK(is_plain_batch_argument(argument));
+  for (const char* argument :
+       {"", " ", "a b", "a,b", "a;b", "(a)", "%a", "~", "'a'", "[a]", "{a}", "*", "\xC3\xBC"}) {
+    INFO(argument);
+    CHECK_FALSE(is_plain_batch_argument(argument));
+  }
+}
+
+TEST_CASE("short names are known by their form") {
+  for (const char* path : {"PROGRA~1", "C:\\x\\POWERS~1.EXE", "a~2.txt"}) CHECK(has_short_name_form(path));
+  for (const char* path : {"~1", "a~b", "PROGRA~1\\x.exe", "longername~1", "x~"}) {
+    INFO(path);
+    CHECK_FALSE(has_short_name_form(path));
+  }
+}
+
 TEST_CASE("words that name another file than they seem to are told") {
   for (const char* word : {"git.exe ",
                            "git.exe.",
@@ -141,12 +160,16 @@ TEST_CASE("words that name another file than they seem to are told") {
                            "git\t.exe",
                            "gi*.exe",
                            "C:\\x\\git.exe::$DATA",
+                           "\\/srv/x",
+                           "COM\xC2\xB9",
+                           "C:\\aux\\git.exe",
                            ""}) {
     INFO(word);
     CHECK_FALSE(suspicious_windows_word(word).empty());
   }
-  for (const char* word : {"git", "git.exe", "C:\\Program Files\\Git\\git.exe", "C:/x/git.exe", ".\\git",
-                           "..\\x\\y.exe", "com", "console.exe"}) {
+  for (const char* word :
+       {"git", "git.exe", "C:\\Program Files\\Git\\git.exe", "C:/x/git.exe", ".\\git", "..\\x\\y.exe", "com",
+        "console.exe", "com10", "C:\\Users\\J\xC3\xBCrgen\\x.exe"}) {
     INFO(word);
     CHECK(suspicious_windows_word(word).empty());
   }

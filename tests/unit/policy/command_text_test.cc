@@ -43,6 +43,10 @@ TEST_CASE("paths: dot segments are removed without a look at the disk") {
   CHECK(absolute_path("/home/u", "x/../y") == "/home/u/y");
   CHECK(absolute_path("/home/u", "") == "/home/u");
   CHECK(absolute_path("C:/x", "C:\\a\\..\\b", Platform::kWindows) == "C:/b");
+  CHECK(absolute_path("D:/x", "\\a", Platform::kWindows) == "D:/a");
+  CHECK(absolute_path("D:/x", "/a/../b", Platform::kWindows) == "D:/b");
+  CHECK(absolute_path("C:/x", "\\\\srv\\share\\a\\..\\b", Platform::kWindows) == "//srv/share/b");
+  CHECK(absolute_path("//srv/share", "a", Platform::kWindows) == "//srv/share/a");
 }
 
 }  // namespace

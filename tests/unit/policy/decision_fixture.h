@@ -16,7 +16,7 @@ struct Machine {
   PolicyDocument document;
 
   Machine() {
-    for (const char* directory : {"/usr", "/usr/bin", "/opt", "/opt/tools", "/nowhere"})
+    for (const char* directory : {"/", "/home", "/usr", "/usr/bin", "/opt", "/opt/tools", "/nowhere"})
       files.add_directory(directory);
     files.remove("/nowhere");
     for (const char* name : {"uname", "git", "wc", "head", "dash", "bash", "id", "nice", "timeout", "env",

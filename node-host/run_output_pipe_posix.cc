@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 
 #include "node-host/system/system_error.h"
@@ -34,31 +35,45 @@ Result<Pipe> make_output_pipe() {
   return pipe;
 }
 
+struct OutputPipe::Native {
+  explicit Native(const boost::asio::any_io_executor& executor) : watched(executor) {}
+  int descriptor() { return reading ? reading.get() : watched.native_handle(); }
+
+  UniqueFd reading;  // until it is watched
+  boost::asio::posix::stream_descriptor watched;
+};
+
 OutputPipe::OutputPipe(const boost::asio::any_io_executor& executor, Handlers handlers)
-    : descriptor_(executor), handlers_(std::move(handlers)) {}
+    : native_(std::make_unique<Native>(executor)), handlers_(std::move(handlers)) {}
+
+OutputPipe::~OutputPipe() = default;
+
+void OutputPipe::start(UniqueFd reading) { native_->reading = std::move(reading); }
+
+bool OutputPipe::ended() const { return !native_->reading && !native_->watched.is_open(); }
 
 Result<void> OutputPipe::watch() {
-  if (!reading_) return {};
+  if (!native_->reading) return {};
   boost::system::error_code error;
-  descriptor_.assign(reading_.get(), error);
+  native_->watched.assign(native_->reading.get(), error);
   if (error) return system_error(error.value());
-  reading_.release();
+  native_->reading.release();
   wait_for_bytes();
   return {};
 }
 
 void OutputPipe::wait_for_bytes() {
-  descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                         [self = shared_from_this()](const boost::system::error_code& error) {
-                           if (error || self->ended()) return;
-                           self->drain();
-                           if (!self->ended()) self->wait_for_bytes();
-                         });
+  native_->watched.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                              [self = shared_from_this()](const boost::system::error_code& error) {
+                                if (error || self->ended()) return;
+                                self->drain();
+                                if (!self->ended()) self->wait_for_bytes();
+                              });
 }
 
 void OutputPipe::drain() {
   for (int reads = 0; reads < kReadsPerEvent && !ended(); ++reads) {
-    const ssize_t count = ::read(descriptor(), read_buffer.data(), read_buffer.size());
+    const ssize_t count = ::read(native_->descriptor(), read_buffer.data(), read_buffer.size());
     if (count > 0) {
       handlers_.on_bytes({read_buffer.data(), static_cast<std::size_t>(count)});
     } else if (count == 0) {
@@ -71,10 +86,10 @@ void OutputPipe::drain() {
 }
 
 void OutputPipe::close() {
-  reading_.reset();
-  if (!descriptor_.is_open()) return;
+  native_->reading.reset();
+  if (!native_->watched.is_open()) return;
   boost::system::error_code ignored;
-  descriptor_.close(ignored);
+  native_->watched.close(ignored);
 }
 
 }  // namespace hostclaw::node_host

@@ -7,8 +7,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <set>
+
+#include "node-host/system/process_tree.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -56,19 +60,37 @@ struct RunProcesses::Program {
   bool reaped = false;
 };
 
+struct RunProcesses::Native {
+  Native(RunProcesses& owner, std::string run_marker, bool with_pidfd)
+      : run(owner),
+        marker(std::move(run_marker)),
+        use_pidfd(with_pidfd),
+        started_ticks(ticks_since_boot()),
+        poll_timer(owner.executor_) {}
+
+  void poll_later();
+  asio::awaitable<void> end(TreeQuery query, std::chrono::milliseconds grace);
+  asio::awaitable<void> wait_for_end_of(const std::vector<TreeProcess>& members, SteadyTime deadline);
+  void signal_leader_groups(int signal_number) const;
+
+  RunProcesses& run;
+  std::string marker;
+  bool use_pidfd;
+  std::uint64_t started_ticks;
+  asio::steady_timer poll_timer;
+  bool polling = false;
+};
+
 RunProcesses::RunProcesses(const asio::any_io_executor& executor, Wakeup& wakeup, std::string marker,
                            bool use_pidfd)
     : executor_(executor),
       wakeup_(&wakeup),
-      marker_(std::move(marker)),
-      use_pidfd_(use_pidfd),
-      started_ticks_(ticks_since_boot()),
-      poll_timer_(executor) {}
+      native_(std::make_unique<Native>(*this, std::move(marker), use_pidfd)) {}
 
 RunProcesses::~RunProcesses() { abandon(); }
 
 Result<std::size_t> RunProcesses::start(SpawnRequest request) {
-  request.want_exit_descriptor = use_pidfd_;
+  request.want_exit_descriptor = native_->use_pidfd;
   auto child = spawn(request);
   if (!child) return child.error();
   auto program = std::make_shared<Program>(executor_, child->pid);
@@ -84,7 +106,7 @@ Result<std::size_t> RunProcesses::start(SpawnRequest request) {
 
 void RunProcesses::watch(const std::shared_ptr<Program>& program) {
   if (!program->exit_event.is_open()) {
-    poll_later();
+    native_->poll_later();
     return;
   }
   program->exit_event.async_wait(
@@ -95,17 +117,17 @@ void RunProcesses::watch(const std::shared_ptr<Program>& program) {
       });
 }
 
-void RunProcesses::poll_later() {
-  if (polling_) return;
-  polling_ = true;
-  poll_timer_.expires_after(kPollInterval);
-  poll_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
-    self->polling_ = false;
+void RunProcesses::Native::poll_later() {
+  if (polling) return;
+  polling = true;
+  poll_timer.expires_after(kPollInterval);
+  poll_timer.async_wait([self = run.shared_from_this()](const boost::system::error_code& error) {
+    self->native_->polling = false;
     if (error) return;
     bool again = false;
     for (const auto& program : self->programs_)
       if (!program->exit_event.is_open() && !program->status) again = !self->look(*program) || again;
-    if (again) self->poll_later();
+    if (again) self->native_->poll_later();
   });
 }
 
@@ -130,9 +152,9 @@ bool RunProcesses::all_ended() const {
                      [](const auto& program) { return program->status.has_value(); });
 }
 
-void RunProcesses::signal_leader_groups(int signal_number) const {
+void RunProcesses::Native::signal_leader_groups(int signal_number) const {
   // One call reaches a whole group at once, before its members can react to each other's end.
-  for (const auto& program : programs_)
+  for (const auto& program : run.programs_)
     if (!program->reaped) ::kill(static_cast<pid_t>(-program->pid), signal_number);
 }
 
@@ -142,9 +164,9 @@ asio::awaitable<void> RunProcesses::end_tree(std::chrono::milliseconds grace, bo
     if (!program->reaped) query.leaders.push_back(program->pid);
     query.groups.push_back(program->pid);
   }
-  query.marker = marker_;
+  query.marker = native_->marker;
   query.all_adopted = alone;
-  co_await end(std::move(query), grace);
+  co_await native_->end(std::move(query), grace);
 }
 
 asio::awaitable<void> RunProcesses::end_groups(std::chrono::milliseconds grace) {
@@ -160,12 +182,12 @@ asio::awaitable<void> RunProcesses::end_groups(std::chrono::milliseconds grace) 
       query.groups.push_back(program->pid);
   }
   if (query.groups.empty()) co_return;
-  co_await end(std::move(query), grace);
+  co_await native_->end(std::move(query), grace);
 }
 
-asio::awaitable<void> RunProcesses::end(TreeQuery query, std::chrono::milliseconds grace) {
+asio::awaitable<void> RunProcesses::Native::end(TreeQuery query, std::chrono::milliseconds grace) {
   // Start times are counted in ticks; the one in which the run began may be rounded either way.
-  query.not_before_ticks = started_ticks_ > 1 ? started_ticks_ - 1 : 0;
+  query.not_before_ticks = started_ticks > 1 ? started_ticks - 1 : 0;
   const auto grace_end = steady_clock::now() + grace;
   std::set<std::pair<std::int64_t, std::uint64_t>> asked;
   bool kill_now = false;
@@ -173,7 +195,7 @@ asio::awaitable<void> RunProcesses::end(TreeQuery query, std::chrono::millisecon
   for (;;) {
     if (kill_now && !query.groups_only) signal_leader_groups(SIGKILL);
     const auto members = find_processes(query);
-    if (members.empty() && all_ended()) co_return;
+    if (members.empty() && run.all_ended()) co_return;
     const auto now = steady_clock::now();
     if (now >= grace_end + kGiveUp) co_return;
     for (const auto& member : members) {
@@ -192,8 +214,8 @@ asio::awaitable<void> RunProcesses::end(TreeQuery query, std::chrono::millisecon
   }
 }
 
-asio::awaitable<void> RunProcesses::wait_for_end_of(const std::vector<TreeProcess>& members,
-                                                    SteadyTime deadline) {
+asio::awaitable<void> RunProcesses::Native::wait_for_end_of(const std::vector<TreeProcess>& members,
+                                                            SteadyTime deadline) {
   struct Waiting {
     std::size_t left = 0;
     std::vector<std::unique_ptr<asio::posix::stream_descriptor>> events;
@@ -202,7 +224,7 @@ asio::awaitable<void> RunProcesses::wait_for_end_of(const std::vector<TreeProces
   bool watchable = true;
   for (const auto& member : members) {
     UniqueFd copy(member.handle ? ::fcntl(member.handle.get(), F_DUPFD_CLOEXEC, 3) : -1);
-    auto event = std::make_unique<asio::posix::stream_descriptor>(executor_);
+    auto event = std::make_unique<asio::posix::stream_descriptor>(run.executor_);
     boost::system::error_code error;
     if (copy) event->assign(copy.get(), error);
     if (!copy || error) {
@@ -212,7 +234,7 @@ asio::awaitable<void> RunProcesses::wait_for_end_of(const std::vector<TreeProces
     copy.release();
     ++waiting->left;
     event->async_wait(asio::posix::stream_descriptor::wait_read,
-                      [waiting, self = shared_from_this()](const boost::system::error_code& failed) {
+                      [waiting, self = run.shared_from_this()](const boost::system::error_code& failed) {
                         if (failed) return;
                         --waiting->left;
                         if (self->wakeup_ != nullptr) self->wakeup_->notify();
@@ -220,8 +242,8 @@ asio::awaitable<void> RunProcesses::wait_for_end_of(const std::vector<TreeProces
     waiting->events.push_back(std::move(event));
   }
   if (!watchable) deadline = std::min(deadline, steady_clock::now() + kPollInterval);
-  auto done = [waiting, watchable, this] { return watchable && waiting->left == 0 && all_ended(); };
-  co_await wakeup_->wait(std::move(done), deadline);
+  auto done = [waiting, watchable, this] { return watchable && waiting->left == 0 && run.all_ended(); };
+  co_await run.wakeup_->wait(std::move(done), deadline);
   waiting->events.clear();
 }
 
@@ -235,7 +257,7 @@ void RunProcesses::reap() {
 
 void RunProcesses::abandon() {
   wakeup_ = nullptr;
-  poll_timer_.cancel();
+  native_->poll_timer.cancel();
   for (const auto& program : programs_) {
     if (program->reaped) continue;
     program->reaped = true;

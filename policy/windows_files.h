@@ -1,0 +1,46 @@
+// What a decision on Windows never looks at: names that stand for another file than they show, the network,
+// devices. Looking alone would log on at a machine of the request's choice, or wake a device.
+#pragma once
+
+#include "policy/engine.h"
+#include "policy/file_probe.h"
+
+namespace hostclaw::policy {
+
+// A FileProbe in front of another one, which must outlive it. Such paths are kMissing.
+class LocalFiles final : public FileProbe {
+ public:
+  explicit LocalFiles(FileProbe& files) : files_(files) {}
+  FileFacts facts(const std::string& path) override;
+  bool is_symlink(const std::string& path) override;
+  std::optional<std::string> content_sha256(const std::string& path) override;
+  std::string head(const std::string& path, std::size_t count) override;
+
+ private:
+  FileProbe& files_;
+};
+
+// The context in which a decision is made: as given, on Windows with LocalFiles in front. Valid while
+// `context` is.
+class LocalContext {
+ public:
+  explicit LocalContext(const EngineContext& context) : files_(*context.files) {
+    if (context.platform != Platform::kWindows) {
+      used_ = &context;
+      return;
+    }
+    guarded_ = context;
+    guarded_.files = &files_;
+    used_ = &guarded_;
+  }
+  LocalContext(const LocalContext&) = delete;
+  LocalContext& operator=(const LocalContext&) = delete;
+  const EngineContext& get() const { return *used_; }
+
+ private:
+  LocalFiles files_;
+  EngineContext guarded_;
+  const EngineContext* used_ = nullptr;
+};
+
+}  // namespace hostclaw::policy

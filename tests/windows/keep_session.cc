@@ -1,0 +1,4 @@
+// Does nothing for as long as it lives. Wine ends a session, services and all, with its last program.
+#include <windows.h>
+
+int main() { Sleep(INFINITE); }
