@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   add_policy(app, action);
   add_import(app, action);
   add_completion(app, action);
+  add_service(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

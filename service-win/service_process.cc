@@ -104,6 +104,9 @@ class ServiceSession {
     silent_ = Clock::duration::zero();
   }
   StopRequest& stop_request() { return stop_; }
+  std::string secret(std::string_view name) const {
+    return kept_secret(process_.state_directory, std::string(name));
+  }
 
  private:
   std::unique_ptr<node_host::Supervisor> make_supervisor();
@@ -236,6 +239,7 @@ class ServiceSupervisor final : public node_host::Supervisor {
   void on_stop_request(std::function<void()> stop) override {
     session_.stop_request().listen(std::move(stop));
   }
+  std::string secret(std::string_view name) const override { return session_.secret(name); }
 
  private:
   ServiceSession& session_;
@@ -283,6 +287,9 @@ class LogonSupervisor final : public node_host::Supervisor {
   std::optional<std::chrono::milliseconds> watchdog_interval() const override { return std::nullopt; }
   void alive() override {}
   void on_stop_request(std::function<void()> stop) override { stop_.listen(std::move(stop)); }
+  std::string secret(std::string_view name) const override {
+    return kept_secret(state_directory_, std::string(name));
+  }
 
  private:
   const std::string state_directory_;
