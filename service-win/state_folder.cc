@@ -25,7 +25,7 @@ using node_host::ServiceScope;
 
 // Bound into the protection: what another program of this machine protected is not taken for ours.
 constexpr std::string_view kPurpose = "hostclaw service secret v1";
-constexpr const char* kSecretNames[] = {"gateway-token", "gateway-password"};
+constexpr const char* kSecretNames[] = {"gateway-token", "gateway-password", "once"};
 constexpr std::size_t kMostBytes = 64'000'000;
 
 std::string known_folder(const GUID& id) {
@@ -183,8 +183,12 @@ std::string kept_secret(const std::string& state_directory, const std::string& n
   return value;
 }
 
+void forget_secret(const std::string& state_directory, const std::string& name) {
+  DeleteFileW(to_wide_path(secret_path(state_directory, name)).c_str());
+}
+
 void forget_secrets(const std::string& state_directory) {
-  for (const char* name : kSecretNames) DeleteFileW(to_wide_path(secret_path(state_directory, name)).c_str());
+  for (const char* name : kSecretNames) forget_secret(state_directory, name);
   RemoveDirectoryW(to_wide_path(secrets_folder(state_directory)).c_str());
 }
 
