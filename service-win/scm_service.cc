@@ -434,6 +434,7 @@ Result<std::string> ScmService::prepare(const ServiceSpec& spec) {
 
 Result<int> ScmService::run_once(const ServiceSpec& spec, const std::vector<std::string>& arguments,
                                  const std::string& input) {
+  const bool existed = query().installed;
   ServiceSpec quiet = spec;
   quiet.start = false;
   quiet.force = true;
@@ -466,7 +467,10 @@ Result<int> ScmService::run_once(const ServiceSpec& spec, const std::vector<std:
     }
     std::this_thread::sleep_for(poll_pause(1000));
   }
-  return take_once_status(directory);
+  auto ended = take_once_status(directory);
+  // What was made for this alone does not stay when it came to nothing.
+  if (!existed && (!ended || *ended != 0)) (void)uninstall(false);
+  return ended;
 }
 
 Result<ServiceChange> ScmService::install(const ServiceSpec& spec) {
