@@ -589,6 +589,8 @@ int run_node(const NodeOptions& options, std::unique_ptr<Supervisor> supervisor)
   supervision.token = supervised_secret("gateway-token");
   supervision.password = supervised_secret("gateway-password");
   supervision.supervisor = supervisor ? std::move(supervisor) : supervisor_of_this_process();
+  if (supervision.token.empty()) supervision.token = supervision.supervisor->secret("gateway-token");
+  if (supervision.password.empty()) supervision.password = supervision.supervisor->secret("gateway-password");
   auto store = approvals::Store::open(options.state_directory, approvals::OpenMode::kReadWrite);
   if (!store) {
     log_error_with_next(store.error());
