@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <set>
 
 #include "approvals/audit_encoding.h"
 #include "approvals/random_id.h"
@@ -153,6 +154,23 @@ Json limits_of(const AuditRetention& retention) {
   if (retention.keep_since_ms) limits["sinceMs"] = *retention.keep_since_ms;
   if (retention.keep_bytes) limits["bytes"] = *retention.keep_bytes;
   return limits;
+}
+
+// Ids of the devices whose keys may have signed what stays: rows that name them are about to go, and whoever
+// verifies later has to know them.
+Result<Json> devices_named_up_to(Database& database, std::int64_t after, std::int64_t through) {
+  Statement query = database.statement(
+      "SELECT body FROM audit WHERE sequence > ? AND sequence <= ? AND kind IN ('pairing', 'pruned') ORDER "
+      "BY "
+      "sequence");
+  query.bind(after).bind(through);
+  std::set<std::string> devices;
+  for (;;) {
+    const Result<bool> found = query.step();
+    if (!found) return found.error();
+    if (!*found) return Json(devices);
+    for (const std::string& device : audit_devices(query.text_view(0))) devices.insert(device);
+  }
 }
 
 Result<std::string> hash_of_row(Database& database, std::int64_t sequence) {
@@ -421,12 +439,15 @@ Result<std::int64_t> AuditChain::prune(const AuditRetention& retention, const Ac
     if (!hash) return hash.error();
     const Result<AuditCheckpoint> removed = sign(state->chain, *through, *hash);
     if (!removed) return removed.error();
-    const Result<AuditRow> row = insert_row(database, *tail, removed->at_ms, kPrunedKind,
-                                            dump_json(Json{{"checkpoint", to_json(*removed)},
-                                                           {"firstSequence", state->anchor_sequence + 1},
-                                                           {"door", by.door},
-                                                           {"who", by.who},
-                                                           {"limits", limits_of(retention)}}));
+    const Result<Json> devices = devices_named_up_to(database, state->anchor_sequence, *through);
+    if (!devices) return devices.error();
+    Json body{{"checkpoint", to_json(*removed)},
+              {"firstSequence", state->anchor_sequence + 1},
+              {"door", by.door},
+              {"who", by.who},
+              {"limits", limits_of(retention)}};
+    if (!devices->empty()) body["devices"] = *devices;
+    const Result<AuditRow> row = insert_row(database, *tail, removed->at_ms, kPrunedKind, dump_json(body));
     if (!row) return row.error();
     Result<void> anchored =
         database.statement("UPDATE audit_state SET anchor_sequence = ?, anchor_hash = ?, pruned_row = ?")
@@ -439,6 +460,23 @@ Result<std::int64_t> AuditChain::prune(const AuditRetention& retention, const Ac
     if (!gone) return gone.error();
     return *through - state->anchor_sequence;
   });
+}
+
+std::vector<std::string> audit_devices(std::string_view body) {
+  std::vector<std::string> devices;
+  const Result<Json> json = parse_json(body);
+  if (!json || !json->is_object()) return devices;
+  const auto text = [](const Json& value) {
+    return value.is_string() ? value.get<std::string>() : std::string();
+  };
+  if (const auto change = json->find("change"); change != json->end()) {
+    const auto device = json->find("device");
+    if (text(*change).starts_with("identity-") && device != json->end()) devices.push_back(text(*device));
+  }
+  if (const auto kept = json->find("devices"); kept != json->end() && kept->is_array()) {
+    for (const Json& device : *kept) devices.push_back(text(device));
+  }
+  return devices;
 }
 
 std::string audit_line(const AuditRow& row) {

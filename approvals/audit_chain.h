@@ -180,6 +180,10 @@ class AuditChain {
 std::string audit_line(const AuditRow& row);
 Result<AuditRow> audit_row_from_line(std::string_view line);  // AUDIT_LINE_INVALID
 
+// Ids of devices whose keys this chain was signed with at some time, as the body of a `pairing` row or of a
+// `pruned` row tells; retention carries them on from the rows that it removes.
+std::vector<std::string> audit_devices(std::string_view body);
+
 // What came before the first row that is there: nothing, or what retention removed.
 struct AuditAnchor {
   std::int64_t sequence = 0;

@@ -15,6 +15,12 @@ class Figures {
  public:
   void add(Clock::duration time) { times_.push_back(time); }
 
+  double p50_us() {
+    std::sort(times_.begin(), times_.end());
+    return times_.empty() ? 0.0
+                          : std::chrono::duration<double, std::micro>(times_[times_.size() / 2]).count();
+  }
+
   // {"count": , "p50_us": , "p99_us": , "mean_us": , "per_second": }; `total` is the wall time of all
   // together.
   std::string json(Clock::duration total) {

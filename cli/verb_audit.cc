@@ -106,15 +106,15 @@ int show(const AuditFlags& flags) {
 std::set<std::string> devices_of(approvals::Store& store) {
   std::set<std::string> devices;
   if (auto identity = store.public_identity(); identity && *identity) devices.insert((*identity)->device_id);
-  approvals::AuditFilter filter;
-  filter.kind = "pairing";
-  filter.limit = 10'000;
-  auto rows = AuditChain(store).rows(filter);
-  if (!rows) return devices;
-  for (const AuditRow& row : *rows) {
-    const auto body = parse_json(row.body);
-    if (!body || !body->value("change", std::string()).starts_with("identity-")) continue;
-    devices.insert(body->value("device", std::string()));
+  for (const char* kind : {"pairing", "pruned"}) {
+    approvals::AuditFilter filter;
+    filter.kind = kind;
+    filter.limit = 10'000;
+    const auto rows = AuditChain(store).rows(filter);
+    if (!rows) continue;
+    for (const AuditRow& row : *rows) {
+      for (std::string& device : approvals::audit_devices(row.body)) devices.insert(std::move(device));
+    }
   }
   return devices;
 }

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "node-host/exec_approvals.h"
+#include "node-host/late_ends.h"
 #include "node-host/local_questions.h"
 #include "node-host/log.h"
 #include "node-host/question_files.h"
@@ -324,6 +325,7 @@ bool ExecPipeline::stop_waiting(const Asking& asking) {
 
 ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRequest& request,
                                            Asking& asking) {
+  late_ends_.record(store);
   Decided decided;
   decided.files = std::make_shared<OpenedFiles>();
   const approvals::ExecSettings exec = exec_settings(store);
@@ -410,6 +412,13 @@ asio::awaitable<bool> ExecPipeline::wait_for_answer(const Asking& asking, const 
   }
 }
 
+asio::awaitable<void> ExecPipeline::record_late_ends() {
+  co_await store_.on_store([this](approvals::Store& store) {
+    late_ends_.record(store);
+    return true;
+  });
+}
+
 asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellation cancellation) {
   Asking asking;
   Decided decided;
@@ -479,14 +488,13 @@ asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellatio
   if (tail.size() > kRecordedTailBytes) tail = tail.substr(tail.size() - kRecordedTailBytes);
   row.output_tail = to_valid_utf8(tail);
   const Json fields = end_fields(row, outcome);
-  const auto updated = co_await store_.on_store([&row, &fields](approvals::Store& store) {
-    return store.transaction([&]() -> Result<void> {
-      if (auto kept = store.update_run(row); !kept) return kept;
-      return append_row(store, row.ended_at_ms, "end", fields);
-    });
+  const auto updated = co_await store_.on_store([this, &row, &fields](approvals::Store& store) {
+    auto kept = record_end(store, row, fields);
+    if (!kept) late_ends_.keep(row, fields);
+    return kept;
   });
   if (!updated)
-    log_error("the end of run " + row.run_id + " could not be recorded: " + updated.error().message);
+    log_error("the end of run " + row.run_id + " could not be recorded yet: " + updated.error().message);
   co_return reply_to_outcome(decided, outcome);
 }
 

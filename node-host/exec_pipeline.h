@@ -24,6 +24,7 @@
 #include "gateway-proto/messages.h"
 #include "node-host/answer_watch.h"
 #include "node-host/gateway_policy.h"
+#include "node-host/late_ends.h"
 #include "node-host/run_executor.h"
 #include "node-host/store_thread.h"
 #include "policy/engine.h"
@@ -75,6 +76,8 @@ class ExecPipeline {
 
   // system.run. Never throws; every outcome is a reply and a row.
   boost::asio::awaitable<ExecReply> run(ExecRequest request, RunCancellation cancellation);
+  // Ends that the store did not take when they came; call it from a timer and before the end.
+  boost::asio::awaitable<void> record_late_ends();
   // The result of the run reached the caller. Recorded within a moment, together with others.
   boost::asio::awaitable<void> mark_delivered(std::int64_t row_id);
 
@@ -122,6 +125,7 @@ class ExecPipeline {
   std::unique_ptr<approvals::RuleCache> rules_;
   std::unique_ptr<PreparedPlans> prepared_;
   GatewayPolicies gateway_policies_;
+  LateEnds late_ends_;
   std::map<std::string, int> waiting_callers_;  // by question; store's thread
 };
 

@@ -425,6 +425,7 @@ class Node {
     dispatcher_ = nullptr;
     co_await executor_.shutdown();
     upkeep_.cancel();
+    co_await pipeline_.record_late_ends();
     co_await record_stop(end);
     co_await keeper_.finish();
     if (end.exit_status != 0) {
@@ -479,6 +480,7 @@ class Node {
       upkeep_.expires_after(kUpkeepEvery);
       const auto [cancelled] = co_await upkeep_.async_wait(asio::as_tuple(asio::use_awaitable));
       if (cancelled) co_return;
+      co_await pipeline_.record_late_ends();
       const auto done = co_await store_.on_store([this](approvals::Store& store) -> Result<void> {
         if (auto expired = approvals::Questions(store).expire(unix_ms_now()); !expired)
           return expired.error();

@@ -1,11 +1,13 @@
-// docs/approvals.md: every `hostclaw ...` line of its ```sh blocks is run, in order, with one fresh state.
-// A line must end with the exit status that its comment names ("# exit 1: ..."), else with 0, and with the
-// verdict that it names ("# exit 1, deny"). QUESTION stands for a question that is open, GRANT for the newest
-// grant.
+// docs/approvals.md and docs/audit.md: every `hostclaw ...` line of its ```sh blocks is run, in order, with
+// one fresh state. A line must end with the exit status that its comment names ("# exit 1: ..."), else with
+// 0, and with the verdict that it names ("# exit 1, deny"). QUESTION stands for a question that is open,
+// GRANT for the newest grant.
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <regex>
 
+#include "approvals/audit_chain.h"
+#include "node-host/node_config.h"
 #include "tests/integration/local_state.h"
 #include "tests/integration/scene.h"
 
@@ -33,14 +35,11 @@ std::string replaced(const std::string& text, const std::string& word, const std
   return std::regex_replace(text, std::regex("\\b" + word + "\\b"), by);
 }
 
-}  // namespace
-
-TEST_CASE("the commands of docs/approvals.md do what the document says") {
-  LocalState state;
+void run_commands_of(const std::string& document, LocalState& state) {
   Environment environment = state.environment();
   const std::string program = hostclaw_program();
   environment["PATH"] = program.substr(0, program.rfind('/')) + ":" + environment["PATH"];
-  const auto commands = document_commands(std::string(HOSTCLAW_SOURCE_DIR) + "/docs/approvals.md");
+  const auto commands = document_commands(std::string(HOSTCLAW_SOURCE_DIR) + "/docs/" + document);
   REQUIRE(commands.size() > 15);
   int asked = 0;
   for (std::string command : commands) {
@@ -66,6 +65,23 @@ TEST_CASE("the commands of docs/approvals.md do what the document says") {
     if (std::regex_search(command, named, std::regex("# exit [0-9]+, (allow|ask|deny)")))
       CHECK(finished->standard_output.find("\n" + named[1].str() + "  ") != std::string::npos);
   }
+}
+
+}  // namespace
+
+TEST_CASE("the commands of docs/approvals.md do what the document says") {
+  LocalState state;
+  run_commands_of("approvals.md", state);
+}
+
+TEST_CASE("the commands of docs/audit.md do what the document says") {
+  LocalState state;
+  // A node that ran before: its key signs.
+  REQUIRE(node_host::load_identity(*state.store, true).has_value());
+  REQUIRE(approvals::AuditChain(*state.store).append("stop", {{"why", "asked to"}}).has_value());
+  run_commands_of("audit.md", state);
+  CHECK(state.json({"audit", "retention", "show"})["keep"].empty());
+  CHECK(state.json({"audit", "mirror", "show"})["mirrors"].empty());
 }
 
 }  // namespace hostclaw::integration

@@ -2,6 +2,7 @@
 // refusal says what is wrong and what to type, and when the trouble is over so is the refusing.
 #include <sqlite3.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 #include <cerrno>
@@ -96,6 +97,39 @@ TEST_CASE("with a full disk nothing runs, the refusal says so, and with space ag
   CHECK(scene.host->pid() == pid);
   CHECK(scene.hostclaw({"status"}).standard_output.find("df -h") == std::string::npos);
   scene.stop_host();
+}
+
+TEST_CASE("the end of a run that came while the disk was full is recorded when there is space again") {
+  Scene scene;
+  SmallDisk disk(scene.state_directory());
+  if (!disk.mounted()) return;
+  scene.preset("yolo");
+  scene.connect_host();
+  Fifo held(scene.directory.path() + "/held");
+  const std::string script = "exec 3>'" + held.path() + "'; echo x >&3; exec 3>&-; read line <'" +
+                             scene.directory.path() + "/go'; head -c 20000 /dev/zero | tr '\\0' x";
+  REQUIRE(::mkfifo((scene.directory.path() + "/go").c_str(), 0600) == 0);
+  auto answer = scene.invoke_async("system.run",
+                                   {{"command", Json::array({"/bin/sh", "-c", script})}, {"runId", "held"}});
+  REQUIRE(held.wait_opened(kPatience));
+  disk.fill();
+  for (int i = 0; i < 200; ++i) {
+    if (!node_error(scene.run({"/bin/echo", "fine"})).is_null()) break;
+  }
+  {
+    std::ofstream go(scene.directory.path() + "/go");
+    go << "now\n";
+  }
+  REQUIRE(answer.wait_for(kPatience) == std::future_status::ready);
+  REQUIRE(scene.host->wait_line("the end of run held could not be recorded yet", kPatience).has_value());
+  disk.clear();
+  REQUIRE(runs(scene));
+  REQUIRE(scene.host->wait_line("the end of run held is recorded now", kPatience).has_value());
+  const Finished ends = scene.hostclaw({"audit", "tail", "--json", "--kind", "end", "--limit", "300"});
+  CHECK(ends.standard_output.find("\"run\":\"held\"") != std::string::npos);
+  CHECK(scene.hostclaw({"audit", "verify"}).status == 0);
+  scene.stop_host();
+  CHECK(scene.hostclaw({"runs", "--json"}).standard_output.find("interrupted") == std::string::npos);
 }
 
 TEST_CASE("with a locked database nothing runs, the refusal says so, and unlocked it goes on") {

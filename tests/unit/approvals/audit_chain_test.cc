@@ -1,5 +1,7 @@
 #include "approvals/audit_chain.h"
 
+#include <set>
+
 #include "approvals/sqlite.h"
 #include "audit_chain_fixture.h"
 #include "base/sha256.h"
@@ -364,6 +366,26 @@ TEST_CASE("verification tells what retention removed, and who", "[audit]") {
   CHECK(exported.valid);
   CHECK(exported.notes.empty());
   CHECK(exported.removed.has_value());
+}
+
+TEST_CASE("retention carries on whose keys signed, however often rows are removed", "[audit]") {
+  ChainFixture f;
+  AuditChain chain(*f.store, f.options(false));
+  must(f.store->insert_identity({"first-device", "p", "s", 1}));
+  must(f.store->replace_identity({"second-device", "p", "s", 2}));
+  AuditRetention retention;
+  retention.keep_rows = 1;
+  for (int i = 0; i < 3; ++i) {
+    append_rows(chain, 20);
+    must(chain.prune(retention));
+  }
+  std::set<std::string> devices;
+  for (const AuditRow& row : must(chain.rows({}))) {
+    for (const std::string& device : audit_devices(row.body)) devices.insert(device);
+  }
+  CHECK(devices == std::set<std::string>{"first-device", "second-device"});
+  CHECK(audit_devices("nonsense").empty());
+  CHECK(audit_devices(R"({"change":"token-received","device":"x"})").empty());
 }
 
 TEST_CASE("what the limits let go is known before anything is removed", "[audit]") {
