@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "approvals/audit_chain.h"
+#include "approvals/audit_settings.h"
 #include "approvals/openclaw_import.h"
 #include "approvals/policy_cache.h"
 #include "approvals/private_files.h"
@@ -23,6 +24,7 @@
 #include "cli/this_system.h"
 #include "node-host/audit_signing.h"
 #include "node-host/gateway_probe.h"
+#include "node-host/record_mirror_state.h"
 #include "node-host/system/file_handles.h"
 #include "node-host/system/host_facts.h"
 #include "policy/lint.h"
@@ -470,16 +472,25 @@ Results check_audit(const Facts& facts) {
   auto found = verify_newest(**store);
   if (!found) return {failure("audit", "AUDIT_UNREADABLE", found.error().message, "hostclaw audit verify")};
   if (!found->valid) return {failure("audit", "AUDIT_DAMAGED", found->problem, "hostclaw audit verify")};
-  return {
+  Results out = {
       ok("audit", "AUDIT_OK", "the record is whole in its newest " + std::to_string(found->rows) + " rows")};
+  for (const auto& [name, state] : node_host::read_mirror_states(**store).by_name) {
+    if (state.problem.empty()) continue;
+    out.push_back(warning("audit", "AUDIT_MIRROR_MISSES",
+                          "mirror " + name + " misses rows of the record: " + state.problem,
+                          "hostclaw audit mirror show"));
+  }
+  return out;
 }
 
 // ---- policy
 
 CheckResult settings_result(approvals::Store& store) {
-  const auto reading = approvals::read_exec_settings(store);
-  if (reading.problems.empty()) return ok("settings", "SETTINGS_OK", "every stored setting is understood");
-  const Error& first = reading.problems.front();
+  std::vector<Error> problems = approvals::read_exec_settings(store).problems;
+  for (Error& problem : approvals::read_audit_settings(store).problems)
+    problems.push_back(std::move(problem));
+  if (problems.empty()) return ok("settings", "SETTINGS_OK", "every stored setting is understood");
+  const Error& first = problems.front();
   return failure("settings", "SETTINGS_INVALID", first.message,
                  first.next.empty() ? "hostclaw exec-policy show" : first.next);
 }
@@ -645,7 +656,7 @@ const std::vector<CheckInfo>& known_checks() {
       {"name", "NAME_UNKNOWN"},
       {"state", "STATE_PRIVATE STATE_OPEN STATE_MISSING STATE_UNUSABLE"},
       {"database", "DATABASE_OK DATABASE_DAMAGED DATABASE_UNUSABLE"},
-      {"audit", "AUDIT_OK AUDIT_DAMAGED AUDIT_UNREADABLE"},
+      {"audit", "AUDIT_OK AUDIT_DAMAGED AUDIT_UNREADABLE AUDIT_MIRROR_MISSES"},
       {"document", "DOCUMENT_READABLE DOCUMENT_UNREADABLE"},
       {"settings", "SETTINGS_OK SETTINGS_INVALID"},
       {"policy", "POLICY_OK POLICY_WARNINGS POLICY_OBSERVES POLICY_UNKNOWN RULES_UNREADABLE"},

@@ -325,7 +325,6 @@ bool ExecPipeline::stop_waiting(const Asking& asking) {
 
 ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRequest& request,
                                            Asking& asking) {
-  late_ends_.record(store);
   Decided decided;
   decided.files = std::make_shared<OpenedFiles>();
   const approvals::ExecSettings exec = exec_settings(store);
@@ -393,6 +392,8 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
   if (!written) {
     decided.store_failure = written.error();
     row.row_id = 0;
+  } else {
+    late_ends_.record(store);
   }
   return decided;
 }

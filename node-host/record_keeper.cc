@@ -50,7 +50,7 @@ asio::awaitable<void> RecordKeeper::run() {
     co_await take_settings();
     if (!settings_.keep.everything() && SteadyClock::now() >= retention_at_) co_await apply_retention();
     if (mirrors_) {
-      co_await mirror_new_rows(SteadyClock::time_point::max());
+      co_await mirror_new_rows();
       co_await keep_states(false);
     } else {
       co_await close_reader();
@@ -61,7 +61,7 @@ asio::awaitable<void> RecordKeeper::run() {
     (void)co_await pause_.async_wait(asio::as_tuple(asio::use_awaitable));
   }
   if (mirrors_) {
-    co_await mirror_new_rows(SteadyClock::now() + kLastRows);
+    co_await mirror_new_rows();
     co_await keep_states(true);
   }
   co_await close_reader();
@@ -71,6 +71,7 @@ asio::awaitable<void> RecordKeeper::run() {
 
 asio::awaitable<void> RecordKeeper::finish() {
   stopping_ = true;
+  last_moment_ = SteadyClock::now() + kLastRows;
   pause_.cancel();
   while (running_) (void)co_await ended_.async_wait(asio::as_tuple(asio::use_awaitable));
 }
@@ -178,7 +179,7 @@ asio::awaitable<void> RecordKeeper::apply_retention() {
              std::to_string(found->through) + " (hostclaw audit retention show)");
 }
 
-asio::awaitable<void> RecordKeeper::mirror_new_rows(SteadyClock::time_point deadline) {
+asio::awaitable<void> RecordKeeper::mirror_new_rows() {
   for (;;) {
     const auto sent = co_await reader_->on_store([this](approvals::Store& store) -> Result<std::size_t> {
       approvals::AuditFilter filter;
@@ -194,7 +195,7 @@ asio::awaitable<void> RecordKeeper::mirror_new_rows(SteadyClock::time_point dead
       tell(sent.error());
       co_return;
     }
-    if (*sent < kRowsAtOnce || (stopping_ && SteadyClock::now() >= deadline)) co_return;
+    if (*sent < kRowsAtOnce || SteadyClock::now() >= last_moment_) co_return;
   }
 }
 

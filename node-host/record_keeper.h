@@ -38,7 +38,7 @@ class RecordKeeper {
   boost::asio::awaitable<bool> open_reader();
   boost::asio::awaitable<void> close_reader();
   boost::asio::awaitable<void> apply_retention();
-  boost::asio::awaitable<void> mirror_new_rows(std::chrono::steady_clock::time_point deadline);
+  boost::asio::awaitable<void> mirror_new_rows();
   boost::asio::awaitable<void> keep_states(bool now);
   void tell(const Error& problem);
 
@@ -56,6 +56,7 @@ class RecordKeeper {
   std::string kept_problems_;
   std::chrono::steady_clock::time_point states_kept_at_{};
   std::chrono::steady_clock::time_point retention_at_{};
+  std::chrono::steady_clock::time_point last_moment_ = std::chrono::steady_clock::time_point::max();
   std::string told_;
   bool running_ = false;
   bool stopping_ = false;

@@ -1,5 +1,5 @@
 // Runs the end-to-end suites against real gateways:
-//   node tests/e2e/run.mjs --hostclaw PATH | --official [--gateway RELEASE]... [--only TEXT] [--list]
+//   node tests/e2e/run.mjs --hostclaw PATH (of Windows, under Wine, when it ends in .exe) | --official [--gateway RELEASE]... [--only TEXT] [--list]
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -34,7 +34,11 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
 
 const { after, before, describe } = await import('node:test');
 const { Context } = await import('./lib/context.mjs');
-const suites = ['pairing', 'tokens', 'setup-codes', 'tls', 'invoke', 'turns', 'asking', 'resilience', 'import'];
+const { isWindowsProgram, keepSession } = await import('./lib/wine.mjs');
+const onWindows = Boolean(values.hostclaw) && isWindowsProgram(values.hostclaw);
+const suites = onWindows ? ['windows']
+  : ['pairing', 'tokens', 'setup-codes', 'tls', 'invoke', 'turns', 'asking', 'resilience', 'import'];
+if (onWindows) after(keepSession(resolve(values.hostclaw)));
 
 for (const version of versions) {
   const context = new Context({ version, host: values.hostclaw ? resolve(values.hostclaw) : 'official', only: values.only });

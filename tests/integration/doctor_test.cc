@@ -247,6 +247,20 @@ TEST_CASE("doctor tells a row of the record that was changed") {
          "hostclaw audit verify");
 }
 
+TEST_CASE("doctor tells a mirror of the record that gets no rows") {
+  Scene scene;
+  REQUIRE(
+      scene.hostclaw({"audit", "mirror", "set", "--journald", scene.directory.path() + "/nobody"}).status ==
+      0);
+  scene.connect_host();
+  REQUIRE(scene.host->wait_line("the record's mirror journald misses rows", kPatience).has_value());
+  scene.stop_host();
+  const Finished told = scene.hostclaw({"doctor", "--offline", "--only", "audit", "--json"});
+  INFO(told.standard_output);
+  CHECK(told.standard_output.find("AUDIT_MIRROR_MISSES") != std::string::npos);
+  CHECK(told.standard_output.find("hostclaw audit mirror show") != std::string::npos);
+}
+
 TEST_CASE("doctor tells a document that cannot be read and an entry that opens everything") {
   Scene scene;
   scene.allow("/usr/bin/*");

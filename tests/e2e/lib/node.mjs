@@ -4,14 +4,16 @@ import { join } from 'node:path';
 import { temporaryDirectory } from './gateway.mjs';
 import { gatewayPackage } from './packages.mjs';
 import { Child, eventually, run } from './process.mjs';
+import { isWindowsProgram, windowsPath, wineCommand, wineEnvironment } from './wine.mjs';
 
 let counter = 0;
 
-// host: a path of a hostclaw executable, or 'official' / 'official:<release>'.
+// host: a path of a hostclaw executable (of Windows, when it ends in .exe), or 'official' / 'official:<release>'.
 export class NodeHost {
   constructor({ host, gateway, name, stateDirectory, env = {} }) {
     this.host = host;
     this.official = host.startsWith('official');
+    this.windows = isWindowsProgram(host);
     this.gateway = gateway;
     this.name = name ?? `node-${process.pid}-${++counter}`;
     this.directory = stateDirectory ?? temporaryDirectory('node');
@@ -28,13 +30,16 @@ export class NodeHost {
       HOME: this.directory,
       LANG: 'C.UTF-8',
       OPENCLAW_NO_AUTO_UPDATE: '1',
-      ...(this.official ? { OPENCLAW_STATE_DIR: this.stateDirectory } : { HOSTCLAW_STATE_DIR: this.stateDirectory }),
+      ...(this.official ? { OPENCLAW_STATE_DIR: this.stateDirectory }
+        : { HOSTCLAW_STATE_DIR: this.windows ? windowsPath(this.stateDirectory) : this.stateDirectory }),
+      ...(this.windows && wineEnvironment(this.host)),
       ...(this.package?.plugins && { OPENCLAW_BUNDLED_PLUGINS_DIR: this.package.plugins }),
       ...this.extraEnvironment,
     };
   }
 
   #command(args) {
+    if (this.windows) return wineCommand(this.host, args);
     return this.official ? [this.package.runtime, [this.package.entry, ...args]] : [this.host, args];
   }
 
