@@ -27,8 +27,8 @@ struct StatusReport {
   std::optional<approvals::RunRow> last_denial;
   std::optional<approvals::RunRow> last_question;
   std::map<std::string, node_host::GatewayPolicy> gateway_policies;  // by agent
-  Json mirrors;                              // of the record, as mirrors_json()
-  std::vector<std::string> failing_mirrors;  // one line for each that lost rows
+  Json mirrors;                                                      // of the record, as mirrors_json()
+  std::vector<std::string> failing_mirrors;                          // one line for each that lost rows
 };
 
 Result<StatusReport> read_status(approvals::Store& store);
