@@ -44,8 +44,8 @@ using Local = std::unique_ptr<T, FreeLocal>;
 constexpr DWORD kDiskQuotaExceeded = 1295;
 
 bool is_out_of_space_number(DWORD problem) {
-  return problem == ERROR_DISK_FULL || problem == ERROR_HANDLE_DISK_FULL ||
-         problem == kDiskQuotaExceeded || problem == ERROR_FILE_TOO_LARGE;
+  return problem == ERROR_DISK_FULL || problem == ERROR_HANDLE_DISK_FULL || problem == kDiskQuotaExceeded ||
+         problem == ERROR_FILE_TOO_LARGE;
 }
 
 std::string text_of(DWORD problem) {
@@ -116,14 +116,34 @@ bool is_service_account(PSID sid) {
          *GetSidSubAuthority(sid, 0) == kServiceAccounts;
 }
 
-// Who may see what is private: the account itself and those who can take everything anyway.
+bool runs_as_administrator() {
+  std::array<BYTE, SECURITY_MAX_SID_SIZE> group{};
+  auto size = static_cast<DWORD>(group.size());
+  BOOL member = FALSE;
+  return CreateWellKnownSid(WinBuiltinAdministratorsSid, nullptr, group.data(), &size) != 0 &&
+         CheckTokenMembership(nullptr, group.data(), &member) != 0 && member != FALSE;
+}
+
+// One person or program, not a group.
+bool is_single_account(PSID sid) {
+  std::array<wchar_t, 256> name{};
+  std::array<wchar_t, 256> domain{};
+  auto name_size = static_cast<DWORD>(name.size());
+  auto domain_size = static_cast<DWORD>(domain.size());
+  SID_NAME_USE use{};
+  return LookupAccountSidW(nullptr, sid, name.data(), &name_size, domain.data(), &domain_size, &use) != 0 &&
+         use == SidTypeUser;
+}
+
+// Who may see what is private: the account itself and those who can take everything anyway. An administrator
+// acts for the account that a service runs as.
 bool is_trusted(PSID sid, PSID user) {
   if (user != nullptr && EqualSid(sid, user) != 0) return true;
   for (const WELL_KNOWN_SID_TYPE type :
        {WinLocalSystemSid, WinBuiltinAdministratorsSid, WinCreatorOwnerSid, WinCreatorOwnerRightsSid}) {
     if (IsWellKnownSid(sid, type) != 0) return true;
   }
-  return is_service_account(sid);
+  return is_service_account(sid) || (runs_as_administrator() && is_single_account(sid));
 }
 
 // Owner: this account; full access for it, SYSTEM and Administrators, also to what is made inside; nothing

@@ -8,6 +8,8 @@
 #include "approvals/sqlite.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "policy/command_text.h"
+#include "policy/pattern_index.h"
 
 namespace hostclaw::approvals {
 namespace {
@@ -49,8 +51,8 @@ Problem apply_strings(const Json& value, std::vector<std::string>& target) {
   return {};
 }
 
-bool is_absolute_path(const std::string& text) {
-  return text.starts_with('/') && text.find('\0') == std::string::npos;
+bool is_absolute_directory(const std::string& text) {
+  return policy::is_absolute_path(text, policy::native_platform()) && text.find('\0') == std::string::npos;
 }
 
 Problem apply_count(const Json& value, std::optional<int>& target) {
@@ -88,7 +90,7 @@ Problem apply_profiles(const Json& value, ExecSettings& settings) {
 Problem apply_trusted_dirs(const Json& value, ExecSettings& settings) {
   std::vector<std::string> directories;
   if (Problem problem = apply_strings(value, directories); !problem.empty()) return problem;
-  if (!std::all_of(directories.begin(), directories.end(), is_absolute_path))
+  if (!std::all_of(directories.begin(), directories.end(), is_absolute_directory))
     return "must hold absolute paths";
   settings.engine.safe_bin_trusted_dirs = std::move(directories);
   return {};
@@ -102,11 +104,14 @@ Problem apply_safe_bins(const Json& value, ExecSettings& settings) {
 }
 
 Problem apply_path(const Json& value, ExecSettings& settings) {
-  if (!value.is_string()) return "must be a text of absolute directories joined by colons";
+  const bool windows = policy::native_platform() == policy::Platform::kWindows;
+  const std::string wanted =
+      std::string("absolute directories joined by ") + (windows ? "semicolons" : "colons");
+  if (!value.is_string()) return "must be a text of " + wanted;
   const std::string& text = value.get_ref<const std::string&>();
-  const std::vector<std::string> directories = split(text, ':');
-  if (!text.empty() && !std::all_of(directories.begin(), directories.end(), is_absolute_path)) {
-    return "must hold absolute directories joined by colons";
+  const std::vector<std::string> directories = split(text, windows ? ';' : ':');
+  if (!text.empty() && !std::all_of(directories.begin(), directories.end(), is_absolute_directory)) {
+    return "must hold " + wanted;
   }
   settings.path_override = text;
   return {};

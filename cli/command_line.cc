@@ -9,6 +9,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "base/file_names.h"
 #include "base/utf8.h"
 #include "node-host/service_manager.h"
 #include "node-host/system/host_facts.h"
@@ -20,13 +21,11 @@ approvals::Actor local_actor() { return {"cli", node_host::current_user()}; }
 // Where the verbs look: where the environment says, else where the installed service keeps its state, else
 // the account's own place. An administrator acts as the owner of a service's state.
 Result<std::string> state_directory() {
-  const char* own = std::getenv("HOSTCLAW_STATE_DIR");
-  const char* openclaw = std::getenv("OPENCLAW_STATE_DIR");
+  const std::string own = environment_variable("HOSTCLAW_STATE_DIR").value_or("");
+  const std::string openclaw = environment_variable("OPENCLAW_STATE_DIR").value_or("");
   auto usual = approvals::default_state_directory();
   std::string directory;
-  if ((own == nullptr || *own == '\0') && (openclaw == nullptr || *openclaw == '\0')) {
-    directory = node_host::installed_state_directory().value_or("");
-  }
+  if (own.empty() && openclaw.empty()) directory = node_host::installed_state_directory().value_or("");
   if (directory.empty()) {
     if (usual) (void)node_host::act_as_owner_of(*usual);
     return usual;
@@ -35,7 +34,7 @@ Result<std::string> state_directory() {
   if (acting) return directory;
   // Not ours to read: an account that has a node of its own means that one.
   std::error_code ignored;
-  if (usual && std::filesystem::exists(*usual + "/hostclaw.sqlite", ignored)) return usual;
+  if (usual && std::filesystem::exists(to_path(*usual + "/hostclaw.sqlite"), ignored)) return usual;
   return acting.error();
 }
 
@@ -116,7 +115,7 @@ Result<std::string> read_input(const std::string& path, std::size_t max_bytes) {
   if (path == "-") {
     fits = read_all(std::cin);
   } else {
-    std::ifstream file(path, std::ios::binary);
+    std::ifstream file(to_path(path), std::ios::binary);
     if (!file) return make_error("FILE_UNREADABLE", "cannot read " + path);
     fits = read_all(file);
     if (file.bad()) return make_error("FILE_UNREADABLE", "cannot read " + path);

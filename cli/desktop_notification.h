@@ -10,7 +10,7 @@ namespace hostclaw::cli {
 
 class DesktopNotification {
  public:
-  DesktopNotification();   // looks once for notify-send and a desktop session
+  DesktopNotification();   // looks once for a desktop session and the way to reach it
   ~DesktopNotification();  // collects what has ended
   DesktopNotification(const DesktopNotification&) = delete;
   DesktopNotification& operator=(const DesktopNotification&) = delete;
@@ -20,7 +20,7 @@ class DesktopNotification {
   void send();
 
  private:
-  std::string program_;
+  std::string program_;  // what shows it: notify-send, on Windows the console's own window
   pid_t running_ = -1;
 };
 

@@ -16,8 +16,10 @@
 #include "approvals/rule_store.h"
 #include "approvals/settings.h"
 #include "base/clock.h"
+#include "base/file_names.h"
 #include "base/text.h"
 #include "cli/status_report.h"
+#include "cli/this_system.h"
 #include "node-host/audit_signing.h"
 #include "node-host/gateway_probe.h"
 #include "node-host/system/file_handles.h"
@@ -352,11 +354,11 @@ CheckResult identity_result(const Facts& facts, approvals::Store& store) {
   if (!own) return failure("identity", "IDENTITY_INVALID", own.error().message, "hostclaw node identity");
   const std::string directory = node_host::home_directory() + "/.openclaw";
   std::error_code ignored;
-  if (std::filesystem::exists(directory, ignored)) {
+  if (std::filesystem::exists(to_path(directory), ignored)) {
     auto other = approvals::read_openclaw_state(directory);
     if (other && other->identity && other->identity->device_id == own->device_id()) {
-      const std::string unit = node_host::home_directory() + "/.config/systemd/user/openclaw-node.service";
-      if (std::filesystem::exists(unit, ignored)) {
+      const auto unit = official_service_definition(node_host::home_directory());
+      if (unit && std::filesystem::exists(to_path(*unit), ignored)) {
         return warning(
             "identity", "IDENTITY_SHARED",
             "the official host is installed here with the same identity: the two take each other's "
@@ -375,11 +377,11 @@ CheckResult identity_result(const Facts& facts, approvals::Store& store) {
 
 Result<void> check_entries(const std::string& directory) {
   std::error_code failed;
-  std::filesystem::directory_iterator entry(directory, failed);
+  std::filesystem::directory_iterator entry(to_path(directory), failed);
   for (; !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
     const auto kind = entry->symlink_status(failed).type();
     if (kind != std::filesystem::file_type::regular) continue;
-    if (auto closed = approvals::check_private_file(entry->path().string()); !closed) return closed;
+    if (auto closed = approvals::check_private_file(to_text(entry->path())); !closed) return closed;
   }
   return {};
 }
@@ -464,6 +466,7 @@ CheckResult lint_result(approvals::Store& store, const policy::PolicyDocument& d
                         policy::EngineSettings settings) {
   node_host::OpenedFiles files;
   policy::EngineContext context;
+  context.platform = node_host::host_policy_platform();
   context.settings = std::move(settings);
   context.host_environment = node_host::current_environment();
   context.host_cwd = node_host::current_directory();

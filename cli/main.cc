@@ -1,15 +1,20 @@
 // Glue: parse the command line, run the verb.
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include "cli/command_line.h"
+#include "cli/this_system.h"
 
 int main(int argc, char** argv) {
   using namespace hostclaw::cli;
+  const std::vector<std::string> arguments = command_line_arguments(argc, argv);
   CLI::App app{
       "hostclaw makes this machine an OpenClaw node host: it pairs with a gateway, decides about every\n"
       "command with an allowlist of its own, runs what is allowed, and keeps a record.",
       "hostclaw"};
+  app.allow_windows_style_options(false);  // the same command line everywhere: `/x` is a path
   app.set_version_flag("--version", "hostclaw " + version());
   app.require_subcommand(1);
   app.footer(
@@ -31,7 +36,9 @@ int main(int argc, char** argv) {
   add_completion(app, action);
   add_service(app, action);
   try {
-    app.parse(argc, argv);
+    std::vector<const char*> words;
+    for (const std::string& argument : arguments) words.push_back(argument.c_str());
+    app.parse(static_cast<int>(words.size()), words.data());
   } catch (const CLI::ParseError& error) {
     const int status = app.exit(error);
     return status == 0 ? kDone : kUsage;

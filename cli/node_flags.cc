@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "base/file_names.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "node-host/log.h"
@@ -36,9 +37,8 @@ node_host::LogLevel level_named(std::string_view name) {
 Result<std::string> flag_or_variable(const std::string& flag, const char* variable,
                                      std::initializer_list<std::string_view> words) {
   if (!flag.empty()) return flag;
-  const char* value = std::getenv(variable);
-  if (value == nullptr || *value == '\0') return std::string();
-  if (is_one_of(value, words)) return std::string(value);
+  const std::string value = environment_variable(variable).value_or("");
+  if (value.empty() || is_one_of(value, words)) return value;
   std::string known;
   for (const std::string_view word : words) known += (known.empty() ? "" : ", ") + std::string(word);
   return make_error("CONFIG_INVALID", std::string(variable) + " must be one of " + known);

@@ -7,6 +7,7 @@
 #include "approvals/policy_cache.h"
 #include "approvals/private_files.h"
 #include "approvals/sqlite.h"
+#include "base/file_names.h"
 #include "cli/command_line.h"
 #include "node-host/exec_approvals.h"
 #include "node-host/node_host.h"
@@ -51,7 +52,7 @@ void print_run(const char* name, const approvals::RunRow& run) {
 std::optional<Error> writing_problem(const std::string& path, const Json& link) {
   if (!node_host::process_is_alive(link.value("pid", std::int64_t{0}))) return std::nullopt;
   std::error_code failed;
-  const auto space = std::filesystem::space(path, failed);
+  const auto space = std::filesystem::space(to_path(path), failed);
   if (!failed && space.free == 0)
     return make_error("STORE_FULL", "no space is left for the database, so nothing may run",
                       approvals::command_for_free_space(path));

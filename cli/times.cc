@@ -1,6 +1,7 @@
 #include "cli/times.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <optional>
@@ -53,7 +54,12 @@ std::optional<std::int64_t> iso_time(const std::string& text) {
       if (!zone) return std::nullopt;
     }
     const int sign = rest[0] == '-' ? -1 : 1;
-    seconds = timegm(&parts) - sign * (hours * 3600 + minutes * 60);
+    using namespace std::chrono;
+    const sys_days month{year(parts.tm_year + 1900) / (parts.tm_mon + 1) / 1};
+    const sys_seconds at = month + days(day - 1) + std::chrono::hours(parts.tm_hour - sign * hours) +
+                           std::chrono::minutes(parts.tm_min - sign * minutes) +
+                           std::chrono::seconds(parts.tm_sec);
+    seconds = system_clock::to_time_t(at);
   }
   // The 31st of a month that has no such day would have become another day.
   if (rest.empty() && parts.tm_mday != day) return std::nullopt;

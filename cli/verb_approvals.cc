@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/command_line.h"
+#include "cli/this_system.h"
 #include "cli/verb_policy.h"
 #include "node-host/exec_approvals.h"
 #include "node-host/system/file_handles.h"
@@ -55,7 +56,7 @@ void print_snapshot(const OrderedJson& snapshot, bool json) {
       }
     }
   }
-  if (entries == 0) note("nothing is listed; next: hostclaw approvals allowlist add /usr/bin/uname");
+  if (entries == 0) note("nothing is listed; next: hostclaw approvals allowlist add " + example_program());
 }
 
 // Opens the store and hands it with a cache to `use`, which answers a snapshot.

@@ -14,12 +14,14 @@
 #include "approvals/secret_masking.h"
 #include "approvals/settings.h"
 #include "base/clock.h"
+#include "base/file_names.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "cli/command_line.h"
 #include "cli/doctor_checks.h"
 #include "cli/log_lines.h"
 #include "cli/status_report.h"
+#include "cli/this_system.h"
 #include "node-host/system/host_facts.h"
 #include "node-host/system/instance_lock.h"
 
@@ -54,9 +56,9 @@ class Redaction {
 
   void hide_files_of(const std::string& directory) {
     std::error_code failed;
-    std::filesystem::directory_iterator entry(directory, failed);
+    std::filesystem::directory_iterator entry(to_path(directory), failed);
     for (; !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
-      if (const auto text = read_input(entry->path().string(), 65'536)) hide_lines(*text);
+      if (const auto text = read_input(to_text(entry->path()), 65'536)) hide_lines(*text);
     }
   }
 
@@ -138,14 +140,7 @@ Json log_json(const Log& log) {
 // Which system, without the machine's name.
 Json system_json() {
   Json json{{"platform", node_host::host_platform()}, {"asRoot", node_host::running_as_root()}};
-  if (const auto release = read_input("/proc/sys/kernel/osrelease", 1000))
-    json["kernel"] = std::string(trim(*release));
-  if (const auto text = read_input("/etc/os-release", 100'000)) {
-    for (const std::string& line : split(*text, '\n')) {
-      constexpr std::string_view kName = "PRETTY_NAME=";
-      if (line.starts_with(kName)) json["system"] = line.substr(kName.size());
-    }
-  }
+  json.update(system_release());
   return json;
 }
 
@@ -289,7 +284,8 @@ int finish_file(std::FILE* file, const std::string& path, const std::string& tex
         "it.");
     return kDone;
   }
-  if (named) std::remove(path.c_str());
+  std::error_code ignored;
+  if (named) std::filesystem::remove(to_path(path), ignored);
   if (text.empty())
     return fail(make_error("INTERNAL", "a secret was left in the report; it was not written"), json);
   return fail(make_error("FILE_UNWRITABLE", "cannot write " + path + ": " + std::strerror(problem)), json);
@@ -301,7 +297,7 @@ int bugreport(const ReportFlags& flags) {
   if (!file) return fail(file.error(), flags.json);
   Redaction redaction;
   redaction.hide_environment();
-  redaction.hide_files_of("/etc/hostclaw/credentials");
+  for (const std::string& folder : credential_folders()) redaction.hide_files_of(folder);
   const auto manager = node_host::make_service_manager(flags.scope.scope());
   Log log = read_service_log(*manager);
   Json body{{"format", "hostclaw-bugreport-1"},

@@ -3,26 +3,9 @@
 
 #include "cli/command_line.h"
 #include "cli/generated_texts.h"
-#include "service-linux/systemd_service.h"
-#include "service-linux/systemd_unit.h"
+#include "cli/this_system.h"
 
 namespace hostclaw::cli {
-namespace {
-
-// What `sudo hostclaw node install` writes when nothing is said, for a program in /usr/bin.
-std::string example_unit() {
-  service_linux::UnitPlan plan;
-  plan.program_arguments = {"/usr/bin/hostclaw", "node", "run", "--stop-grace",
-                            std::to_string(service_linux::kStopGraceSeconds)};
-  plan.account = "hostclaw";
-  plan.own_account = true;
-  plan.state_directory = "/var/lib/hostclaw";
-  plan.standard_state = true;
-  plan.environment = {{"PATH", service_linux::kServicePath}};
-  return service_linux::render_unit(plan);
-}
-
-}  // namespace
 
 void add_completion(CLI::App& parent, Action& action) {
   const auto shell = std::make_shared<std::string>();
@@ -45,7 +28,11 @@ void add_completion(CLI::App& parent, Action& action) {
   generate->add_option("what", *what, "Which file")->required()->check(CLI::IsMember({"man", "unit"}));
   generate->callback([&parent, &action, what] {
     action = [&parent, what] {
-      std::cout << (*what == "man" ? man_page(parent, version()) : example_unit());
+      const auto unit = packaged_service_definition();
+      if (*what == "unit" && !unit)
+        return fail(make_error("NOT_ON_THIS_SYSTEM", "packages for this system contain no service definition",
+                               "hostclaw node install"));
+      std::cout << (*what == "man" ? man_page(parent, version()) : *unit);
       return std::cout.flush() ? kDone : kFailed;
     };
   });

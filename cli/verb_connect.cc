@@ -1,6 +1,7 @@
 // hostclaw connect [target]: one pasted command that pairs this machine and runs the node.
 #include <filesystem>
 
+#include "base/file_names.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/node_flags.h"
@@ -32,7 +33,7 @@ Result<std::string> target_of(const ConnectFlags& flags) {
   if (flags.target_file != "-") {
     // The code works once: what was read need not lie around.
     std::error_code ignored;
-    std::filesystem::remove(flags.target_file, ignored);
+    std::filesystem::remove(to_path(flags.target_file), ignored);
   }
   return std::string(trim(*text));
 }

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/file_names.h"
 #include "cli/command_line.h"
 #include "cli/log_lines.h"
 #include "cli/node_service.h"
@@ -34,10 +35,10 @@ void print_log_line(const std::string& line, bool json) {
 // What was appended since `at`, which moves on. A file that became shorter was begun anew.
 std::string read_from(const std::string& path, std::uintmax_t& at) {
   std::error_code failed;
-  const std::uintmax_t size = std::filesystem::file_size(path, failed);
+  const std::uintmax_t size = std::filesystem::file_size(to_path(path), failed);
   if (failed || size == at) return {};
   if (size < at) at = 0;
-  std::FILE* file = std::fopen(path.c_str(), "rb");
+  std::FILE* file = open_file(path, "rb");
   if (file == nullptr) return {};
   std::string text(static_cast<std::size_t>(size - at), '\0');
   std::fseek(file, static_cast<long>(at), SEEK_SET);
@@ -89,7 +90,7 @@ int logs(const LogsFlags& flags) {
   if (auto directory = state_directory()) {
     const std::string path = *directory + "/node.log";
     std::error_code ignored;
-    if (std::filesystem::exists(path, ignored)) return show_file(path, wish);
+    if (std::filesystem::exists(to_path(path), ignored)) return show_file(path, wish);
   }
   return fail(make_error("SERVICE_NOT_INSTALLED",
                          shown.error().message +

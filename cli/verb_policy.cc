@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/question_text.h"
+#include "cli/this_system.h"
 #include "cli/verb_policy.h"
 #include "node-host/local_questions.h"
 #include "node-host/system/file_handles.h"
@@ -37,6 +38,7 @@ constexpr std::size_t kMaxBatchLine = 16'000'000;
 
 policy::EngineContext make_context(const policy::EngineSettings& settings, policy::FileProbe& files) {
   policy::EngineContext context;
+  context.platform = node_host::host_policy_platform();
   context.settings = settings;
   context.host_environment = node_host::current_environment();
   context.host_cwd = node_host::current_directory();
@@ -76,8 +78,7 @@ Result<InForce> read_policy() {
 Json request_params(const CheckFlags& flags) {
   Json params = Json::object();
   if (flags.has_shell_text) {
-    // As the gateway carries text to a POSIX node.
-    params["command"] = {"/bin/sh", "-lc", flags.shell_text};
+    params["command"] = gateway_carrier(flags.shell_text);
     params["rawCommand"] = flags.shell_text;
   } else {
     params["command"] = flags.argv;

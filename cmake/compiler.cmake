@@ -1,9 +1,14 @@
 # Warnings are errors in our own code; third-party headers are SYSTEM includes.
 add_library(hostclaw_options INTERFACE)
-target_compile_options(hostclaw_options INTERFACE
-  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
-  -Wcast-qual -Wformat=2 -Wundef -Wno-missing-field-initializers
-  -ffunction-sections -fdata-sections -fstack-protector-strong)
+if(MSVC)
+  target_compile_options(hostclaw_options INTERFACE /W4 /permissive- /utf-8 /bigobj /EHsc /Zc:__cplusplus)
+  target_compile_definitions(hostclaw_options INTERFACE _WIN32_WINNT=0x0A00 WINVER=0x0A00 _CRT_SECURE_NO_WARNINGS)
+else()
+  target_compile_options(hostclaw_options INTERFACE
+    -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+    -Wcast-qual -Wformat=2 -Wundef -Wno-missing-field-initializers
+    -ffunction-sections -fdata-sections -fstack-protector-strong)
+endif()
 target_compile_definitions(hostclaw_options INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
   BOOST_ERROR_CODE_HEADER_ONLY JSON_USE_IMPLICIT_CONVERSIONS=0)
@@ -12,7 +17,7 @@ if(WIN32)
   target_compile_definitions(hostclaw_options INTERFACE
     UNICODE _UNICODE NOMINMAX WIN32_LEAN_AND_MEAN __USE_MINGW_ANSI_STDIO=1)
   # Where the guards of the stack and of the C library's functions live.
-  add_link_options(-fstack-protector-strong)
+  add_link_options($<$<CXX_COMPILER_ID:GNU>:-fstack-protector-strong>)
 endif()
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -25,7 +30,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   endif()
 endif()
 
-if(CMAKE_BUILD_TYPE STREQUAL "Release")
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT MSVC)
   add_compile_definitions(_FORTIFY_SOURCE=2)
   # The place where it was built leaves no trace in the program: the same commit gives the same bytes.
   add_compile_options(-ffile-prefix-map=${PROJECT_BINARY_DIR}=build -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
@@ -39,7 +44,7 @@ if(HOSTCLAW_SANITIZE)
   endif()
 endif()
 
-if(HOSTCLAW_STATIC)
+if(HOSTCLAW_STATIC AND NOT MSVC)
   add_link_options(-static-libstdc++ -static-libgcc -Wl,--gc-sections -Wl,--as-needed)
   # Packed relocations (glibc 2.36) take 8 % off the file; folding equal functions with gold, which cannot pack
   # them, took less.

@@ -1,5 +1,5 @@
 # Every third-party library is a Debian package; docs/dependencies.md gives the reason for each. For Windows,
-# scripts/windows-dependencies builds the same sources.
+# scripts/windows-dependencies builds the same sources; a build with MSVC takes them from vcpkg.
 find_package(Threads REQUIRED)
 if(WIN32)
   find_path(Boost_INCLUDE_DIRS boost/version.hpp REQUIRED)
@@ -16,8 +16,15 @@ else()
   set(_sqlite_names sqlite3)
 endif()
 find_package(OpenSSL 3.0 REQUIRED)
-find_library(RE2_LIBRARY NAMES ${_re2_names} REQUIRED)
-find_library(SQLITE3_LIBRARY NAMES ${_sqlite_names} REQUIRED)
+if(MSVC)
+  find_package(re2 CONFIG REQUIRED)
+  find_package(unofficial-sqlite3 CONFIG REQUIRED)
+  set(RE2_LIBRARY re2::re2)
+  set(SQLITE3_LIBRARY unofficial::sqlite3::sqlite3)
+else()
+  find_library(RE2_LIBRARY NAMES ${_re2_names} REQUIRED)
+  find_library(SQLITE3_LIBRARY NAMES ${_sqlite_names} REQUIRED)
+endif()
 find_path(NLOHMANN_JSON_INCLUDE nlohmann/json.hpp REQUIRED)
 find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
 

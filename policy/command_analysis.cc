@@ -23,8 +23,15 @@ void note(std::vector<TraceStep>& trace, std::string stage, std::string text) {
   trace.push_back({std::move(stage), std::move(text)});
 }
 
+// Sentences are made of these.
+std::string without_dot(std::string reason) {
+  if (reason.ends_with('.')) reason.pop_back();
+  return reason;
+}
+
 void refuse(Segment& segment, std::string code, std::string reason) {
   if (segment.never) return;
+  reason = without_dot(std::move(reason));
   segment.never = true;
   segment.code = std::move(code);
   segment.reason = std::move(reason);
@@ -93,7 +100,7 @@ class Splitter {
   void fail(std::string code, std::string reason) {
     out_.ok = false;
     out_.code = std::move(code);
-    out_.reason = std::move(reason);
+    out_.reason = without_dot(std::move(reason));
     note(input_.trace, "analyse", out_.reason);
   }
 

@@ -84,6 +84,7 @@ ExecutableLookup look_up_executable(std::string_view word, const std::string& cw
   // Names another file than it shows, so that no file is its: the analysis says why.
   if (context.platform == Platform::kWindows && !suspicious_windows_word(word).empty()) {
     out.path_like = true;
+    out.path = word;
     return out;
   }
   const std::string expanded = expand_home(word, context);

@@ -8,6 +8,7 @@
 #include "policy/command_text.h"
 #include "policy/glob.h"
 #include "policy/pattern_index.h"
+#include "policy/windows_files.h"
 
 namespace hostclaw::policy {
 namespace {
@@ -18,9 +19,15 @@ bool names_arguments(const AllowlistEntry& entry) { return entry.arg_pattern && 
 
 // A path entry is compared with the file behind all symlinks, so the path of a link never matches.
 std::string real_path_behind(const std::string& pattern, const EngineContext& context) {
-  if (context.files == nullptr || pattern.empty() || pattern.front() != '/') return {};
-  const FileFacts facts = context.files->facts(pattern);
-  return facts.kind == FileKind::kMissing || facts.real_path == pattern ? "" : facts.real_path;
+  if (context.files == nullptr || !is_absolute_path(pattern, context.platform)) return {};
+  if (context.platform == Platform::kPosix) {
+    const FileFacts facts = context.files->facts(pattern);
+    return facts.kind == FileKind::kMissing || facts.real_path == pattern ? "" : facts.real_path;
+  }
+  // There one path has many spellings, and some are not looked at.
+  const std::string path = absolute_path(context.host_cwd, pattern, context.platform);
+  const std::string real = LocalFiles(*context.files).facts(path).real_path;
+  return to_lower_ascii(real) == to_lower_ascii(path) ? "" : real;
 }
 
 // The rules that ask about or deny arguments of this program to whoever has the entry; empty where the owner
@@ -60,8 +67,10 @@ void look_at_pattern(const std::string& pattern, const AllowlistEntry& entry, co
     return;
   }
   if (pattern.find_first_of("*?") != std::string::npos) {
-    const std::string prefix = Glob(pattern).literal_prefix();
-    if (prefix.find('/', 1) == std::string::npos && pattern.find('/') != std::string::npos) {
+    std::string slashed = pattern;
+    if (context.platform == Platform::kWindows) std::replace(slashed.begin(), slashed.end(), '\\', '/');
+    const std::string prefix = Glob(slashed).literal_prefix();
+    if (prefix.find('/', 1) == std::string::npos && slashed.find('/') != std::string::npos) {
       add(Severity::kWarning, "WIDE_PATTERN",
           "The first directory of " + pattern + " is a wildcard, so any directory counts.",
           "begin the pattern with a directory that only you can write to");

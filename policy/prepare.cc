@@ -228,9 +228,13 @@ class Preparer {
 
   // ---- plans of our own ----
 
+  // What is behind a mapped drive would not be looked at under its own name.
+  static bool is_network_path(const std::string& real_path) { return real_path.starts_with("//"); }
+
   // The path to run by: symlinks resolved, except where the link's own name tells the program what to be.
   static std::string stable_word(const Segment& segment) {
     const std::string& real = segment.executable.real_path;
+    if (is_network_path(real)) return segment.executable.path;
     return base_name(real) == segment.executable.name || segment.executable.path.empty()
                ? real
                : segment.executable.path;
@@ -427,7 +431,8 @@ class Preparer {
       return false;
     }
     const bool manager = unwrapped.unwrapped() && unwrapped.layers.front().kind == LayerKind::kPackageManager;
-    if (manager || (!unwrapped.unwrapped() && !unwrapped.blocked)) draft.argv.front() = found.real_path;
+    if (manager || (!unwrapped.unwrapped() && !unwrapped.blocked))
+      draft.argv.front() = is_network_path(found.real_path) ? found.path : found.real_path;
     return true;
   }
 

@@ -1,16 +1,21 @@
 #include "policy/windows_files.h"
 
+#include <algorithm>
+
 #include "policy/analysis/windows_text.h"
 
 namespace hostclaw::policy {
-namespace {
 
-bool may_be_looked_at(const std::string& path) { return suspicious_windows_path(path).empty(); }
-
-}  // namespace
+bool LocalFiles::may_be_looked_at(const std::string& path) const {
+  return suspicious_windows_path(path).empty() || real_paths_.contains(path);
+}
 
 FileFacts LocalFiles::facts(const std::string& path) {
-  return may_be_looked_at(path) ? files_.facts(path) : FileFacts{};
+  if (!may_be_looked_at(path)) return {};
+  FileFacts facts = files_.facts(path);
+  std::replace(facts.real_path.begin(), facts.real_path.end(), '\\', '/');
+  if (!may_be_looked_at(facts.real_path)) real_paths_.insert(facts.real_path);
+  return facts;
 }
 
 bool LocalFiles::is_symlink(const std::string& path) {

@@ -2,12 +2,17 @@
 // devices. Looking alone would log on at a machine of the request's choice, or wake a device.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "policy/engine.h"
 #include "policy/file_probe.h"
 
 namespace hostclaw::policy {
 
-// A FileProbe in front of another one, which must outlive it. Such paths are kMissing.
+// A FileProbe in front of another one, which must outlive it. Such paths are kMissing, unless they are the
+// real path of a file that was looked at under a plain name (on a drive that its owner mapped). Real paths
+// have `/` between their parts, as everywhere in this room.
 class LocalFiles final : public FileProbe {
  public:
   explicit LocalFiles(FileProbe& files) : files_(files) {}
@@ -17,7 +22,10 @@ class LocalFiles final : public FileProbe {
   std::string head(const std::string& path, std::size_t count) override;
 
  private:
+  bool may_be_looked_at(const std::string& path) const;
+
   FileProbe& files_;
+  std::set<std::string> real_paths_;  // those that would not be looked at by themselves
 };
 
 // The context in which a decision is made: as given, on Windows with LocalFiles in front. Valid while

@@ -1,12 +1,16 @@
 #include "approvals/settings.h"
 
 #include "approvals/sqlite.h"
+#include "policy/pattern_index.h"
 #include "support.h"
 
 namespace hostclaw::approvals {
 namespace {
 
 using namespace testing;
+
+// What stands between the directories of a PATH on this system.
+const std::string kBetween = policy::native_platform() == policy::Platform::kWindows ? ";" : ":";
 
 // Puts a text into the settings that put_exec_setting would refuse.
 void force(Store& store, const std::string& key, const std::string& text) {
@@ -59,7 +63,7 @@ TEST_CASE("every setting that is stored is read back", "[settings]") {
   must(put_exec_setting(*store, "exec.askVia", "both"));
   must(put_exec_setting(*store, "exec.askWaitMs", 90'000));
   must(put_exec_setting(*store, "exec.maxConcurrentRuns", 3));
-  must(put_exec_setting(*store, "exec.path", "/usr/bin:/bin"));
+  must(put_exec_setting(*store, "exec.path", "/usr/bin" + kBetween + "/bin"));
   const ExecSettingsReading reading = read_exec_settings(*store);
   CHECK(reading.problems.empty());
   const policy::EngineSettings& engine = reading.settings.engine;
@@ -82,7 +86,7 @@ TEST_CASE("every setting that is stored is read back", "[settings]") {
   CHECK(reading.settings.ask_wait_ms == 90'000);
   CHECK(reading.settings.max_concurrent_runs == 3);
   CHECK(max_concurrent_runs(*store) == 3);
-  CHECK(reading.settings.path_override == "/usr/bin:/bin");
+  CHECK(reading.settings.path_override == "/usr/bin" + kBetween + "/bin");
 }
 
 TEST_CASE("a wrong value is refused before it is stored", "[settings]") {
@@ -106,8 +110,8 @@ TEST_CASE("a wrong value is refused before it is stored", "[settings]") {
       {"exec.maxConcurrentRuns", "0"},
       {"exec.maxConcurrentRuns", "2.5"},
       {"exec.maxConcurrentRuns", "100000"},
-      {"exec.path", R"("/usr/bin:.")"},
-      {"exec.path", R"("/usr/bin::/bin")"},
+      {"exec.path", R"("/usr/bin)" + kBetween + ".\""},
+      {"exec.path", R"("/usr/bin)" + kBetween + kBetween + "/bin\""},
   }));
   const auto refused = put_exec_setting(*store, key, must(parse_json(value)));
   REQUIRE(refused.has_error());

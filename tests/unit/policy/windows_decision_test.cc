@@ -57,6 +57,23 @@ TEST_CASE("windows: an argument that is a network path is nobody's to open while
   CHECK_FALSE(looked_at(machine, "evil"));
 }
 
+TEST_CASE("windows: a drive that its owner mapped is a plain name, and lists go by what is behind it") {
+  WindowsMachine machine;
+  machine.files.add("//server/share/tool.exe");
+  machine.files.add_spelling("Z:/tool.exe", "//server/share/tool.exe");
+  CHECK(machine.run({"Z:\\tool.exe"}).decision.code == "ALLOWLIST_MISS");
+  machine.list({"\\\\server\\share\\tool.exe"});
+  const RunEvaluation run = machine.run({"Z:\\tool.exe"});
+  CHECK(run.decision.code == "ALLOWED_BY_LIST");
+  REQUIRE(run.plan.pipelines.size() == 1);
+  CHECK(run.plan.pipelines[0].commands[0].executable == "//server/share/tool.exe");
+  CHECK(machine.run({"\\\\server\\share\\tool.exe"}).decision.code == "PATH_SUSPICIOUS");
+  const PrepareEvaluation prepared =
+      prepare_run(WindowsMachine::carried("Z:\\tool.exe"), machine.document, machine.context);
+  REQUIRE(prepared.ok);
+  CHECK(prepared.payload["plan"]["argv"] == Json({"Z:/tool.exe"}));
+}
+
 TEST_CASE("windows: a directory that stands for another one or for another machine is refused") {
   WindowsMachine machine;
   machine.policy("full", "off");

@@ -1,0 +1,35 @@
+// What the commands know about the system they run on. One file for each kind of system.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace hostclaw::cli {
+
+// The command line as UTF-8, with the program's name first. Also prepares standard input and output: UTF-8,
+// every byte as it is. Call it once, at the start.
+std::vector<std::string> command_line_arguments(int argc, char** argv);
+
+// How a gateway carries text to a node on this system.
+std::vector<std::string> gateway_carrier(const std::string& text);
+
+// A program that every such system has, for examples.
+std::string example_program();
+
+// {kernel, system}: which system this is, without the machine's name. Members that are not known are left
+// out.
+Json system_release();
+
+// Folders outside of the state directory with a service's secrets in their files.
+std::vector<std::string> credential_folders();
+
+// The definition of the official host's own service, when there may be one.
+std::optional<std::string> official_service_definition(const std::string& home);
+
+// The service definition that a package contains; nullopt where packages contain none.
+std::optional<std::string> packaged_service_definition();
+
+}  // namespace hostclaw::cli
