@@ -535,15 +535,17 @@ Result<ServiceChange> ScmService::install(const ServiceSpec& spec) {
     if (auto stopped = stop_and_wait(service.get()); !stopped) return stopped.error();
   }
   std::wstring wide_password = to_wide(password);
-  const wchar_t* secret = password.empty() ? nullptr : wide_password.c_str();
+  // Windows wants none for accounts whose password it keeps itself, and an empty one for those that have
+  // none.
+  const bool kept_by_windows = account->kind == AccountKind::kOwn || account->kind == AccountKind::kManaged;
+  const wchar_t* secret = kept_by_windows ? nullptr : wide_password.c_str();
   const std::wstring wide_path = to_wide(image_path);
   const std::wstring wide_account = to_wide(account->name);
   DWORD problem = ERROR_SUCCESS;
   if (existed && !same) {
     if (ChangeServiceConfigW(service.get(), SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START,
                              SERVICE_ERROR_NORMAL, wide_path.c_str(), nullptr, nullptr, nullptr,
-                             wide_account.c_str(), secret != nullptr ? secret : L"",
-                             to_wide(kDisplayName).c_str()) == 0) {
+                             wide_account.c_str(), secret, to_wide(kDisplayName).c_str()) == 0) {
       problem = GetLastError();
     }
   } else if (!existed) {

@@ -208,9 +208,7 @@ bool secrets_are_open(const std::string& state_directory) {
   for (const char* name : kSecretNames) {
     const std::string path = secret_path(state_directory, name);
     if (!path_exists(path)) continue;
-    for (const char* everybody : {"S-1-1-0", "S-1-5-11", "S-1-5-32-545"}) {
-      if (account_may(everybody, path, FILE_READ_DATA).value_or(false)) return true;
-    }
+    if (is_granted({"S-1-1-0", "S-1-5-11", "S-1-5-32-545"}, path, FILE_READ_DATA)) return true;
   }
   return false;
 }

@@ -111,6 +111,8 @@ if [ -e "$windows_zip" ]; then
   expect "the program has at most 12 MiB ($size bytes)" [ "$size" -le $((12 * 1024 * 1024)) ]
   ! grep -qaF "$PWD/" "$windows/hostclaw.exe" || fail "the Windows program names the directory it was built in"
   ok "no trace of the directory it was built in"
+  expect "it holds the texts of its events" env LC_ALL=C grep -qaP 'n\x00o\x00d\x00e\x00 \x00h\x00o\x00s\x00t\x00 \x00r\x00u\x00n\x00s' "$windows/hostclaw.exe"
+  expect "and asks for no console" grep -qaF consoleAllocationPolicy "$windows/hostclaw.exe"
   expect "the completion is the program's" diff "$windows/completion/hostclaw.ps1" <("$tree/bin/hostclaw" completion powershell)
   for library in libboost openssl sqlite3 re2 nlohmann-json3-dev libcli11-dev mingw-w64-x86-64-dev; do
     expect "$library is listed, with its version" grep -q "\"name\": \"$library.*\"versionInfo\": \"[0-9]" "$windows/doc/hostclaw.spdx.json"

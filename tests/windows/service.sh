@@ -147,6 +147,51 @@ node install --json "${flags[@]}" --display-name other >"$work/other" || true
 expect "other settings without --force are kept" says '"result":"already-installed"' "$(cat "$work/other")"
 expect "and told" grep -qF -- --force "$work/other" "$work/stderr"
 
+real=0
+[[ $hostclaw == */probe/* || -z $gateway_pid ]] || real=1
+if [ "$real" = 1 ]; then
+  step "pair and run"
+  port=$(sed -n 's/.*"port":\([0-9]*\).*/\1/p' "$work/gateway.log" | head -n 1)
+  gw() {
+    local verb=$1
+    shift
+    "$dev_gateway" "$verb" --url "ws://127.0.0.1:$port" --token-file "$work/token" "$@"
+  }
+  expect "status names the command to type" says 'openclaw nodes approve' "$(node status)"
+  name=$(gw pending | awk '$1 == "node" {print $3; exit}')
+  gw approve "$(gw pending | awk '$1 == "node" {print $2; exit}')" >/dev/null
+  node_ready() { gw nodes | grep -q "  $name  ready"; }
+  within 30 "the node is ready after approval" node_ready
+  agent_runs() { gw exec --node "$name" -- "$1" 2>"$work/exec.log" | tr -d '\r'; }
+  mkdir -p "$WINEPREFIX/drive_c/tools"
+  cp build/windows/bin/keep_session.exe "$WINEPREFIX/drive_c/tools/keep.exe"
+  run approvals allowlist add 'C:\windows\system32\hostname.exe' >/dev/null
+  run approvals allowlist add 'C:\tools\keep.exe' >/dev/null
+  expect "a command runs" [ -n "$(agent_runs 'C:\windows\system32\hostname.exe')" ]
+  examined=$(run doctor --json) || fail "doctor finds a fault: $examined"
+  for code in SERVICE_RUNNING SERVICE_AT_BOOT SERVICE_EXECUTABLE_OK SECRETS_CLOSED DOCKER_ABSENT GATEWAY_REACHABLE \
+    LINK_CONNECTED PAIRING_DONE SURFACE_APPROVED DATABASE_OK AUDIT_OK; do
+    expect "doctor says $code" says "\"$code\"" "$examined"
+  done
+  expect "logs shows the service's log" says 'node host gateway connected' "$(run logs --since 1h)"
+  expect "as JSON too" says '"level":"info"' "$(run logs --json --lines 5)"
+
+  step "stop while a command runs"
+  agent_runs 'C:\tools\keep.exe' >/dev/null &
+  agent=$!
+  keep_runs() { pgrep -f '^.?C:.tools.keep.exe' >/dev/null; }
+  keep_is_gone() { ! keep_runs; }
+  within 20 "it runs" keep_runs
+  expect "stop waits for it, then ends it" says '"result":"stopped"' "$(node stop --json)"
+  expect "the command is gone" keep_is_gone
+  expect "its end is recorded" says '"state":"cancelled"' "$(run runs --json)"
+  expect "the log says so" grep -q '1 commands have 20 s to end' "$state_folder/logs/hostclaw.log"
+  wait "$agent" 2>/dev/null || true
+  expect "start" says '"result":"started"' "$(node start --json)"
+  within 30 "it connects again" node_ready
+  first=$(pid_of)
+fi
+
 step "killed"
 kill -9 "$(unix_pids run | head -n 1)"
 within 10 "a process that is gone does not count as running" status_is failed
