@@ -5,14 +5,6 @@
 
 namespace hostclaw::node_host {
 
-ExecutionPlan plan(std::vector<PlannedPipeline> pipelines) {
-  ExecutionPlan result;
-  result.pipelines = std::move(pipelines);
-  result.cwd = "C:\\";
-  result.environment = {{"SystemRoot", "C:\\windows"}, {"PATH", "C:\\windows\\system32"}};
-  return result;
-}
-
 namespace {
 
 PlannedCommand child(std::vector<std::string> arguments) {
