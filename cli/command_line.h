@@ -35,6 +35,7 @@ void add_exec_policy(CLI::App& parent, Action& action);
 void add_policy(CLI::App& parent, Action& action);
 void add_import(CLI::App& parent, Action& action);
 void add_completion(CLI::App& parent, Action& action);
+void add_service(CLI::App& parent, Action& action);  // hidden: what Windows' service manager starts
 
 std::string version();
 

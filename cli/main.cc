@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   add_policy(app, action);
   add_import(app, action);
   add_completion(app, action);
+  add_service(app, action);
   try {
     std::vector<const char*> words;
     for (const std::string& argument : arguments) words.push_back(argument.c_str());

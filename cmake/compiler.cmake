@@ -18,6 +18,8 @@ if(WIN32)
     UNICODE _UNICODE NOMINMAX WIN32_LEAN_AND_MEAN __USE_MINGW_ANSI_STDIO=1)
   # Where the guards of the stack and of the C library's functions live.
   add_link_options($<$<CXX_COMPILER_ID:GNU>:-fstack-protector-strong>)
+  # Without the time of the build: the same commit gives the same bytes.
+  add_link_options($<$<CXX_COMPILER_ID:GNU>:-Wl,--no-insert-timestamp>)
 endif()
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -333,7 +333,11 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
   decided.judged = policy::decide_run(request.params, *document, engine_context);
   if (decided.evaluation().decision.verdict == Verdict::kAsk)
     seek_answer(store, request, exec, *document, engine_context, asking, decided);
-  if (decided.waits) return decided;
+  if (decided.waits) {
+    // It is decided anew when there is an answer; while a person thinks, nobody's file is held.
+    decided.files.reset();
+    return decided;
+  }
   stop_waiting(asking);
 
   policy::RunEvaluation& evaluation = decided.evaluation();

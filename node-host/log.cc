@@ -7,9 +7,9 @@
 #include <mutex>
 #include <string>
 
+#include "base/file_names.h"
 #include "base/json.h"
 #include "base/utf8.h"
-#include "node-host/system/private_file.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -108,6 +108,17 @@ std::string journal_line(LogLevel level, std::string_view message, bool json) {
   return line;
 }
 
+// A new file that only its owner can read (Windows: as its directory says). The C library has no mode for
+// fopen().
+std::FILE* open_private(const std::string& path) {
+  std::FILE* stream = open_file(path, "ab");
+  if (stream == nullptr) return nullptr;
+  std::error_code failed;
+  std::filesystem::permissions(
+      to_path(path), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, failed);
+  return stream;
+}
+
 void write_to_file(LogFile& file, const std::string& line) {
   const std::lock_guard<std::mutex> hold(file.mutex);
   std::fwrite(line.data(), 1, line.size(), file.stream);
@@ -115,8 +126,8 @@ void write_to_file(LogFile& file, const std::string& line) {
   if (std::ftell(file.stream) < kMaxLogFileBytes) return;
   std::error_code ignored;
   std::fclose(file.stream);
-  std::filesystem::rename(file.path, file.path + ".1", ignored);
-  file.stream = open_private_file(file.path);
+  std::filesystem::rename(to_path(file.path), to_path(file.path + ".1"), ignored);
+  file.stream = open_private(file.path);
   if (file.stream == nullptr) file.stream = stderr;
 }
 
@@ -125,7 +136,7 @@ void write_to_file(LogFile& file, const std::string& line) {
 void set_log_format(LogFormat format) { current_format.store(format, std::memory_order_relaxed); }
 
 Result<void> set_log_file(const std::string& path) {
-  std::FILE* stream = open_private_file(path);
+  std::FILE* stream = open_private(path);
   if (stream == nullptr) return make_error("FILE_UNWRITABLE", "cannot write the log file " + path);
   LogFile& file = log_file();
   const std::lock_guard<std::mutex> hold(file.mutex);

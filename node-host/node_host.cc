@@ -241,10 +241,12 @@ class Node {
         store_(std::move(store)),
         executor_(io_.get_executor(), RunExecutor::Settings{.max_concurrent = max_concurrent}),
         pipeline_(store_, executor_, pipeline_settings()),
-        signals_(io_, SIGINT, SIGTERM),
+        signals_(io_),
         upkeep_(io_),
         heartbeat_(io_),
-        max_concurrent_(max_concurrent) {}
+        max_concurrent_(max_concurrent) {
+    for (const int number : stop_signals()) signals_.add(number);
+  }
 
   int run() {
     await_signal();
@@ -500,8 +502,8 @@ class Node {
     signals_.async_wait([this](boost::system::error_code failed, int signal) {
       if (failed) return;
       log_info(signal == SIGINT ? "stopping (SIGINT)" : "stopping (SIGTERM)");
-      exit_status_ = 128 + signal;
-      stop(signal == SIGTERM);
+      exit_status_ = 128 + (signal == SIGINT ? SIGINT : SIGTERM);
+      stop(signal != SIGINT);
       await_signal();
     });
   }
@@ -581,6 +583,8 @@ int run_node(const NodeOptions& options, std::unique_ptr<Supervisor> supervisor)
   supervision.token = supervised_secret("gateway-token");
   supervision.password = supervised_secret("gateway-password");
   supervision.supervisor = supervisor ? std::move(supervisor) : supervisor_of_this_process();
+  if (supervision.token.empty()) supervision.token = supervision.supervisor->secret("gateway-token");
+  if (supervision.password.empty()) supervision.password = supervision.supervisor->secret("gateway-password");
   auto store = approvals::Store::open(options.state_directory, approvals::OpenMode::kReadWrite);
   if (!store) {
     log_error_with_next(store.error());

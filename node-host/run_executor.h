@@ -17,6 +17,13 @@
 // - children carry HOSTCLAW_RUN=<random> in their environment: a mark to find them by, not a secret
 // - at most `max_concurrent` runs at once, the rest wait in order; waiting does not eat the run time
 //
+// On Windows a job object is the tree: all of it ends at once and without a grace, for programs without a
+// window there is no gentler way; what a failed program left ends too. A program that this ended counts as
+// killed (signal 9). An exit code of 32 bits is shown as a signed number. After an exit code of zero the
+// limit that ties the tree to this process is lifted, so that background children stay. Files are held
+// against writing until the last program has started, scripts until the run is over. Output that is not UTF-8
+// is read as UTF-16 or in the console's code page.
+//
 // Source: exec contract section 13.1. Thread rule: the executor's io_context thread.
 #pragma once
 

@@ -22,7 +22,7 @@ constexpr int kReadsPerEvent = 16;  // so that one loud child does not starve th
 Result<Pipe> make_pipe_of(DWORD reading_flags) {
   std::array<std::uint8_t, 16> bytes{};
   fill_random(bytes);
-  const auto name = to_wide("\\\\.\\pipe\\hostclaw-" + to_hex(bytes));
+  const auto name = exact_wide("\\\\.\\pipe\\hostclaw-" + to_hex(bytes));
   Pipe pipe;
   pipe.reading = owned(
       ::CreateNamedPipeW(name->c_str(), PIPE_ACCESS_INBOUND | FILE_FLAG_FIRST_PIPE_INSTANCE | reading_flags,

@@ -7,6 +7,7 @@
 #include <ntsecapi.h>
 #include <sddl.h>
 
+#include <algorithm>
 #include <array>
 #include <iostream>
 
@@ -50,6 +51,58 @@ class Policy {
 };
 
 constexpr const wchar_t* kServiceLogon = L"SeServiceLogonRight";
+constexpr const char* kEveryone = "S-1-1-0";
+constexpr const char* kAuthenticated = "S-1-5-11";
+constexpr const char* kServices = "S-1-5-6";
+constexpr const char* kUsers = "S-1-5-32-545";
+
+// Who may what with a file, a folder or a pipe.
+class AccessList {
+ public:
+  explicit AccessList(const std::string& path) {
+    const bool pipe = path.starts_with("\\\\.\\pipe\\");
+    const UniqueHandle file(CreateFileW(to_wide_path(path).c_str(), READ_CONTROL,
+                                        FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
+                                        OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, nullptr));
+    if (!is_valid(file)) return;
+    PSECURITY_DESCRIPTOR descriptor = nullptr;
+    known_ = GetSecurityInfo(file.get(), pipe ? SE_KERNEL_OBJECT : SE_FILE_OBJECT, DACL_SECURITY_INFORMATION,
+                             nullptr, nullptr, &list_, nullptr, &descriptor) == ERROR_SUCCESS;
+    descriptor_.reset(descriptor);
+  }
+
+  bool known() const { return known_; }
+  PACL list() const { return list_; }
+
+  // The entries in their order, as the system reads them.
+  bool grants(const std::vector<std::string>& sids, ACCESS_MASK wanted) const {
+    if (list_ == nullptr) return true;  // no list: everybody may everything
+    for (DWORD i = 0; i < list_->AceCount; ++i) {
+      void* entry = nullptr;
+      if (GetAce(list_, i, &entry) == 0) return false;
+      const auto* header = static_cast<const ACE_HEADER*>(entry);
+      const bool allowed = header->AceType == ACCESS_ALLOWED_ACE_TYPE;
+      if ((header->AceFlags & INHERIT_ONLY_ACE) != 0 ||
+          (!allowed && header->AceType != ACCESS_DENIED_ACE_TYPE))
+        continue;
+      auto* ace = static_cast<ACCESS_ALLOWED_ACE*>(entry);  // both kinds look alike
+      const std::string whose = text_of_sid(&ace->SidStart);
+      if (std::find(sids.begin(), sids.end(), whose) == sids.end()) continue;
+      GENERIC_MAPPING mapping{FILE_GENERIC_READ, FILE_GENERIC_WRITE, FILE_GENERIC_EXECUTE, FILE_ALL_ACCESS};
+      ACCESS_MASK mask = ace->Mask;
+      MapGenericMask(&mask, &mapping);
+      if (!allowed && (mask & wanted) != 0) return false;
+      if (allowed) wanted &= ~mask;
+      if (wanted == 0) return true;
+    }
+    return false;
+  }
+
+ private:
+  LocalMemory<void> descriptor_;
+  PACL list_ = nullptr;
+  bool known_ = false;
+};
 
 }  // namespace
 
@@ -186,25 +239,22 @@ Result<std::string> ask_password(const std::string& account) {
 
 std::optional<bool> account_may(const std::string& sid, const std::string& path, unsigned long wanted) {
   const auto account = parse_sid(sid);
-  if (!account) return std::nullopt;
-  const bool pipe = path.starts_with("\\\\.\\pipe\\");
-  const UniqueHandle file(CreateFileW(to_wide_path(path).c_str(), READ_CONTROL,
-                                      FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
-                                      OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, nullptr));
-  if (!is_valid(file)) return std::nullopt;
-  PACL list = nullptr;
-  PSECURITY_DESCRIPTOR descriptor = nullptr;
-  if (GetSecurityInfo(file.get(), pipe ? SE_KERNEL_OBJECT : SE_FILE_OBJECT, DACL_SECURITY_INFORMATION,
-                      nullptr, nullptr, &list, nullptr, &descriptor) != ERROR_SUCCESS) {
-    return std::nullopt;
-  }
-  const LocalMemory<void> owned(descriptor);
-  if (list == nullptr) return true;
+  const AccessList access(path);
+  if (!account || !access.known()) return std::nullopt;
+  // Every account that a service can have is in these.
+  if (access.grants({sid, kEveryone, kAuthenticated, kUsers, kServices}, wanted)) return true;
   TRUSTEE_W trustee{};
   BuildTrusteeWithSidW(&trustee, account.get());
   ACCESS_MASK rights = 0;
-  if (GetEffectiveRightsFromAclW(list, &trustee, &rights) != ERROR_SUCCESS) return std::nullopt;
-  return (rights & wanted) == wanted;
+  if (GetEffectiveRightsFromAclW(access.list(), &trustee, &rights) != ERROR_SUCCESS) return std::nullopt;
+  if ((rights & wanted) == wanted) return true;
+  // Of a service's own account Windows does not tell which groups it is in.
+  return sid.starts_with("S-1-5-80-") ? std::nullopt : std::optional(false);
+}
+
+bool is_granted(const std::vector<std::string>& sids, const std::string& path, unsigned long wanted) {
+  const AccessList access(path);
+  return access.known() && access.grants(sids, wanted);
 }
 
 }  // namespace hostclaw::service_win

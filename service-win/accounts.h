@@ -29,6 +29,9 @@ std::optional<bool> may_log_on_as_service(const std::string& sid);
 Result<std::string> ask_password(const std::string& account);
 
 // Whether `sid` may do what `wanted` (an access mask) asks with this file, folder or pipe; nullopt: unknown.
+// What it may through a group is known for users alone.
 std::optional<bool> account_may(const std::string& sid, const std::string& path, unsigned long wanted);
+// Whether the access list gives that to one of these, by name.
+bool is_granted(const std::vector<std::string>& sids, const std::string& path, unsigned long wanted);
 
 }  // namespace hostclaw::service_win

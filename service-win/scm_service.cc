@@ -12,6 +12,7 @@
 #include "base/wide_text.h"
 #include "service-win/accounts.h"
 #include "service-win/event_log.h"
+#include "service-win/service_once.h"
 #include "service-win/state_folder.h"
 #include "service-win/windows_calls.h"
 #include "service-win/windows_words.h"
@@ -433,7 +434,43 @@ Result<std::string> ScmService::prepare(const ServiceSpec& spec) {
 
 Result<int> ScmService::run_once(const ServiceSpec& spec, const std::vector<std::string>& arguments,
                                  const std::string& input) {
-  return run_program(spec, state_directory_of(spec), arguments, input);
+  const bool existed = query().installed;
+  ServiceSpec quiet = spec;
+  quiet.start = false;
+  quiet.force = true;
+  if (auto installed = install(quiet); !installed) return installed.error();
+  const std::string directory = state_directory_of(spec);
+  if (auto left = leave_once_task(directory, {arguments, input}); !left) return left.error();
+  auto service = existing_service(SERVICE_START | SERVICE_STOP, "install");
+  if (!service) return service.error();
+  const wchar_t* words[] = {kOnceWord};
+  if (StartServiceW(service->get(), 1, words) == 0) {
+    const DWORD problem = GetLastError();
+    forget_secret(directory, "once");
+    return service_error(problem, "the service cannot be started");
+  }
+  constexpr std::chrono::minutes kPatience{15};  // a person may have to approve meanwhile
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  std::size_t at = 0;
+  const auto show = [&] {
+    const std::string text = once_output(directory, at);
+    std::fwrite(text.data(), 1, text.size(), stderr);
+  };
+  for (;;) {
+    const auto status = status_of(service->get());
+    show();
+    if (!status || is_stopped(*status)) break;
+    if (std::chrono::steady_clock::now() > until) {
+      (void)stop_and_wait(service->get());
+      (void)take_once_status(directory);
+      return make_error("SERVICE_FAILED", "nobody approved within 15 minutes");
+    }
+    std::this_thread::sleep_for(poll_pause(1000));
+  }
+  auto ended = take_once_status(directory);
+  // What was made for this alone does not stay when it came to nothing.
+  if (!existed && (!ended || *ended != 0)) (void)uninstall(false);
+  return ended;
 }
 
 Result<ServiceChange> ScmService::install(const ServiceSpec& spec) {
@@ -498,15 +535,17 @@ Result<ServiceChange> ScmService::install(const ServiceSpec& spec) {
     if (auto stopped = stop_and_wait(service.get()); !stopped) return stopped.error();
   }
   std::wstring wide_password = to_wide(password);
-  const wchar_t* secret = password.empty() ? nullptr : wide_password.c_str();
+  // Windows wants none for accounts whose password it keeps itself, and an empty one for those that have
+  // none.
+  const bool kept_by_windows = account->kind == AccountKind::kOwn || account->kind == AccountKind::kManaged;
+  const wchar_t* secret = kept_by_windows ? nullptr : wide_password.c_str();
   const std::wstring wide_path = to_wide(image_path);
   const std::wstring wide_account = to_wide(account->name);
   DWORD problem = ERROR_SUCCESS;
   if (existed && !same) {
     if (ChangeServiceConfigW(service.get(), SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START,
                              SERVICE_ERROR_NORMAL, wide_path.c_str(), nullptr, nullptr, nullptr,
-                             wide_account.c_str(), secret != nullptr ? secret : L"",
-                             to_wide(kDisplayName).c_str()) == 0) {
+                             wide_account.c_str(), secret, to_wide(kDisplayName).c_str()) == 0) {
       problem = GetLastError();
     }
   } else if (!existed) {

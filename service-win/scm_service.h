@@ -17,7 +17,7 @@ class ScmService final : public node_host::ServiceManager {
   Result<node_host::ServiceChange> install(const node_host::ServiceSpec& spec) override;
   Result<node_host::ServiceChange> uninstall(bool purge) override;
   Result<std::string> prepare(const node_host::ServiceSpec& spec) override;
-  // As this account: what it writes into the state belongs to the service by the folder's access list.
+  // Installs the service for that, without starting the node: the account's secrets are readable to it alone.
   Result<int> run_once(const node_host::ServiceSpec& spec, const std::vector<std::string>& arguments,
                        const std::string& input) override;
   Result<node_host::ServiceChange> start() override;

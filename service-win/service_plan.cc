@@ -120,8 +120,8 @@ std::string state_folder_sddl(const std::vector<std::string>& sids) {
 }
 
 bool is_to_be_restarted(int exit_status, bool asked) {
-  return !asked && exit_status != 0 && exit_status != kConfigurationStatus && exit_status != 130 &&
-         exit_status != 143;
+  // Also after 0: nothing but a request ends a node well.
+  return !asked && exit_status != kConfigurationStatus && exit_status != 130 && exit_status != 143;
 }
 
 ServiceEnd end_of_run(int exit_status, bool asked) {

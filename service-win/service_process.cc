@@ -14,6 +14,7 @@
 #include "base/wide_text.h"
 #include "service-win/accounts.h"
 #include "service-win/event_log.h"
+#include "service-win/service_once.h"
 #include "service-win/service_plan.h"
 #include "service-win/state_folder.h"
 #include "service-win/windows_calls.h"
@@ -62,10 +63,12 @@ class ServiceSession {
  public:
   explicit ServiceSession(ServiceProcess process) : process_(std::move(process)) {}
 
-  void serve() {
+  // `once`: something else than the node is to be run, as this account.
+  void serve(bool once) {
     handle_ = RegisterServiceCtrlHandlerExW(to_wide(kServiceName).c_str(), &ServiceSession::on_control, this);
     if (handle_ == nullptr) return;
     change(SERVICE_START_PENDING);
+    if (once) return serve_once();
     std::thread ticker([this] { tick(); });
     const int status = process_.run(make_supervisor());
     {
@@ -104,9 +107,23 @@ class ServiceSession {
     silent_ = Clock::duration::zero();
   }
   StopRequest& stop_request() { return stop_; }
+  std::string secret(std::string_view name) const {
+    return kept_secret(process_.state_directory, std::string(name));
+  }
 
  private:
   std::unique_ptr<node_host::Supervisor> make_supervisor();
+
+  void serve_once() {
+    const UniqueHandle stop(CreateEventW(nullptr, TRUE, FALSE, nullptr));
+    stop_.listen([&stop] { SetEvent(stop.get()); });
+    change(SERVICE_RUNNING);
+    run_once_task(process_.state_directory, stop.get());
+    stop_.listen({});
+    const std::lock_guard<std::mutex> hold(mutex_);
+    state_ = SERVICE_STOPPED;
+    report();
+  }
 
   static DWORD WINAPI on_control(DWORD control, DWORD, void*, void* context) {
     auto* session = static_cast<ServiceSession*>(context);
@@ -219,7 +236,9 @@ class ServiceSession {
 // The manager's callback has no context of its own.
 ServiceSession* the_session = nullptr;
 
-void WINAPI service_main(DWORD, wchar_t**) { the_session->serve(); }
+void WINAPI service_main(DWORD count, wchar_t** words) {
+  the_session->serve(count > 1 && std::wstring_view(words[1]) == kOnceWord);
+}
 
 class ServiceSupervisor final : public node_host::Supervisor {
  public:
@@ -236,6 +255,7 @@ class ServiceSupervisor final : public node_host::Supervisor {
   void on_stop_request(std::function<void()> stop) override {
     session_.stop_request().listen(std::move(stop));
   }
+  std::string secret(std::string_view name) const override { return session_.secret(name); }
 
  private:
   ServiceSession& session_;
@@ -283,6 +303,9 @@ class LogonSupervisor final : public node_host::Supervisor {
   std::optional<std::chrono::milliseconds> watchdog_interval() const override { return std::nullopt; }
   void alive() override {}
   void on_stop_request(std::function<void()> stop) override { stop_.listen(std::move(stop)); }
+  std::string secret(std::string_view name) const override {
+    return kept_secret(state_directory_, std::string(name));
+  }
 
  private:
   const std::string state_directory_;

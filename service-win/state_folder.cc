@@ -25,7 +25,7 @@ using node_host::ServiceScope;
 
 // Bound into the protection: what another program of this machine protected is not taken for ours.
 constexpr std::string_view kPurpose = "hostclaw service secret v1";
-constexpr const char* kSecretNames[] = {"gateway-token", "gateway-password"};
+constexpr const char* kSecretNames[] = {"gateway-token", "gateway-password", "once"};
 constexpr std::size_t kMostBytes = 64'000'000;
 
 std::string known_folder(const GUID& id) {
@@ -85,21 +85,37 @@ Result<void> check_owner(HANDLE folder, const std::string& directory) {
                     "look into it, then: takeown /a /r /f \"" + directory + "\"");
 }
 
-Result<void> close_folder(HANDLE folder, const std::string& directory, const std::vector<std::string>& sids) {
+LocalMemory<void> closed_descriptor(const std::vector<std::string>& sids) {
   PSECURITY_DESCRIPTOR made = nullptr;
   if (ConvertStringSecurityDescriptorToSecurityDescriptorW(to_wide(state_folder_sddl(sids)).c_str(),
                                                            SDDL_REVISION_1, &made, nullptr) == 0) {
-    return service_error(GetLastError(), "cannot make the access list of " + directory);
+    return nullptr;
   }
-  const LocalMemory<void> owned(made);
+  return LocalMemory<void>(made);
+}
+
+// Closed from the first moment on. False: it is there already.
+Result<bool> make_closed_folder(const std::string& directory, void* descriptor) {
+  SECURITY_ATTRIBUTES attributes{sizeof(SECURITY_ATTRIBUTES), descriptor, FALSE};
+  if (CreateDirectoryW(to_wide_path(directory).c_str(), &attributes) != 0) return true;
+  if (GetLastError() == ERROR_ALREADY_EXISTS) return false;
+  return service_error(GetLastError(), "cannot make " + directory);
+}
+
+Result<void> close_folder(HANDLE folder, const std::string& directory, void* descriptor) {
   BOOL present = FALSE;
   BOOL defaulted = FALSE;
   PACL list = nullptr;
-  GetSecurityDescriptorDacl(made, &present, &list, &defaulted);
-  const DWORD problem =
-      SetSecurityInfo(folder, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
-                      nullptr, nullptr, list, nullptr);
-  if (problem != ERROR_SUCCESS) return service_error(problem, "cannot close " + directory);
+  GetSecurityDescriptorDacl(descriptor, &present, &list, &defaulted);
+  constexpr SECURITY_INFORMATION kWhat = DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION;
+  // What is in the folder follows.
+  if (const DWORD problem = SetSecurityInfo(folder, SE_FILE_OBJECT, kWhat, nullptr, nullptr, list, nullptr);
+      problem != ERROR_SUCCESS) {
+    return service_error(problem, "cannot close " + directory);
+  }
+  // Wine's function above adds what the parent folder has; this one takes the list as it is.
+  if (SetKernelObjectSecurity(folder, kWhat, descriptor) == 0)
+    return service_error(GetLastError(), "cannot close " + directory);
   return {};
 }
 
@@ -123,10 +139,11 @@ bool path_exists(const std::string& path) {
 
 Result<void> make_state_folder(const std::string& directory, const std::vector<std::string>& sids) {
   if (auto made = make_parents(directory); !made) return made;
-  const bool is_new = CreateDirectoryW(to_wide_path(directory).c_str(), nullptr) != 0;
-  if (!is_new && GetLastError() != ERROR_ALREADY_EXISTS)
-    return service_error(GetLastError(), "cannot make " + directory);
-  {
+  const auto descriptor = closed_descriptor(sids);
+  if (!descriptor) return service_error(GetLastError(), "cannot make the access list of " + directory);
+  const auto is_new = make_closed_folder(directory, descriptor.get());
+  if (!is_new) return is_new.error();
+  if (!*is_new) {
     const UniqueHandle folder = open_folder(directory, READ_CONTROL | WRITE_DAC | FILE_READ_ATTRIBUTES);
     BY_HANDLE_FILE_INFORMATION facts{};
     if (!is_valid(folder) || GetFileInformationByHandle(folder.get(), &facts) == 0)
@@ -134,7 +151,7 @@ Result<void> make_state_folder(const std::string& directory, const std::vector<s
     if ((facts.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0)
       return make_error("SERVICE_PERMISSIONS", directory + " is a link, which could be led elsewhere");
     if (auto ours = check_owner(folder.get(), directory); !ours) return ours;
-    if (auto closed = close_folder(folder.get(), directory, sids); !closed) return closed;
+    if (auto closed = close_folder(folder.get(), directory, descriptor.get()); !closed) return closed;
   }
   if (auto made = make_folder(home_path(directory)); !made) return made;
   return make_folder(directory + "\\logs");
@@ -142,14 +159,9 @@ Result<void> make_state_folder(const std::string& directory, const std::vector<s
 
 Result<void> make_own_state_folder(const std::string& directory) {
   if (auto made = make_parents(directory); !made) return made;
-  const bool is_new = CreateDirectoryW(to_wide_path(directory).c_str(), nullptr) != 0;
-  if (!is_new && GetLastError() != ERROR_ALREADY_EXISTS)
-    return service_error(GetLastError(), "cannot make " + directory);
-  if (is_new) {
-    const UniqueHandle folder = open_folder(directory, READ_CONTROL | WRITE_DAC);
-    if (!is_valid(folder)) return service_error(GetLastError(), "cannot open " + directory);
-    if (auto closed = close_folder(folder.get(), directory, {current_sid()}); !closed) return closed;
-  }
+  const auto descriptor = closed_descriptor({current_sid()});
+  if (!descriptor) return service_error(GetLastError(), "cannot make the access list of " + directory);
+  if (const auto made = make_closed_folder(directory, descriptor.get()); !made) return made.error();
   return make_folder(directory + "\\logs");
 }
 
@@ -183,8 +195,12 @@ std::string kept_secret(const std::string& state_directory, const std::string& n
   return value;
 }
 
+void forget_secret(const std::string& state_directory, const std::string& name) {
+  DeleteFileW(to_wide_path(secret_path(state_directory, name)).c_str());
+}
+
 void forget_secrets(const std::string& state_directory) {
-  for (const char* name : kSecretNames) DeleteFileW(to_wide_path(secret_path(state_directory, name)).c_str());
+  for (const char* name : kSecretNames) forget_secret(state_directory, name);
   RemoveDirectoryW(to_wide_path(secrets_folder(state_directory)).c_str());
 }
 
@@ -192,9 +208,7 @@ bool secrets_are_open(const std::string& state_directory) {
   for (const char* name : kSecretNames) {
     const std::string path = secret_path(state_directory, name);
     if (!path_exists(path)) continue;
-    for (const char* everybody : {"S-1-1-0", "S-1-5-11", "S-1-5-32-545"}) {
-      if (account_may(everybody, path, FILE_READ_DATA).value_or(false)) return true;
-    }
+    if (is_granted({"S-1-1-0", "S-1-5-11", "S-1-5-32-545"}, path, FILE_READ_DATA)) return true;
   }
   return false;
 }

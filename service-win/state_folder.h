@@ -33,7 +33,8 @@ Result<void> keep_secret(const std::string& state_directory, node_host::ServiceS
                          const std::string& name, const std::string& value);
 // Empty when there is none or it cannot be read.
 std::string kept_secret(const std::string& state_directory, const std::string& name);
-void forget_secrets(const std::string& state_directory);
+void forget_secret(const std::string& state_directory, const std::string& name);
+void forget_secrets(const std::string& state_directory);  // all of them
 // Whether groups that everybody is in may read what is kept there.
 bool secrets_are_open(const std::string& state_directory);
 

@@ -28,7 +28,7 @@ std::string registry_text(HKEY root, const std::string& key, const std::string& 
   DWORD bytes = 0;
   const std::wstring wide_key = to_wide(key);
   const std::wstring wide_name = to_wide(name);
-  constexpr DWORD kText = RRF_RT_REG_SZ | RRF_RT_REG_EXPAND_SZ;
+  constexpr DWORD kText = RRF_RT_REG_SZ | RRF_RT_REG_EXPAND_SZ | RRF_NOEXPAND;
   if (RegGetValueW(root, wide_key.c_str(), wide_name.c_str(), kText, nullptr, nullptr, &bytes) !=
       ERROR_SUCCESS)
     return {};

@@ -52,7 +52,7 @@ bool safe_for_cmd(const std::wstring& text) {
 Result<std::wstring> command_line(const std::vector<std::string>& argv) {
   std::wstring line;
   for (std::size_t i = 0; i < argv.size(); ++i) {
-    const auto word = to_wide(argv[i]);
+    const auto word = exact_wide(argv[i]);
     if (!word) return system_error(EILSEQ);
     if (i > 0) {
       append_argument(line, *word);
@@ -72,7 +72,7 @@ Result<std::wstring> batch_command_line(const std::wstring& cmd, const std::wstr
   // /d no AutoRun, /v:off no second expansion, /s only the outermost quotes are removed.
   std::wstring line = L"\"" + cmd + L"\" /d /e:on /v:off /s /c \"\"" + batch + L"\"";
   for (std::size_t i = 1; i < argv.size(); ++i) {
-    const auto word = to_wide(argv[i]);
+    const auto word = exact_wide(argv[i]);
     if (!word) return system_error(EILSEQ);
     if (!safe_for_cmd(*word)) return system_error(EINVAL);
     line += L" \"" + *word;

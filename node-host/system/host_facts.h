@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "policy/types.h"
 
@@ -28,6 +29,8 @@ std::string host_name();             // as uname; "localhost" when it has none
 std::string default_display_name();  // what a gateway shows for this machine unless the owner chose a name
 std::string current_user();          // "uid 1000 (name)", or "uid 1000" where it has no name
 bool running_as_root();
+// By which this process is asked to end: SIGINT, SIGTERM; Windows: also when its console is closed.
+std::vector<int> stop_signals();
 policy::Environment current_environment();  // in the order of the process; entries without `=` left out
 // $HOME when absolute, else the account's; "/" as the last resort. Windows: %USERPROFILE%.
 std::string home_directory();

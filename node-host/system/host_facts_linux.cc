@@ -1,6 +1,7 @@
 #include "node-host/system/host_facts.h"
 
 #include <pwd.h>
+#include <signal.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -103,6 +104,8 @@ std::string current_user() {
 }
 
 bool running_as_root() { return ::geteuid() == 0; }
+
+std::vector<int> stop_signals() { return {SIGINT, SIGTERM}; }
 
 policy::Environment current_environment() {
   policy::Environment environment;

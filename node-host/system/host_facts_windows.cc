@@ -4,6 +4,7 @@
 #include <windows.h>
 
 #include <algorithm>
+#include <csignal>
 #include <vector>
 
 #include "node-host/system/windows_handle.h"
@@ -47,7 +48,7 @@ HostStats read_host_stats(const std::string& home) {
   }
   ULARGE_INTEGER available{};
   ULARGE_INTEGER total{};
-  const auto path = to_wide(home);
+  const auto path = exact_wide(home);
   if (path && ::GetDiskFreeSpaceExW(path->c_str(), &available, &total, nullptr) != 0 && total.QuadPart > 0) {
     stats.disk_total_bytes = total.QuadPart;
     stats.disk_available_bytes = std::min(available.QuadPart, total.QuadPart);
@@ -84,6 +85,8 @@ bool running_as_root() {
   return ::GetTokenInformation(token, TokenElevation, &elevation, sizeof elevation, &size) != 0 &&
          elevation.TokenIsElevated != 0;
 }
+
+std::vector<int> stop_signals() { return {SIGINT, SIGTERM, SIGBREAK}; }
 
 policy::Environment current_environment() {
   policy::Environment environment;

@@ -35,7 +35,7 @@ std::string host_platform() { return "win32"; }
 
 Result<InstanceLock> InstanceLock::acquire(const std::string& state_directory) {
   const std::string path = state_directory + "\\node.lock";
-  const auto wide = to_wide(path);
+  const auto wide = exact_wide(path);
   if (!wide) return make_error("STORE_IO", "cannot open " + path + ": the name is not UTF-8");
   InstanceLock lock;
   // Nobody else can open it for writing, or delete it, until this handle is closed, however the process ends.

@@ -84,11 +84,11 @@ UniqueFd open_to_hold(const std::wstring& path, bool directory) {
   const DWORD look = FILE_READ_ATTRIBUTES | SYNCHRONIZE;
   if (!directory) return open_as(path, look | FILE_READ_DATA, FILE_SHARE_READ);
   constexpr DWORD kShare = FILE_SHARE_READ | FILE_SHARE_WRITE;
-  if (UniqueFd held = open_as(path, look | FILE_LIST_DIRECTORY, kShare)) return held;
-  if (::GetLastError() != ERROR_ACCESS_DENIED) return {};
-  // Some that may be entered may not be listed, and some neither; the latter are looked at only.
-  if (UniqueFd held = open_as(path, look | FILE_TRAVERSE, kShare)) return held;
-  return ::GetLastError() == ERROR_ACCESS_DENIED ? open_to_look(path) : UniqueFd();
+  // Some that may be entered may not be listed. What can only be looked at may be renamed meanwhile; the
+  // spawn asks the handle for the name.
+  for (const DWORD access : {FILE_LIST_DIRECTORY, FILE_TRAVERSE})
+    if (UniqueFd held = open_as(path, look | access, kShare)) return held;
+  return open_to_look(path);
 }
 
 bool means_missing(int error_number) {

@@ -27,7 +27,7 @@ struct IgnoringCase {
 Result<std::wstring> environment_block(const std::vector<std::string>& entries) {
   std::map<std::wstring, std::wstring, IgnoringCase> sorted;
   for (const std::string& entry : entries) {
-    const auto wide = to_wide(entry);
+    const auto wide = exact_wide(entry);
     if (!wide) return system_error(EILSEQ);
     // `=C:=C:\dir`: what cmd.exe remembers begins with an equals sign that belongs to the name.
     const std::size_t equals = wide->find(L'=', 1);
@@ -97,6 +97,14 @@ class AttributeList {
   bool ready_ = false;
 };
 
+// A program that lacks a library or crashes ends, as on a server it should, instead of asking in a window
+// that nobody sees. Children inherit this.
+void show_no_error_windows() {
+  static const UINT before =
+      ::SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX);
+  static_cast<void>(before);
+}
+
 // What is started, and the line it is given.
 struct Start {
   std::wstring program;
@@ -134,6 +142,9 @@ Result<SpawnedChild> spawn(const SpawnRequest& request) {
   std::wstring directory = final_path(as_handle(request.directory));
   if (program.empty() || directory.empty()) return system_error(ENOENT);
   if (directory.size() > kMaxPlainPath) return system_error(ENAMETOOLONG);
+  // cmd.exe would start in another directory than the judged one.
+  if (request.form == LaunchForm::kScriptByPath && directory.starts_with(L"\\\\"))
+    return system_error(EINVAL);
   if (std::any_of(request.argv.begin(), request.argv.end(),
                   [](const std::string& word) { return word.find('\0') != std::string::npos; }))
     return system_error(EINVAL);
@@ -155,8 +166,9 @@ Result<SpawnedChild> spawn(const SpawnRequest& request) {
   startup.StartupInfo.hStdError = stdio[2];
   startup.lpAttributeList = attributes.get();
   PROCESS_INFORMATION information{};
-  constexpr DWORD kFlags = CREATE_NO_WINDOW | CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT |
-                           EXTENDED_STARTUPINFO_PRESENT | CREATE_DEFAULT_ERROR_MODE;
+  constexpr DWORD kFlags =
+      CREATE_NO_WINDOW | CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT;
+  show_no_error_windows();
   if (::CreateProcessW(start->program.c_str(), start->line.data(), nullptr, nullptr, TRUE, kFlags,
                        environment->data(), directory.c_str(), &startup.StartupInfo, &information) == 0)
     return last_windows_error();

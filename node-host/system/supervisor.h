@@ -26,6 +26,8 @@ class Supervisor {
   // called at any time and from any thread until this is called again with an empty function, which happens
   // before run_node returns; that call must not return while another thread is inside `stop`.
   virtual void on_stop_request(std::function<void()> /*stop*/) {}
+  // What it keeps for the node where supervised_secret() knows nothing: "gateway-token", "gateway-password".
+  virtual std::string secret(std::string_view /*name*/) const { return {}; }
 };
 
 // By the environment of this process, from which the supervisor's own variables are removed: commands must

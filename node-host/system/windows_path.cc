@@ -56,7 +56,7 @@ bool read_parts(std::wstring_view rest, std::vector<std::wstring>& parts) {
 
 std::optional<std::wstring> verbatim_path(std::string_view path) {
   if (path.empty() || path.find('\0') != std::string_view::npos) return std::nullopt;
-  const auto wide = to_wide(path);
+  const auto wide = exact_wide(path);
   if (!wide) return std::nullopt;
   std::wstring_view rest = *wide;
   bool network = false;

@@ -53,6 +53,14 @@ for name in "hostclaw_${version}_amd64.deb" "hostclaw-$version-linux-x64.tar.gz"
   "hostclaw-linux-x64-$version.tgz" "hostclaw-$version.spdx.json" SHA256SUMS; do
   expect "made: $name" grep -qxF "$name" "$work/names"
 done
+windows_zip=$packages/hostclaw-$version-windows-x64.zip
+if [ -e "$windows_zip" ]; then
+  for name in "hostclaw-win32-x64-$version.tgz" "hostclaw-$version-windows-x64.spdx.json"; do
+    expect "made: $name" grep -qxF "$name" "$work/names"
+  done
+else
+  echo "SKIPPED: the Windows program is not built (./package --windows)"
+fi
 (umask 077 && TZ=Asia/Tokyo LANG=C TMPDIR=$work ./package --build-dir "$build_dir" --output "$work/again" >/dev/null)
 expect "the same bytes with another umask, time zone and directory" diff -r "$packages" "$work/again"
 
@@ -73,8 +81,9 @@ expect "everything in the archive belongs to root" [ "$(cat "$work/owners")" = 0
 
 step "what is inside"
 sbom=$packages/hostclaw-$version.spdx.json
-if command -v python3 >/dev/null; then
-  expect "the SPDX document is JSON in which every reference holds" python3 - "$sbom" <<'PYTHON'
+for document in "$packages"/*.spdx.json; do
+  command -v python3 >/dev/null || break
+  expect "$(basename "$document") is JSON in which every reference holds" python3 - "$document" <<'PYTHON'
 import json, sys
 document = json.load(open(sys.argv[1]))
 ids = {package["SPDXID"] for package in document["packages"]} | {document["SPDXID"]}
@@ -84,12 +93,38 @@ for relation in document["relationships"]:
 for package in document["packages"]:
     assert package["SPDXID"] == "SPDXRef-hostclaw" or package["licenseDeclared"] != "NOASSERTION", package
 PYTHON
-fi
+done
 for library in libboost libssl-dev libsqlite3-dev libre2-dev nlohmann-json3-dev libcli11-dev libstdc++; do
   expect "$library is listed, with its version" grep -q "\"name\": \"$library.*\"versionInfo\": \"[0-9]" "$sbom"
   licence=$(find "$tree/share/doc/hostclaw/third-party" -name "$library*.copyright.gz" | head -n 1)
   expect "its licence is there" gzip -t "$licence"
 done
+
+if [ -e "$windows_zip" ]; then
+  step "the archive for Windows"
+  python3 -m zipfile -e "$windows_zip" "$work/zip"
+  windows=$work/zip/hostclaw-$version-windows-x64
+  for name in hostclaw.exe install.ps1 completion/hostclaw.ps1 doc/windows-service.md doc/copyright doc/hostclaw.spdx.json; do
+    expect "it holds $name" [ -s "$windows/$name" ]
+  done
+  size=$(stat -c %s "$windows/hostclaw.exe")
+  expect "the program has at most 12 MiB ($size bytes)" [ "$size" -le $((12 * 1024 * 1024)) ]
+  ! grep -qaF "$PWD/" "$windows/hostclaw.exe" || fail "the Windows program names the directory it was built in"
+  ok "no trace of the directory it was built in"
+  expect "it holds the texts of its events" env LC_ALL=C grep -qaP 'n\x00o\x00d\x00e\x00 \x00h\x00o\x00s\x00t\x00 \x00r\x00u\x00n\x00s' "$windows/hostclaw.exe"
+  expect "and asks for no console" grep -qaF consoleAllocationPolicy "$windows/hostclaw.exe"
+  expect "the completion is the program's" diff "$windows/completion/hostclaw.ps1" <("$tree/bin/hostclaw" completion powershell)
+  for library in libboost openssl sqlite3 re2 nlohmann-json3-dev libcli11-dev mingw-w64-x86-64-dev; do
+    expect "$library is listed, with its version" grep -q "\"name\": \"$library.*\"versionInfo\": \"[0-9]" "$windows/doc/hostclaw.spdx.json"
+    licence=$(find "$windows/doc/third-party" -name "$library*.copyright.gz" | head -n 1)
+    expect "its licence is there" gzip -t "$licence"
+  done
+  if [ -x /usr/lib/wine/wine64 ]; then
+    said=$(WINEPREFIX=$work/wine WINEDEBUG=-all WINEDLLOVERRIDES='mscoree=;mshtml=' /usr/lib/wine/wine64 "$windows/hostclaw.exe" --version 2>/dev/null </dev/null | tr -d '\r')
+    WINEPREFIX=$work/wine /usr/lib/wine/wineserver64 -k || true
+    expect "the program runs under Wine" [ "$said" = "$printed" ]
+  fi
+fi
 
 step "the .deb in a clean Debian"
 deb=$packages/hostclaw_${version}_amd64.deb

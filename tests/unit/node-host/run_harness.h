@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 
 PlannedCommand command(std::string executable, std::vector<std::string> argv);
 PlannedPipeline pipeline(std::vector<PlannedCommand> commands, Connector connector = Connector::kFirst);
-// With the environment and directory that tests of this system use: run_support.cc, windows_support.cc.
+// With the environment and directory that tests of this system use: run_support.cc, windows_plan.cc.
 ExecutionPlan plan(std::vector<PlannedPipeline> pipelines);
 ExecutionPlan plan(PlannedCommand only);
 

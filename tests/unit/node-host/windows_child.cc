@@ -88,7 +88,7 @@ int use_handle(const wchar_t* number) {
 
 // Starts itself again, in a group of its own and without a console, until `depth` is used up; the last one
 // sets the event. Each leaves its process id in a file.
-int tree(int depth, const std::wstring& directory, const std::wstring& event, bool leave) {
+int tree(int depth, const std::wstring& directory, const std::wstring& event, int leave_with) {
   const std::wstring file = directory + L"\\" + std::to_wstring(depth);
   if (std::FILE* out = ::_wfopen(file.c_str(), L"wb")) {
     std::fprintf(out, "%lu", ::GetCurrentProcessId());
@@ -108,7 +108,10 @@ int tree(int depth, const std::wstring& directory, const std::wstring& event, bo
                        DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP, nullptr, nullptr, &startup,
                        &information) == 0)
     return 91;
-  if (leave) return 0;
+  if (leave_with >= 0) {
+    const HANDLE all_there = ::OpenEventW(SYNCHRONIZE, FALSE, event.c_str());
+    return ::WaitForSingleObject(all_there, 20'000) == WAIT_OBJECT_0 ? leave_with : 92;
+  }
   ::Sleep(INFINITE);
   return 0;
 }
@@ -142,9 +145,9 @@ int wmain(int argc, wchar_t** argv) {
     set_event(argv[3]);
     ::Sleep(INFINITE);
   }
-  if (mode == L"tree")
-    return tree(static_cast<int>(std::wcstol(argv[2], nullptr, 10)), argv[3], argv[4], false);
-  if (mode == L"leave-tree")
-    return tree(static_cast<int>(std::wcstol(argv[2], nullptr, 10)), argv[3], argv[4], true);
+  const int depth = argc > 2 ? static_cast<int>(std::wcstol(argv[2], nullptr, 10)) : 0;
+  if (mode == L"tree") return tree(depth, argv[3], argv[4], -1);
+  if (mode == L"leave-tree") return tree(depth, argv[3], argv[4], 0);
+  if (mode == L"fail-and-leave-tree") return tree(depth, argv[3], argv[4], 5);
   return 64;
 }

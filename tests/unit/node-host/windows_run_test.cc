@@ -5,14 +5,6 @@
 
 namespace hostclaw::node_host {
 
-ExecutionPlan plan(std::vector<PlannedPipeline> pipelines) {
-  ExecutionPlan result;
-  result.pipelines = std::move(pipelines);
-  result.cwd = "C:\\";
-  result.environment = {{"SystemRoot", "C:\\windows"}, {"PATH", "C:\\windows\\system32"}};
-  return result;
-}
-
 namespace {
 
 PlannedCommand child(std::vector<std::string> arguments) {
@@ -145,6 +137,18 @@ TEST_CASE("a run that ends well leaves its background processes alone") {
   harness.shutdown();
   CHECK_FALSE(has_ended(left));
   ::TerminateProcess(as_handle(left.get()), 0);
+}
+
+TEST_CASE("what a program leaves behind ends when the program failed") {
+  Harness harness;
+  TemporaryDirectory directory;
+  Signal all_there;
+  const auto running =
+      harness.start(plan(child({"fail-and-leave-tree", "1", directory.path(), all_there.name()})));
+  REQUIRE(until_set(harness, all_there));
+  const UniqueFd left = open_process(std::stoll(read_file(directory / "0")));
+  CHECK(harness.finish(running).exit_code == 5);
+  CHECK((!left || has_ended(left)));
 }
 
 TEST_CASE("a file is held from the decision to the spawn, and free again while its program runs") {

@@ -30,7 +30,7 @@ std::string real_path(const fs::path& path) {
 }  // namespace
 
 std::wstring wide(const std::string& text) {
-  const auto result = to_wide(text);
+  const auto result = exact_wide(text);
   REQUIRE(result);
   return *result;
 }

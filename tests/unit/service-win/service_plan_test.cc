@@ -83,10 +83,10 @@ TEST_CASE(
     std::uint32_t code;
     std::uint32_t specific;
   };
-  for (const Row& row :
-       {Row{0, false, true, 0, 0}, Row{143, true, true, 0, 0}, Row{143, false, true, 0, 0},
-        Row{130, true, true, 0, 0}, Row{78, false, true, 1066, 78}, Row{78, true, true, 0, 0},
-        Row{1, false, false, 0, 0}, Row{3, false, false, 0, 0}, Row{1, true, true, 0, 0}}) {
+  for (const Row& row : {Row{0, false, false, 0, 0}, Row{0, true, true, 0, 0}, Row{143, true, true, 0, 0},
+                         Row{143, false, true, 0, 0}, Row{130, true, true, 0, 0},
+                         Row{78, false, true, 1066, 78}, Row{78, true, true, 0, 0},
+                         Row{1, false, false, 0, 0}, Row{3, false, false, 0, 0}, Row{1, true, true, 0, 0}}) {
     INFO(row.status << (row.asked ? " when asked" : ""));
     const ServiceEnd end = end_of_run(row.status, row.asked);
     CHECK(end.report_stopped == row.stopped);
