@@ -307,7 +307,12 @@ Result<ServiceChange> TaskService::install(const ServiceSpec& spec) {
   const HRESULT registered = scheduler.root()->RegisterTask(
       Text(kTaskName).get(), Text(render_task(plan)).get(), TASK_CREATE_OR_UPDATE, nothing(), nothing(),
       TASK_LOGON_INTERACTIVE_TOKEN, nothing(), task.out());
-  if (FAILED(registered)) return scheduler_error(registered, "the task cannot be registered");
+  if (FAILED(registered)) {
+    Error error = scheduler_error(registered, "the task cannot be registered");
+    error.next =
+        "the same command in PowerShell that was opened with \"Run as administrator\", or: hostclaw node run";
+    return error;
+  }
   remember_state(*directory);
   if (spec.start) {
     if (auto started = run_task(task, *directory); !started) {
