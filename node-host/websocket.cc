@@ -36,7 +36,6 @@ namespace websocket = beast::websocket;
 using asio::ip::tcp;
 using boost::system::error_code;
 using gateway_proto::GatewayEndpoint;
-using TlsStream = MaybeTlsStream::Tls;
 
 constexpr std::chrono::milliseconds kCloseGrace{250};
 constexpr std::size_t kRejectedBodyBytes = 2048;
@@ -99,10 +98,10 @@ asio::awaitable<Result<void>> connect_tcp(beast::tcp_stream& stream, const Gatew
   co_return Result<void>();
 }
 
-asio::awaitable<Result<void>> handshake_tls(TlsStream& stream, const GatewayEndpoint& endpoint) {
-  SSL_set_tlsext_host_name(stream.native_handle(), endpoint.host.c_str());
-  if (endpoint.tls_fingerprint.empty())
-    stream.set_verify_callback(ssl::host_name_verification(endpoint.host));
+asio::awaitable<Result<void>> handshake_tls(MaybeTlsStream& stream, const GatewayEndpoint& endpoint) {
+  MaybeTlsStream::Tls& tls = *stream.tls();
+  SSL_set_tlsext_host_name(tls.native_handle(), endpoint.host.c_str());
+  if (endpoint.tls_fingerprint.empty()) tls.set_verify_callback(ssl::host_name_verification(endpoint.host));
   const auto [failed] = co_await stream.async_handshake(ssl::stream_base::client, kTuple);
   if (failed == beast::error::timeout) co_return connect_error(endpoint, failed);
   if (failed) {
@@ -111,7 +110,7 @@ asio::awaitable<Result<void>> handshake_tls(TlsStream& stream, const GatewayEndp
         "pin the certificate with --tls-fingerprint, or add its CA with NODE_EXTRA_CA_CERTS");
   }
   if (endpoint.tls_fingerprint.empty()) co_return Result<void>();
-  const std::string seen = leaf_fingerprint(stream.native_handle());
+  const std::string seen = leaf_fingerprint(tls.native_handle());
   if (seen != endpoint.tls_fingerprint) {
     co_return make_error(
         "TLS_PIN_MISMATCH",
@@ -279,7 +278,7 @@ Result<Line> make_line(const asio::any_io_executor& executor, const GatewayEndpo
 // TCP, then TLS where the endpoint wants it, its certificate checked.
 asio::awaitable<Result<void>> connect_line(MaybeTlsStream& stream, const GatewayEndpoint& endpoint) {
   if (auto connected = co_await connect_tcp(stream.tcp(), endpoint); !connected) co_return connected.error();
-  if (TlsStream* const tls = stream.tls()) co_return co_await handshake_tls(*tls, endpoint);
+  if (stream.tls() != nullptr) co_return co_await handshake_tls(stream, endpoint);
   co_return Result<void>();
 }
 

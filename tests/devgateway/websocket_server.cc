@@ -99,13 +99,15 @@ class Session : public Connection, public std::enable_shared_from_this<Session> 
   void start() {
     owner_->sessions.insert(this->shared_from_this());
     tcp_layer().expires_after(std::chrono::seconds(15));
-    MaybeTlsStream::Tls* const tls = socket_->next_layer().tls();
-    if (!tls) return read_request();
-    tls->async_handshake(asio::ssl::stream_base::server, [self = this->shared_from_this()](error_code error) {
-      if (!error) return self->read_request();
-      if (self->owner_->events) self->owner_->events->on_handshake_failed(error.message());
-      self->forget();
-    });
+    MaybeTlsStream& layer = socket_->next_layer();
+    if (layer.tls() == nullptr) return read_request();
+    layer.async_handshake(asio::ssl::stream_base::server,
+                          [self = this->shared_from_this()](error_code error) {
+                            if (!error) return self->read_request();
+                            if (self->owner_->events)
+                              self->owner_->events->on_handshake_failed(error.message());
+                            self->forget();
+                          });
   }
 
   std::uint64_t id() const override { return id_; }

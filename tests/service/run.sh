@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The installed service under a real systemd: install, pair, run a command, kill -9, watchdog, graceful stop, a
 # configuration error, reboot, logout, uninstall. Needs root and systemd-container, debootstrap; about a minute.
-#   tests/service/run.sh [--hostclaw FILE] [--dev-gateway FILE] [--keep]
+#   tests/service/run.sh [--hostclaw FILE] [--dev-gateway FILE] [--official FOLDER] [--keep]
+# FOLDER: what tests/e2e/setup.mjs installed; the official installer is tried where it is there.
 # systemd need not be process 1 here: the tests boot one in a container of its own (tests/service/container.sh).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -10,13 +11,15 @@ cd "$(dirname "$0")/../.."
 
 hostclaw=build/debug/bin/hostclaw
 dev_gateway=build/debug/bin/hostclaw-dev-gateway
+official=tests/e2e/.packages
 keep=0
 while [ $# -gt 0 ]; do
   case $1 in
     --hostclaw) hostclaw=$2; shift 2 ;;
     --dev-gateway) dev_gateway=$2; shift 2 ;;
+    --official) official=$2; shift 2 ;;
     --keep) keep=1; shift ;;
-    -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "run.sh: unknown option $1 (see --help)" >&2; exit 2 ;;
   esac
 done
@@ -107,7 +110,9 @@ agent_runs() {  # NODE TEXT: what the command printed
   gw exec --node "$1" -- "$2" 2>"$work/exec.log"
 }
 
-boot() { container_boot || fail "the container boots"; ok "the container boots"; }
+shared=()
+[ -d "$official/2026.9.6" ] && shared=("--bind-ro=$(realpath "$official"):/mnt")
+boot() { container_boot "${shared[@]}" || fail "the container boots"; ok "the container boots"; }
 files_of_container() {
   (cd "$container_root" && find . \( -path ./proc -o -path ./sys -o -path ./run -o -path ./tmp -o -path ./dev -o -path ./var/log \
     -o -path ./var/tmp -o -path ./var/lib/systemd -o -path ./var/lib/dbus -o -path ./etc/machine-id -o -path ./etc/resolv.conf \
@@ -264,5 +269,31 @@ expect "no unit is left" [ "$(unit LoadState)" = not-found ]
 files_of_container >"$work/after"
 expect "nothing is left" diff "$work/before" "$work/after"
 expect "nothing of the user's is left" [ -z "$(in_container find /home/tester -name '*hostclaw*')" ]
+
+if [ ${#shared[@]} = 0 ]; then
+  echo "SKIPPED: the official installer; tests/e2e/setup.mjs gets it"
+else
+  step "the wrapper of the official installer"
+  openclaw="/mnt/node-24/node_modules/node/bin/node /mnt/2026.9.6/node_modules/openclaw/openclaw.mjs"
+  install -m 600 -o 1000 -g 1000 "$work/token" "$container_root/home/tester/token"
+  session "export OPENCLAW_NO_AUTO_UPDATE=1 OPENCLAW_WRAPPER=/usr/local/bin/hostclaw
+    OPENCLAW_GATEWAY_TOKEN=\$(cat token) $openclaw node install --host 127.0.0.1 --port $port --display-name wrapped --json; rm token" \
+    >"$work/user.log" 2>&1 || { cat "$work/user.log"; fail "openclaw node install with OPENCLAW_WRAPPER"; }
+  expect "openclaw node install takes hostclaw as its wrapper" grep -q '"result": "installed"' "$work/user.log"
+  expect "its unit starts hostclaw" grep -q '^ExecStart=/usr/local/bin/hostclaw node run --host 127.0.0.1' \
+    "$container_root/home/tester/.config/systemd/user/openclaw-node.service"
+  approve_wrapped() { approve_surface wrapped; }
+  within 20 "the node asks for its approval" approve_wrapped
+  within 20 "and is ready" node_ready wrapped
+  session 'hostclaw approvals allowlist add /usr/bin/id' >/dev/null 2>&1
+  expect "it runs commands" [ "$(agent_runs wrapped 'id -un')" = tester ]
+  session "$openclaw node status --json" >"$work/user.log"
+  expect "openclaw node status sees it run" grep -q '"status": "running"' "$work/user.log"
+  in_container ln -s /usr/local/bin/hostclaw /usr/local/bin/openclaw
+  expect "under the name openclaw it answers who the node is" \
+    grep -qE '^\{"deviceId":"[0-9a-f]{64}","publicKey":"[A-Za-z0-9_-]{43}"\}$' <<<"$(session 'openclaw node identity --json')"
+  session "$openclaw node uninstall --json" >"$work/user.log"
+  within 20 "openclaw node uninstall ends it" node_gone wrapped
+fi
 
 printf 'passed: %d checks in %d s\n' "$passed" $((SECONDS - started))
