@@ -47,7 +47,8 @@ TEST_CASE("plaintext goes to loopback and private hosts only") {
     CAPTURE(host);
     CHECK(allowed(host));
   }
-  for (const char* host : {"8.8.8.8", "172.32.0.1", "100.128.0.1", "2001:db8::1", "0x7f.1", "2130706433", "127.1"}) {
+  for (const char* host :
+       {"8.8.8.8", "172.32.0.1", "100.128.0.1", "2001:db8::1", "0x7f.1", "2130706433", "127.1"}) {
     CAPTURE(host);
     CHECK_FALSE(allowed(host));
     CHECK_FALSE(allowed(host, true));
