@@ -29,7 +29,7 @@ for name in "${tests[@]}"; do
   begun=$SECONDS
   log=$build/$name.wine.log
   if timeout "${TEST_SECONDS:-300}" "$wine" "$bin/$name.exe" ${arguments[@]+"${arguments[@]}"} </dev/null >"$log" 2>&1; then
-    echo "ok      $name: $(tail -n 2 "$log" | tr -d '\r' | sed -n '/./p' | tail -n 1) ($((SECONDS - begun)) s)"
+    echo "ok      $name: $(tr -d '\r' <"$log" | grep -a 'tests passed' | tail -n 1) ($((SECONDS - begun)) s)"
   else
     status=$?
     failed=1
