@@ -126,6 +126,8 @@ bool runs_as_administrator() {
 
 // One person or program, not a group.
 bool is_single_account(PSID sid) {
+  if (IsWellKnownSid(sid, WinLocalServiceSid) != 0 || IsWellKnownSid(sid, WinNetworkServiceSid) != 0)
+    return true;
   std::array<wchar_t, 256> name{};
   std::array<wchar_t, 256> domain{};
   auto name_size = static_cast<DWORD>(name.size());
@@ -135,27 +137,27 @@ bool is_single_account(PSID sid) {
          use == SidTypeUser;
 }
 
-// Who may see what is private: the account itself and those who can take everything anyway. An administrator
-// acts for the account that a service runs as.
+// Who may see what is private: the account itself and those who can take everything anyway.
 bool is_trusted(PSID sid, PSID user) {
   if (user != nullptr && EqualSid(sid, user) != 0) return true;
   for (const WELL_KNOWN_SID_TYPE type :
        {WinLocalSystemSid, WinBuiltinAdministratorsSid, WinCreatorOwnerSid, WinCreatorOwnerRightsSid}) {
     if (IsWellKnownSid(sid, type) != 0) return true;
   }
-  return is_service_account(sid) || (runs_as_administrator() && is_single_account(sid));
+  return is_service_account(sid);
 }
 
 // Owner: this account; full access for it, SYSTEM and Administrators, also to what is made inside; nothing
 // inherited.
 class PrivateAccess {
  public:
-  PrivateAccess() {
+  // `others`: entries for more accounts, as text.
+  explicit PrivateAccess(const std::string& others = {}) {
     std::vector<char> user = own_account();
     if (sid_of(user) == nullptr) return;
     const std::string account = sid_text(sid_of(user));
     const std::string text =
-        "O:" + account + "D:P(A;OICI;FA;;;" + account + ")(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
+        "O:" + account + "D:P(A;OICI;FA;;;" + account + ")(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + others;
     PSECURITY_DESCRIPTOR made = nullptr;
     if (ConvertStringSecurityDescriptorToSecurityDescriptorW(to_wide(text).c_str(), SDDL_REVISION_1, &made,
                                                              nullptr) != 0) {
@@ -218,7 +220,16 @@ Result<void> check_owner_and_access(HANDLE file, const std::string& path, bool d
   const Local<void> owned(descriptor);
   std::vector<char> user = own_account();
   if (sid_of(user) == nullptr) return no_account();
-  if (owner == nullptr || !is_trusted(owner, sid_of(user))) {
+  // An administrator acts for the one account that a service runs as.
+  const bool administrator = runs_as_administrator();
+  PSID acted_for = nullptr;
+  const auto may_see = [&](PSID sid) {
+    if (is_trusted(sid, sid_of(user))) return true;
+    if (!administrator || !is_single_account(sid)) return false;
+    if (acted_for == nullptr) acted_for = sid;
+    return EqualSid(acted_for, sid) != 0;
+  };
+  if (owner == nullptr || !may_see(owner)) {
     return make_error("STORE_PERMISSIONS",
                       kind + path + " belongs to " + (owner == nullptr ? "nobody" : account_name(owner)) +
                           ", this process runs as " + account_name(sid_of(user)),
@@ -238,7 +249,7 @@ Result<void> check_owner_and_access(HANDLE file, const std::string& path, bool d
     auto* allowed = static_cast<ACCESS_ALLOWED_ACE*>(entry);
     PSID sid = &allowed->SidStart;
     const bool known = header->AceType == ACCESS_ALLOWED_ACE_TYPE;
-    if (known && ((allowed->Mask & kOpeningRights) == 0 || is_trusted(sid, sid_of(user)))) continue;
+    if (known && ((allowed->Mask & kOpeningRights) == 0 || may_see(sid))) continue;
     return make_error("STORE_PERMISSIONS",
                       kind + path + " holds secrets and is open to " + (known ? account_name(sid) : "others"),
                       commands_to_close(path, directory));
@@ -268,6 +279,31 @@ std::string parent_directory_of(const std::string& path) {
   const std::size_t last = path.find_last_not_of("/\\");
   const std::size_t slash = last == std::string::npos ? last : path.find_last_of("/\\", last);
   return slash == std::string::npos ? std::string() : path.substr(0, slash);
+}
+
+// For a new file in a private directory: the accounts that the directory is for. What an administrator makes
+// in the state of a service is the service's to use.
+std::string entries_of_directory(const std::string& directory) {
+  const Handle folder(open_itself(directory, READ_CONTROL | FILE_READ_ATTRIBUTES));
+  if (!folder || !check_private(directory, true)) return {};
+  PACL list = nullptr;
+  PSECURITY_DESCRIPTOR descriptor = nullptr;
+  if (GetSecurityInfo(folder.get(), SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, nullptr, nullptr, &list,
+                      nullptr, &descriptor) != ERROR_SUCCESS)
+    return {};
+  const Local<void> owned(descriptor);
+  std::string entries;
+  for (DWORD i = 0; list != nullptr && i < list->AceCount; ++i) {
+    void* entry = nullptr;
+    if (GetAce(list, i, &entry) == 0) return {};
+    auto* allowed = static_cast<ACCESS_ALLOWED_ACE*>(entry);
+    PSID sid = &allowed->SidStart;
+    if (allowed->Header.AceType != ACCESS_ALLOWED_ACE_TYPE || (allowed->Mask & FILE_WRITE_DATA) == 0 ||
+        !(is_service_account(sid) || is_single_account(sid)))
+      continue;
+    entries += "(A;;FA;;;" + sid_text(sid) + ")";
+  }
+  return entries;
 }
 
 bool is_drive_or_root(const std::string& path) { return path.empty() || path.ends_with(':'); }
@@ -383,7 +419,7 @@ Result<void> ensure_private_directory(const std::string& directory) {
 }
 
 Result<void> create_private_file(const std::string& path, std::string_view content) {
-  PrivateAccess access;
+  PrivateAccess access(entries_of_directory(parent_directory_of(path)));
   if (!access) return no_account();
   const std::string temporary = path + "." + new_uuid().substr(0, 8);
   Handle file(create_file(temporary, CREATE_NEW, access));
@@ -403,7 +439,7 @@ Result<void> create_private_file(const std::string& path, std::string_view conte
 }
 
 Result<std::FILE*> open_new_private_file(const std::string& path) {
-  PrivateAccess access;
+  PrivateAccess access(entries_of_directory(parent_directory_of(path)));
   if (!access) return no_account();
   Handle file(create_file(path, CREATE_NEW, access));
   if (!file) {

@@ -14,15 +14,18 @@ start_session() {
   # Wine does not hand the access list of a folder down to what is made in it; the umask stands in for that.
   umask 077
   export WINEPREFIX=$build/wine WINEDEBUG=-all WINEDLLOVERRIDES='mscoree=;mshtml=;winemenubuilder.exe=d'
+  # One session at a time: whoever ends first would end the other one's.
+  exec 9>"$build/wine.lock"
+  flock 9
   trap '"$server" -k 2>/dev/null || true; "$server" -w 2>/dev/null || true' EXIT
   if [ ! -e "$WINEPREFIX/ready" ]; then
     rm -rf "$WINEPREFIX"
-    "$wine" wineboot -i </dev/null >"$build/wineboot.log" 2>&1
-    "$wine" winecfg /v win10 </dev/null >>"$build/wineboot.log" 2>&1
+    "$wine" wineboot -i </dev/null >"$build/wineboot.log" 2>&1 9>&-
+    "$wine" winecfg /v win10 </dev/null >>"$build/wineboot.log" 2>&1 9>&-
     touch "$WINEPREFIX/ready"
   fi
   # The server of the session inherits what its first program has open: a pipe to our reader would never end.
-  "$wine" "$bin/keep_session.exe" </dev/null >/dev/null 2>&1 &
+  "$wine" "$bin/keep_session.exe" </dev/null >/dev/null 2>&1 9>&- &
   # Nor may a later program be the one that starts a part of it.
-  "$wine" cmd.exe /c exit </dev/null >/dev/null 2>&1
+  "$wine" cmd.exe /c exit </dev/null >/dev/null 2>&1 9>&-
 }
