@@ -1,6 +1,8 @@
 #include <windows.h>
 
 // After windows.h.
+#include <algorithm>
+
 #include "base/wide_text.h"
 #include "node-host/service_manager.h"
 #include "service-win/accounts.h"
@@ -25,10 +27,15 @@ std::unique_ptr<ServiceManager> make_service_manager(ServiceScope scope) {
 }
 
 std::optional<std::string> installed_state_directory() {
-  if (default_service_scope() == ServiceScope::kUser) return registered_task_state();
-  const auto definition = registered_definition();
-  if (!definition) return std::nullopt;
-  return definition->state_directory;
+  std::optional<std::string> directory;
+  if (default_service_scope() == ServiceScope::kUser) {
+    directory = registered_task_state();
+  } else if (const auto definition = registered_definition()) {
+    directory = definition->state_directory;
+  }
+  // As this program shows paths everywhere else.
+  if (directory) std::replace(directory->begin(), directory->end(), '\\', '/');
+  return directory;
 }
 
 // Nobody need act as the owner on Windows: what an administrator makes in the state's folder inherits its

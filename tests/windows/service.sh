@@ -164,7 +164,7 @@ if [ "$real" = 1 ]; then
   within 30 "the node is ready after approval" node_ready
   agent_runs() { gw exec --node "$name" -- "$1" 2>"$work/exec.log" | tr -d '\r'; }
   mkdir -p "$WINEPREFIX/drive_c/tools"
-  cp build/windows/bin/keep_session.exe "$WINEPREFIX/drive_c/tools/keep.exe"
+  cp "$(dirname "$hostclaw")/keep_session.exe" "$WINEPREFIX/drive_c/tools/keep.exe"
   run approvals allowlist add 'C:\windows\system32\hostname.exe' >/dev/null
   run approvals allowlist add 'C:\tools\keep.exe' >/dev/null
   expect "a command runs" [ -n "$(agent_runs 'C:\windows\system32\hostname.exe')" ]
