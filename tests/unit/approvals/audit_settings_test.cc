@@ -24,7 +24,7 @@ TEST_CASE("settings of the record are stored with their writer on record", "[aud
   keep.megabytes = 500;
   must(put_audit_keep(*store, keep, kHuman));
   AuditMirrorTargets mirrors;
-  mirrors.file = "/var/log/record.jsonl";
+  mirrors.file = base.path() + "/record.jsonl";
   must(put_audit_mirrors(*store, mirrors, kHuman));
   AuditSettings settings = read_audit_settings(*store);
   CHECK(settings.keep == keep);
