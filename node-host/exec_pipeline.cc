@@ -123,6 +123,8 @@ struct ExecPipeline::PreparedPlans {
   struct Marker {
     std::string agent;
     policy::GrantToStore entry;
+    // By which the command was allowed: another one may not allow it.
+    std::shared_ptr<const policy::PolicyDocument> document;
     std::chrono::steady_clock::time_point expires;
   };
 
@@ -143,10 +145,11 @@ struct ExecPipeline::PreparedPlans {
     return it != plans.end() ? &it->second.remembered : nullptr;
   }
 
-  void show(const std::string& agent, const std::vector<policy::GrantToStore>& entries) {
+  void show(const std::string& agent, const std::vector<policy::GrantToStore>& entries,
+            const std::shared_ptr<const policy::PolicyDocument>& document) {
     forget_expired();
     for (const policy::GrantToStore& entry : entries) {
-      markers.push_back(Marker{agent, entry, std::chrono::steady_clock::now() + kMarkerLifetime});
+      markers.push_back(Marker{agent, entry, document, std::chrono::steady_clock::now() + kMarkerLifetime});
     }
   }
 
@@ -607,7 +610,7 @@ asio::awaitable<InvokeResult> ExecPipeline::prepare(Json params, bool older_peer
       prepare_for_answers(store, params, exec, *document, engine_context, prepared);
     gateway_policies_.note(store, prepared.run.agent_id, params);
     prepared_->remember(prepared);
-    prepared_->show(prepared.run.agent_id, prepared.visible_markers);
+    prepared_->show(prepared.run.agent_id, prepared.visible_markers, document);
     return InvokeResult::success(prepared.payload);
   });
 }
@@ -681,7 +684,9 @@ asio::awaitable<InvokeResult> ExecPipeline::get_approvals(Json params) {
     auto snapshot = approvals_snapshot(store, *cache_);
     if (!snapshot) return InvokeResult::failure("UNAVAILABLE", snapshot.error().message);
     prepared_->forget_expired();
+    const auto document = cache_->current(store);
     for (const PreparedPlans::Marker& marker : prepared_->markers) {
+      if (marker.document != document) continue;
       // Shown, never stored: the hash below is that of the document without them.
       OrderedJson entry{{"id", new_uuid()}, {"pattern", marker.entry.pattern}, {"source", "allow-always"}};
       if (marker.entry.arg_pattern) entry["argPattern"] = *marker.entry.arg_pattern;

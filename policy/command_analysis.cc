@@ -775,7 +775,8 @@ void match_segments(const AnalysisInput& input, CommandAnalysis& analysis) {
 
 namespace {
 
-const Rule* strictest_rule(const AnalysisInput& input, const RuleSubject& subject) {
+const Rule* strictest_rule(const AnalysisInput& input, RuleSubject subject) {
+  subject.platform = input.context.platform;
   return input.context.settings.rules->strictest(subject, input.request.agent_id, input.context.now_ms, [&] {
     return input.context.files->content_sha256(subject.real_path);
   });

@@ -223,6 +223,11 @@ std::optional<PatternHit> PatternIndex::find(const PatternQuery& query, bool* pr
         platform_ == Platform::kWindows ? normalized(query.name) : std::string(query.name);
     if (const auto it = names_.find(name); it != names_.end()) look(it->second, query, best);
     look_up(name_globs_, name, query, best);
+    // `git` is what people call git.exe.
+    if (platform_ == Platform::kWindows) {
+      const auto it = names_.find(executable_token(name));
+      if (it != names_.end()) look(it->second, query, best);
+    }
   }
   if (program_known != nullptr && best.seen) *program_known = true;
   return best.with_arguments ? best.with_arguments : best.path_only;

@@ -94,17 +94,41 @@ bool arguments_fit(const std::vector<WordPattern>& patterns, const std::vector<s
   return reachable[patterns.size()] != 0;
 }
 
+// A path of Windows in the one form in which two are compared.
+std::string windows_form(std::string_view program) {
+  std::string out = to_lower_ascii(program);
+  std::replace(out.begin(), out.end(), '\\', '/');
+  return out;
+}
+
 struct CompiledRule {
-  explicit CompiledRule(const Rule& rule) : program(rule.program) {
+  explicit CompiledRule(const Rule& rule)
+      : program(rule.program), windows_text(windows_form(rule.program)), windows_program(windows_text) {
     if (!rule.arguments) return;
     arguments.emplace();
     for (const std::string& text : *rule.arguments) arguments->emplace_back(text);
   }
   Glob program;
+  std::string windows_text;
+  Glob windows_program;
   std::optional<std::vector<WordPattern>> arguments;
 };
 
-bool program_fits(const Rule& rule, const Glob& program, const RuleSubject& subject) {
+bool program_fits_on_windows(const Rule& rule, const CompiledRule& compiled, const RuleSubject& subject) {
+  const Glob& program = compiled.windows_program;
+  const std::string path = windows_form(subject.real_path);
+  if (is_path_pattern(compiled.windows_text)) return !path.empty() && program.matches(path);
+  const auto named = [&](const std::string& name) {
+    return program.matches(name) || program.matches(executable_token(name));
+  };
+  const std::string name = windows_form(subject.name);
+  if (rule.effect == RuleEffect::kAllow) return subject.bare_word && !name.empty() && named(name);
+  return named(windows_form(subject.argv.front())) || named(name) || named(std::string(base_name(path)));
+}
+
+bool program_fits(const Rule& rule, const CompiledRule& compiled, const RuleSubject& subject) {
+  if (subject.platform == Platform::kWindows) return program_fits_on_windows(rule, compiled, subject);
+  const Glob& program = compiled.program;
   if (is_path_pattern(rule.program)) return !subject.real_path.empty() && program.matches(subject.real_path);
   if (rule.effect == RuleEffect::kAllow)
     return subject.bare_word && !subject.name.empty() && program.matches(subject.name);
@@ -117,7 +141,7 @@ bool covers(const Rule& rule, const CompiledRule& compiled, const RuleSubject& s
   if (subject.argv.empty()) return false;
   if (rule.agent != "*" && rule.agent != agent && !(agent.empty() && rule.effect != RuleEffect::kAllow))
     return false;
-  if (!program_fits(rule, compiled.program, subject)) return false;
+  if (!program_fits(rule, compiled, subject)) return false;
   return !compiled.arguments ||
          arguments_fit(*compiled.arguments, subject.argv, rule.effect != RuleEffect::kAllow);
 }
@@ -189,10 +213,13 @@ Result<void> read_member(const std::string& name, const Json& value, Rule& rule)
 // An example is a command as it is typed: the program is taken to be found under its own name.
 RuleSubject subject_of(const std::vector<std::string>& argv) {
   RuleSubject subject;
+  const std::string& word = argv.front();
+  const bool windows = word.find('\\') != std::string::npos || is_absolute_path(word, Platform::kWindows);
+  subject.platform = windows && !word.starts_with('/') ? Platform::kWindows : Platform::kPosix;
   subject.argv = argv;
-  subject.bare_word = argv.front().find('/') == std::string::npos;
-  subject.name = std::string(base_name(argv.front()));
-  subject.real_path = subject.bare_word ? "/usr/bin/" + argv.front() : argv.front();
+  subject.name = std::string(base_name(word, subject.platform));
+  subject.bare_word = subject.name == word;
+  subject.real_path = subject.bare_word ? "/usr/bin/" + word : word;
   return subject;
 }
 
@@ -236,12 +263,9 @@ bool rule_covers(const Rule& rule, const RuleSubject& subject, std::string_view 
 }
 
 bool rule_names_program(const Rule& rule, const std::string& program) {
-  RuleSubject subject;
-  subject.argv = {program};
-  subject.bare_word = program.find('/') == std::string::npos;
-  subject.name = std::string(base_name(program));
-  if (!subject.bare_word) subject.real_path = program;
-  return program_fits(rule, Glob(rule.program), subject);
+  RuleSubject subject = subject_of({program});
+  if (subject.bare_word) subject.real_path.clear();
+  return program_fits(rule, CompiledRule(rule), subject);
 }
 
 struct RuleSet::Compiled : CompiledRule {
@@ -256,6 +280,7 @@ RuleSet::RuleSet(std::vector<Rule> rules) : rules_(std::move(rules)) {
       by_pattern_.push_back(i);
     } else {
       by_program_[rules_[i].program].push_back(i);
+      by_windows_program_[compiled_.back().windows_text].push_back(i);
     }
   }
 }
@@ -284,11 +309,18 @@ const Rule* RuleSet::strictest(const RuleSubject& subject, std::string_view agen
   // Every name under which a rule can mean this program.
   std::vector<std::string> names = {executable_token(subject.argv.front()), subject.name,
                                     std::string(base_name(subject.real_path)), subject.real_path};
+  const bool windows = subject.platform == Platform::kWindows;
+  if (windows) {
+    names.push_back(executable_token(subject.name));
+    names.push_back(executable_token(subject.real_path));
+    for (std::string& name : names) name = windows_form(name);
+  }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
   for (const std::string& name : names) {
-    const auto found = by_program_.find(name);
-    if (found != by_program_.end()) look_at(found->second, subject, agent, now_ms, content, best);
+    const auto& by_program = windows ? by_windows_program_ : by_program_;
+    const auto found = by_program.find(name);
+    if (found != by_program.end()) look_at(found->second, subject, agent, now_ms, content, best);
   }
   look_at(by_pattern_, subject, agent, now_ms, content, best);
   return best == kNone ? nullptr : &rules_[best];

@@ -52,6 +52,8 @@ struct RuleSubject {
   std::string real_path;          // empty: not found
   std::string name;       // of the file that was found, before symlinks were resolved; empty: not found
   bool bare_word = true;  // the command word holds no separator
+  // On Windows names and paths are compared without their case, a path with either separator.
+  Platform platform = Platform::kPosix;
 };
 // `agent` empty: none was given, every rule counts. The content is not looked at here.
 bool rule_covers(const Rule& rule, const RuleSubject& subject, std::string_view agent);
@@ -97,6 +99,7 @@ class RuleSet {
   std::vector<Rule> rules_;
   std::vector<Compiled> compiled_;
   std::unordered_map<std::string, std::vector<std::size_t>> by_program_;  // program without a wildcard
+  std::unordered_map<std::string, std::vector<std::size_t>> by_windows_program_;
   std::vector<std::size_t> by_pattern_;
 };
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "policy/analysis/dispatch_wrappers.h"
 #include "policy/analysis/shell_text.h"
+#include "policy/command_text.h"
 
 namespace hostclaw::policy {
 namespace {
@@ -137,13 +138,14 @@ class OperandFinder {
     const std::string token = executable_token(first);
     if (is_script_runner(token) || shell_family(token) != ShellFamily::kNone || is_multiplexer(token))
       return false;
-    if (first.find('/') == std::string::npos) {
+    if (!holds_separator(first)) {
       if (files_.facts(absolute(first)).kind == FileKind::kRegular) return false;
       return OperandFinder(nested, files_).find().kind != MutableOperand::Kind::kUnbindable;
     }
     const FileFacts facts = files_.facts(absolute(first));
     if (facts.kind != FileKind::kRegular) return true;
-    return first.front() == '/' && !facts.mutable_by_us && is_native_binary(facts.real_path);
+    return is_absolute_path(first, input_.platform) && !facts.mutable_by_us &&
+           is_native_binary(facts.real_path);
   }
 
   // Words by blanks and plain quotes; good enough to look at the first ones.
@@ -238,7 +240,7 @@ class OperandFinder {
 
   MutableOperand of_bun() {
     if (argv_.size() > 1 && argv_[1] == "run") return single_file(2);
-    if (argv_.size() > 1 && argv_[1].find('/') != std::string::npos) return at(1);
+    if (argv_.size() > 1 && holds_separator(argv_[1])) return at(1);
     if (argv_.size() > 1 && argv_[1].find('.') != std::string::npos && exists(argv_[1])) return at(1);
     return refuse(MutableOperand::Kind::kUnbindable);
   }
@@ -258,14 +260,18 @@ class OperandFinder {
 
   MutableOperand of_program() {
     const std::string& program = argv_.front();
-    if (program.find('/') == std::string::npos) return refuse(MutableOperand::Kind::kNone);
+    if (!holds_separator(program)) return refuse(MutableOperand::Kind::kNone);
     const FileFacts facts = files_.facts(absolute(program));
     if (facts.kind == FileKind::kMissing) return refuse(MutableOperand::Kind::kUnbindable);
     return facts.mutable_by_us ? at(0) : refuse(MutableOperand::Kind::kNone);
   }
 
+  bool holds_separator(std::string_view word) const {
+    return word.find_first_of(input_.platform == Platform::kWindows ? "/\\" : "/") != std::string_view::npos;
+  }
   bool exists(const std::string& word) { return files_.facts(absolute(word)).kind == FileKind::kRegular; }
   std::string absolute(std::string_view word) const {
+    if (input_.platform == Platform::kWindows) return absolute_path(input_.cwd, word, input_.platform);
     if (word.starts_with('/')) return std::string(word);
     while (word.starts_with("./")) word.remove_prefix(2);
     return input_.cwd + "/" + std::string(word);

@@ -447,6 +447,26 @@ TEST_CASE("the plan grants nothing: what is unlisted between prepare and run is 
   CHECK(node_error(answer)["code"] == "SYSTEM_RUN_DENIED");
 }
 
+TEST_CASE("what is shown to the gateway for a command that was allowed is gone when the list changes") {
+  Scene scene;
+  scene.allow("uname");  // by name: the gateway cannot see it without help
+  scene.connect_host();
+  const auto shown = [&] {
+    const Reply got = scene.gateway->call("exec.approvals.node.get", {{"nodeId", scene.node_id}});
+    REQUIRE(got.ok);
+    const Json agents = pick(got.payload, "/file/agents");
+    std::size_t entries = 0;
+    for (const auto& [name, agent] : agents.items())
+      entries += agent.value("allowlist", Json::array()).size();
+    return entries;
+  };
+  CHECK(shown() == 1);
+  CHECK(pick(scene.exec("uname -s"), "/outcome") == "completed");
+  CHECK(shown() > 1);
+  scene.allow("printf");
+  CHECK(shown() == 2);
+}
+
 TEST_CASE("the approvals document can be read and edited from the gateway, under its hash") {
   Scene scene;
   scene.connect_host();

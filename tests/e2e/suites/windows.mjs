@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { eventually } from '../lib/process.mjs';
 import { windowsPath } from '../lib/wine.mjs';
 
-const system32 = 'C:\\windows\\system32';
+const system32 = 'c:\\windows\\system32';
 const callers = { main: 'caller full/off', ask: 'caller allowlist/on-miss' };
 
 export default function windows(context, scenario) {
@@ -14,7 +14,7 @@ export default function windows(context, scenario) {
 
   scenario('a node on Windows goes through both stages of pairing without a restart', async () => {
     const entry = await (await shared()).entry();
-    assert.equal(entry.platform, 'win32');
+    assert.match(entry.platform, /^win/);
     assert.ok(entry.commands.includes('system.run'), JSON.stringify(entry));
   });
 
@@ -45,7 +45,10 @@ export default function windows(context, scenario) {
     assert.equal(existsSync(proof), false);
   });
 
-  for (const [agent, caller] of Object.entries(callers)) {
+  // The older gateway compares the words of a command with the list by itself for a caller with
+  // allowlist/on-miss, and sees no path in `C:/...`: it asks.
+  const listed = context.protocol >= 4 ? Object.entries(callers) : [['main', callers.main]];
+  for (const [agent, caller] of listed) {
     for (const [how, patterns] of [['by name', ['hostname', 'whoami']], ['by path', [`${system32}\\hostname.exe`, `${system32}\\whoami.exe`]]]) {
       scenario(`${caller}: commands listed ${how} run unprompted`, async () => {
         const target = await shared();

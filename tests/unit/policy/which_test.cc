@@ -73,11 +73,12 @@ TEST_CASE("which: on Windows the name's extensions are those of PATHEXT") {
     machine.context.host_environment = environment;
     return (*which({{"bins", {name}}}, machine.context))["bins"];
   };
-  CHECK(found({{"Path", "/nowhere;/opt/tools"}}, "both")["both"] == "/opt/tools/both.exe");
-  CHECK(found({{"PATH", "/opt/tools"}, {"PATHEXT", ".CMD; ;.EXE"}}, "both")["both"] == "/opt/tools/both.cmd");
-  CHECK(found({{"PATH", "/opt/tools"}}, "both.exe")["both.exe"] == "/opt/tools/both.exe");
+  CHECK(found({{"Path", "/nowhere;/opt/tools"}}, "both")["both"] == "\\opt\\tools\\both.exe");
+  CHECK(found({{"PATH", "/opt/tools"}, {"PATHEXT", ".CMD; ;.EXE"}}, "both")["both"] ==
+        "\\opt\\tools\\both.cmd");
+  CHECK(found({{"PATH", "/opt/tools"}}, "both.exe")["both.exe"] == "\\opt\\tools\\both.exe");
   CHECK(found({{"PATH", "/opt/tools"}}, "only").empty());
-  CHECK(found({{"PATH", "/opt/tools"}, {"PATHEXT", ".PS1"}}, "only")["only"] == "/opt/tools/only.ps1");
+  CHECK(found({{"PATH", "/opt/tools"}, {"PATHEXT", ".PS1"}}, "only")["only"] == "\\opt\\tools\\only.ps1");
 }
 
 }  // namespace

@@ -216,6 +216,60 @@ TEST_CASE("windows: a prepared plan names the program and not cmd.exe") {
   CHECK(prepared.payload["plan"]["argv"] == Json({"C:/Program Files/Git/cmd/git.exe", "status"}));
 }
 
+TEST_CASE("windows: an unlisted program in the gateway's carrier can be asked about, as itself") {
+  WindowsMachine machine;
+  machine.list({});
+  for (const bool caller : {true, false}) {
+    Json params = WindowsMachine::carried("git status");
+    if (caller) {
+      params["security"] = "allowlist";
+      params["ask"] = "on-miss";
+    }
+    machine.context.older_peer = !caller;
+    const PrepareEvaluation prepared = prepare_run(params, machine.document, machine.context);
+    INFO(prepared.wire_message);
+    REQUIRE(prepared.ok);
+    CHECK(prepared.payload["plan"]["argv"] == Json({"C:/Program Files/Git/cmd/git.exe", "status"}));
+    CHECK(prepared.payload["execPolicy"] == Json({{"security", "allowlist"}, {"ask", "on-miss"}}));
+  }
+}
+
+TEST_CASE("windows: an entry or rule names a program with or without its extension, in any case") {
+  WindowsMachine machine;
+  for (const char* name : {"git", "git.exe", "Git.EXE", "GIT"}) {
+    CAPTURE(name);
+    machine.list({name});
+    CHECK(machine.text("git status").decision.verdict == Verdict::kAllow);
+    CHECK(machine.text("GIT status").decision.verdict == Verdict::kAllow);
+    CHECK(machine.text("reg query x").decision.verdict == Verdict::kAsk);
+    Rule rule;
+    rule.id = "no-git";
+    rule.effect = RuleEffect::kDeny;
+    rule.program = name;
+    machine.context.settings.rules = std::make_shared<RuleSet>(std::vector<Rule>{rule});
+    CHECK(machine.text("git status").decision.code == "RULE_DENY");
+    machine.context.settings.rules = nullptr;
+  }
+}
+
+TEST_CASE("windows: a rule by path holds however the path is written") {
+  WindowsMachine machine;
+  machine.list({"*"});
+  for (const char* path : {"C:\\Program Files\\Git\\cmd\\git.exe", "c:/program files/git/cmd/GIT.EXE",
+                           "C:\\Program Files\\Git\\**"}) {
+    CAPTURE(path);
+    Rule rule;
+    rule.id = "no-git";
+    rule.effect = RuleEffect::kDeny;
+    rule.program = path;
+    machine.context.settings.rules = std::make_shared<RuleSet>(std::vector<Rule>{rule});
+    CHECK(machine.text("git status").decision.code == "RULE_DENY");
+    rule.match = {{"C:\\Program Files\\Git\\cmd\\git.exe", "status"}};
+    rule.not_match = {{"C:\\Windows\\System32\\reg.exe", "add"}};
+    CHECK(verify_rule(rule).has_value());
+  }
+}
+
 TEST_CASE("windows: a rule that denies a program finds its path in text that was not understood") {
   WindowsMachine machine;
   machine.list({"*"});
