@@ -270,6 +270,30 @@ files_of_container >"$work/after"
 expect "nothing is left" diff "$work/before" "$work/after"
 expect "nothing of the user's is left" [ -z "$(in_container find /home/tester -name '*hostclaw*')" ]
 
+step "the only process of a container, not root"
+# As docs/containers.md says, with what a container runtime does: process 1 of its own process namespace, a user without
+# capabilities, an empty environment.
+chroot "$container_root" useradd --uid 10001 --create-home --shell /usr/sbin/nologin node
+install -d -m 700 -o 10001 -g 10001 "$container_root/state"
+alone=(env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/home/node HOSTCLAW_STATE_DIR=/state)
+capless=(setpriv --reuid 10001 --regid 10001 --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all)
+install -m 600 -o 10001 -g 10001 "$work/token" "$container_root/home/node/token"
+unshare --pid --fork --kill-child --mount-proc="$container_root/proc" --root="$container_root" \
+  "${capless[@]}" "${alone[@]}" sh -c "OPENCLAW_GATEWAY_TOKEN=\$(cat ~/token) exec hostclaw node run --host 127.0.0.1 --port $port \
+    --display-name contained" >"$work/contained.log" 2>&1 </dev/null &
+contained=$!
+approve_contained() { approve_surface contained; }
+within 20 "it asks for its approval" approve_contained
+within 20 "it is ready" node_ready contained
+first=$(pgrep -P "$contained" | head -n 1)
+inside() { nsenter -t "$first" -p -m -- chroot "$container_root" "${capless[@]}" "${alone[@]}" "$@"; }
+expect "verbs of the same user find its state" inside hostclaw approvals allowlist add /usr/bin/id
+expect "commands run as that user" [ "$(agent_runs contained 'id -u')" = 10001 ]
+expect "there is no service manager, and it says so" says SERVICE_MANAGER_MISSING "$(inside hostclaw node install 2>&1)"
+kill -TERM "$first"
+within 10 "SIGTERM ends it" [ ! -e "/proc/$first" ]
+wait "$contained" || true
+
 if [ ${#shared[@]} = 0 ]; then
   echo "SKIPPED: the official installer; tests/e2e/setup.mjs gets it"
 else
