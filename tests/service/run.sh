@@ -278,7 +278,7 @@ install -d -m 700 -o 10001 -g 10001 "$container_root/state"
 alone=(env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/home/node HOSTCLAW_STATE_DIR=/state)
 capless=(setpriv --reuid 10001 --regid 10001 --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all)
 install -m 600 -o 10001 -g 10001 "$work/token" "$container_root/home/node/token"
-unshare --pid --fork --kill-child --mount-proc="$container_root/proc" --root="$container_root" \
+unshare --pid --fork --kill-child --root="$container_root" --mount-proc \
   "${capless[@]}" "${alone[@]}" sh -c "OPENCLAW_GATEWAY_TOKEN=\$(cat ~/token) exec hostclaw node run --host 127.0.0.1 --port $port \
     --display-name contained" >"$work/contained.log" 2>&1 </dev/null &
 contained=$!
