@@ -71,7 +71,7 @@ container_prepare >&2
 container_new
 install -m 755 "$hostclaw" "$container_root/usr/local/bin/hostclaw"
 chroot "$container_root" useradd --create-home --shell /bin/bash tester
-container_boot "--bind-ro=$(realpath "$packages"):/mnt"
+container_boot "--bind-ro=$(realpath "$packages"):/mnt" || { echo "bench/service/run.sh: the container does not boot" >&2; exit 1; }
 in_container loginctl enable-linger tester
 session() {
   in_container systemd-run --quiet --wait --pipe --collect --uid=tester -p PAMName=login -p WorkingDirectory=/home/tester -- \
@@ -127,13 +127,16 @@ on_windows='"hostclaw_windows": null'
 if [ -e "$windows" ] && [ -x "$wine" ]; then
   export WINEPREFIX=$work/prefix WINEDEBUG=-all WINEDLLOVERRIDES='mscoree=;mshtml=;winemenubuilder.exe=d'
   "$wine" wineboot -i >"$work/boot.log" 2>&1 </dev/null
+  /usr/lib/wine/wineserver64 -w
   "$wine" winecfg /v win10 >>"$work/boot.log" 2>&1 </dev/null
+  /usr/lib/wine/wineserver64 -w
   "$wine" "$(dirname "$windows")/keep_session.exe" </dev/null >/dev/null 2>&1 &
+  "$wine" cmd /c exit 0 </dev/null
   mkdir -p "$WINEPREFIX/drive_c/Program Files/hostclaw"
   cp "$windows" "$WINEPREFIX/drive_c/Program Files/hostclaw/hostclaw.exe"
   program='C:\Program Files\hostclaw\hostclaw.exe'
   OPENCLAW_GATEWAY_TOKEN=$(cat "$work/token") "$wine" "$program" node install --host 127.0.0.1 --port "$port" \
-    --display-name windows </dev/null >"$work/windows.log" 2>&1
+    --display-name windows </dev/null >"$work/windows.log" 2>&1 || { cat "$work/windows.log" >&2; exit 1; }
   approve windows
   for _ in $(seq "$starts"); do
     "$wine" "$program" node stop </dev/null >/dev/null 2>&1
