@@ -1,9 +1,12 @@
 // hostclaw runs [list] | show ID: what ran here, and what did not.
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 
 namespace hostclaw::cli {
 namespace {
+
+constexpr std::int64_t kDeliveryMs = 2'000;
 
 struct RunsFlags {
   int limit = 20;
@@ -65,8 +68,10 @@ int list(const RunsFlags& flags) {
   print_line(column("TIME", 21) + column("RUN", 10) + column("AGENT", 10) + column("OUTCOME", 14) +
              "COMMAND");
   for (const approvals::RunRow& run : *rows) {
+    // Until then the gateway's answer may be on its way.
+    const bool could_be_known = run.ended_at_ms > 0 && unix_ms_now() > run.ended_at_ms + kDeliveryMs;
     const std::string undelivered =
-        run.verdict == "allow" && run.ended_at_ms > 0 && !run.delivered && run.state != "cancelled"
+        run.verdict == "allow" && could_be_known && !run.delivered && run.state != "cancelled"
             ? "  (not delivered)"
             : "";
     print_line(column(format_time(run.started_at_ms), 21) +

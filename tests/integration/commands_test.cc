@@ -212,6 +212,21 @@ TEST_CASE("exec.finished is sent again on a retryable error until the gateway ta
   CHECK(scene.await("event", with("event", "exec.finished"))["reply"] == Json{{"ok", true}});
 }
 
+TEST_CASE("a run whose result reached the gateway is marked as delivered") {
+  Scene scene;
+  scene.allow(real("/usr/bin/printf"));
+  scene.connect_host();
+  scene.run({"printf", "abc"});
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  bool delivered = false;
+  while (!delivered && std::chrono::steady_clock::now() < deadline) {
+    const Finished runs = scene.hostclaw({"runs", "--json"});
+    REQUIRE(runs.status == 0);
+    delivered = pick(Json::parse(runs.standard_output), "/runs/0/delivered") == true;
+  }
+  CHECK(delivered);
+}
+
 TEST_CASE("a run that outlives the connection is finished and recorded, and nothing is replayed") {
   Scene scene;
   scene.preset("yolo");
