@@ -3,27 +3,10 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "base/windows_arguments.h"
 
 namespace hostclaw::service_win {
 namespace {
-
-std::string quoted_word(std::string_view word) {
-  if (!word.empty() && word.find_first_of(" \t\n\v\"") == std::string_view::npos) return std::string(word);
-  std::string out = "\"";
-  std::size_t backslashes = 0;
-  for (const char c : word) {
-    if (c == '\\') {
-      ++backslashes;
-      continue;
-    }
-    // Backslashes mean themselves, except before a quote.
-    out.append(c == '"' ? backslashes * 2 + 1 : backslashes, '\\');
-    backslashes = 0;
-    out += c;
-  }
-  out.append(backslashes * 2, '\\');
-  return out + "\"";
-}
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\v'; }
 
@@ -31,7 +14,8 @@ bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\v'; 
 
 std::string arguments_of(const std::vector<std::string>& words) {
   std::string out;
-  for (std::size_t i = 1; i < words.size(); ++i) out += (i == 1 ? "" : " ") + quoted_word(words[i]);
+  for (std::size_t i = 1; i < words.size(); ++i)
+    out += (i == 1 ? "" : " ") + quoted_windows_argument(words[i]);
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "base/windows_arguments.h"
 #include "node-host/system/system_error.h"
 #include "node-host/system/windows_text.h"
 
@@ -16,28 +17,6 @@ void append_first(std::wstring& line, const std::wstring& word) {
   if (quoted) line += L'"';
   line += word;
   if (quoted) line += L'"';
-}
-
-// Backslashes are themselves except before a quote, where each stands for half of one.
-void append_argument(std::wstring& line, const std::wstring& word) {
-  line += L' ';
-  if (!word.empty() && word.find_first_of(L" \t\n\v\f\r\"") == std::wstring::npos) {
-    line += word;
-    return;
-  }
-  line += L'"';
-  std::size_t backslashes = 0;
-  for (const wchar_t unit : word) {
-    if (unit == L'\\') {
-      ++backslashes;
-      continue;
-    }
-    line.append(unit == L'"' ? backslashes * 2 + 1 : backslashes, L'\\');
-    backslashes = 0;
-    line += unit;
-  }
-  line.append(backslashes * 2, L'\\');
-  line += L'"';
 }
 
 bool safe_for_cmd(const std::wstring& text) {
@@ -55,7 +34,7 @@ Result<std::wstring> command_line(const std::vector<std::string>& argv) {
     const auto word = exact_wide(argv[i]);
     if (!word) return system_error(EILSEQ);
     if (i > 0) {
-      append_argument(line, *word);
+      line += L' ' + to_wide(quoted_windows_argument(argv[i]));
     } else if (word->find(L'"') != std::wstring::npos) {
       return system_error(EINVAL);
     } else {

@@ -1,0 +1,13 @@
+// Quoting for command lines that CommandLineToArgvW and the C runtime of Windows take apart. Pure text, the
+// same on every system; safe from any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace hostclaw {
+
+// The spelling of one argument that is not the first word of its line: in quotes where it needs them.
+std::string quoted_windows_argument(std::string_view argument);
+
+}  // namespace hostclaw
