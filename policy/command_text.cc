@@ -1,5 +1,7 @@
 #include "policy/command_text.h"
 
+#include <algorithm>
+
 #include "base/sha256.h"
 #include "base/text.h"
 #include "policy/engine.h"
@@ -35,9 +37,7 @@ bool is_drive(std::string_view path) {
 
 std::string forward_slashes(std::string_view path) {
   std::string out(path);
-  for (char& c : out) {
-    if (c == '\\') c = '/';
-  }
+  std::replace(out.begin(), out.end(), '\\', '/');
   return out;
 }
 
@@ -110,6 +110,14 @@ std::string normalize_path(std::string_view path) {
   }
   if (out.empty()) out = ".";
   if (trailing && out.back() != '/') out.push_back('/');
+  return out;
+}
+
+std::string windows_form(std::string_view path) { return forward_slashes(to_lower_ascii(path)); }
+
+std::string with_backslashes(std::string_view path) {
+  std::string out(path);
+  std::replace(out.begin(), out.end(), '/', '\\');
   return out;
 }
 

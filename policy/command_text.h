@@ -32,6 +32,10 @@ std::string absolute_path(std::string_view base, std::string_view path, Platform
 
 bool is_absolute_path(std::string_view path, Platform platform);
 
+// A path or name of Windows in the one form in which two are compared; and as Windows writes a path.
+std::string windows_form(std::string_view path);
+std::string with_backslashes(std::string_view path);
+
 // Last component, after the last `/` (on Windows also `\`).
 std::string_view base_name(std::string_view path, Platform platform = Platform::kPosix);
 

@@ -28,8 +28,8 @@ std::vector<std::string> without_blank(const std::vector<std::string>& arguments
   return out;
 }
 
-std::vector<std::string> with_backslashes(std::vector<std::string> arguments) {
-  for (std::string& argument : arguments) std::replace(argument.begin(), argument.end(), '/', '\\');
+std::vector<std::string> all_with_backslashes(std::vector<std::string> arguments) {
+  for (std::string& argument : arguments) argument = with_backslashes(argument);
   return arguments;
 }
 
@@ -80,9 +80,7 @@ std::string PatternIndex::normalized(std::string_view path) const {
   for (const std::string_view prefix : {R"(\\?\)", R"(\\.\)"}) {
     if (path.starts_with(prefix)) path.remove_prefix(prefix.size());
   }
-  out = to_lower_ascii(path);
-  std::replace(out.begin(), out.end(), '\\', '/');
-  return out;
+  return windows_form(path);
 }
 
 void PatternIndex::put(Bucket& bucket, std::size_t index, const AllowlistEntry& entry) {
@@ -150,7 +148,7 @@ bool PatternIndex::arguments_fit(const std::string& pattern, const PatternQuery&
                                                      : expression.found_in(subject);
   };
   const auto either_slash = [&](auto test, const std::vector<std::string>& subject) {
-    return test(subject) || (platform_ == Platform::kWindows && test(with_backslashes(subject)));
+    return test(subject) || (platform_ == Platform::kWindows && test(all_with_backslashes(subject)));
   };
   if (!either_slash(fits, arguments)) return false;
   // Upstream judges without blank arguments; with them the command is another one, so both have to fit

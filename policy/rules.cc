@@ -94,13 +94,6 @@ bool arguments_fit(const std::vector<WordPattern>& patterns, const std::vector<s
   return reachable[patterns.size()] != 0;
 }
 
-// A path of Windows in the one form in which two are compared.
-std::string windows_form(std::string_view program) {
-  std::string out = to_lower_ascii(program);
-  std::replace(out.begin(), out.end(), '\\', '/');
-  return out;
-}
-
 struct CompiledRule {
   explicit CompiledRule(const Rule& rule)
       : program(rule.program), windows_text(windows_form(rule.program)), windows_program(windows_text) {

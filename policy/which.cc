@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "base/text.h"
 #include "policy/command_text.h"
 #include "policy/engine.h"
@@ -21,11 +19,6 @@ std::vector<std::string> extensions_of(const Environment& environment, Platform 
   return out;
 }
 
-std::string as_windows_writes(std::string path) {
-  std::replace(path.begin(), path.end(), '/', '\\');
-  return path;
-}
-
 // Existence is enough here, even of a directory: that is what callers of upstream see.
 std::string first_existing(const std::string& name, const Environment& environment,
                            const EngineContext& context) {
@@ -43,7 +36,7 @@ std::string first_existing(const std::string& name, const Environment& environme
           windows ? absolute_path(context.host_cwd, given, context.platform) : normalize_path(given);
       if (context.files->facts(absolute_path(context.host_cwd, joined, context.platform)).kind !=
           FileKind::kMissing) {
-        return windows ? as_windows_writes(joined) : joined;
+        return windows ? with_backslashes(joined) : joined;
       }
     }
   }
