@@ -20,7 +20,6 @@
 namespace hostclaw::service_win {
 namespace {
 
-using node_host::LogWish;
 using node_host::ServiceChange;
 using node_host::ServiceScope;
 using node_host::ServiceSpec;
@@ -360,12 +359,6 @@ Result<int> run_program(const ServiceSpec& spec, const std::string& state_direct
   return static_cast<int>(status);
 }
 
-Result<int> print_log(const std::string& state_directory, const LogWish& wish) {
-  const std::string text = log_text(state_directory, wish);
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  return std::fflush(stdout) == 0 ? 0 : 1;
-}
-
 ServiceState ScmService::query() {
   ServiceState state;
   state.manager = "Service Control Manager";
@@ -686,19 +679,5 @@ Result<ServiceChange> ScmService::restart() {
   change.result = "restarted";
   return change;
 }
-
-Result<int> ScmService::show_log(const LogWish& wish) {
-  const ServiceState state = query();
-  if (!state.installed || state.state_directory.empty()) return not_installed(ServiceScope::kSystem);
-  return print_log(state.state_directory, wish);
-}
-
-Result<std::string> ScmService::read_log(const LogWish& wish) {
-  const ServiceState state = query();
-  if (!state.installed || state.state_directory.empty()) return not_installed(ServiceScope::kSystem);
-  return log_text(state.state_directory, wish);
-}
-
-std::vector<node_host::ServiceFinding> ScmService::examine() { return service_findings(query()); }
 
 }  // namespace hostclaw::service_win

@@ -8,10 +8,11 @@
 
 #include "node-host/service_manager.h"
 #include "service-win/service_plan.h"
+#include "service-win/windows_service.h"
 
 namespace hostclaw::service_win {
 
-class ScmService final : public node_host::ServiceManager {
+class ScmService final : public WindowsService {
  public:
   node_host::ServiceState query() override;
   Result<node_host::ServiceChange> install(const node_host::ServiceSpec& spec) override;
@@ -23,9 +24,6 @@ class ScmService final : public node_host::ServiceManager {
   Result<node_host::ServiceChange> start() override;
   Result<node_host::ServiceChange> stop() override;
   Result<node_host::ServiceChange> restart() override;
-  Result<int> show_log(const node_host::LogWish& wish) override;
-  Result<std::string> read_log(const node_host::LogWish& wish) override;
-  std::vector<node_host::ServiceFinding> examine() override;
 };
 
 // What the registry says of the service without asking the manager; cheap.
@@ -37,7 +35,6 @@ Result<void> check_spec(const node_host::ServiceSpec& spec, node_host::ServiceSc
 void add_findings(node_host::ServiceManager& manager, node_host::ServiceChange& change);
 Result<int> run_program(const node_host::ServiceSpec& spec, const std::string& state_directory,
                         const std::vector<std::string>& arguments, const std::string& input);
-Result<int> print_log(const std::string& state_directory, const node_host::LogWish& wish);
 Error not_installed(node_host::ServiceScope scope);
 
 // The checks of `hostclaw doctor`.

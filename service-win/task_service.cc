@@ -22,7 +22,6 @@
 namespace hostclaw::service_win {
 namespace {
 
-using node_host::LogWish;
 using node_host::ServiceChange;
 using node_host::ServiceScope;
 using node_host::ServiceSpec;
@@ -403,19 +402,5 @@ Result<ServiceChange> TaskService::restart() {
   if (change) change->result = "restarted";
   return change;
 }
-
-Result<int> TaskService::show_log(const LogWish& wish) {
-  const ServiceState state = query();
-  if (!state.installed || state.state_directory.empty()) return not_installed(ServiceScope::kUser);
-  return print_log(state.state_directory, wish);
-}
-
-Result<std::string> TaskService::read_log(const LogWish& wish) {
-  const ServiceState state = query();
-  if (!state.installed || state.state_directory.empty()) return not_installed(ServiceScope::kUser);
-  return log_text(state.state_directory, wish);
-}
-
-std::vector<node_host::ServiceFinding> TaskService::examine() { return service_findings(query()); }
 
 }  // namespace hostclaw::service_win

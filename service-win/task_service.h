@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "node-host/service_manager.h"
+#include "service-win/windows_service.h"
 
 namespace hostclaw::service_win {
 
-class TaskService final : public node_host::ServiceManager {
+class TaskService final : public WindowsService {
  public:
   node_host::ServiceState query() override;
   Result<node_host::ServiceChange> install(const node_host::ServiceSpec& spec) override;
@@ -21,9 +21,6 @@ class TaskService final : public node_host::ServiceManager {
   Result<node_host::ServiceChange> start() override;
   Result<node_host::ServiceChange> stop() override;
   Result<node_host::ServiceChange> restart() override;
-  Result<int> show_log(const node_host::LogWish& wish) override;
-  Result<std::string> read_log(const node_host::LogWish& wish) override;
-  std::vector<node_host::ServiceFinding> examine() override;
 };
 
 // The state directory of this account's installed task, without asking the scheduler; cheap.
