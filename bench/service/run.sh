@@ -33,7 +33,10 @@ gateway_pid=""
 cleanup() {
   container_remove
   [ -n "$gateway_pid" ] && kill "$gateway_pid" 2>/dev/null
-  if [ -n "${WINEPREFIX:-}" ]; then /usr/lib/wine/wineserver64 -k 2>/dev/null || true; fi
+  if [ -n "${server:-}" ]; then
+    "$wine" "$program" node uninstall --purge </dev/null >/dev/null 2>&1 || true
+    "$server" -k 2>/dev/null || true
+  fi
   rm -rf "$work"
 }
 trap cleanup EXIT
@@ -122,19 +125,15 @@ mapfile -t pids < <(pids_of "$group")
 official=$(figures official "$(median <"$work/official")" "$(memory "${pids[@]}")" ${#pids[@]})
 container_off
 
-wine=/usr/lib/wine/wine64
 on_windows='"hostclaw_windows": null'
-if [ -e "$windows" ] && [ -x "$wine" ]; then
-  export WINEPREFIX=$work/prefix WINEDEBUG=-all WINEDLLOVERRIDES='mscoree=;mshtml=;winemenubuilder.exe=d'
-  "$wine" wineboot -i >"$work/boot.log" 2>&1 </dev/null
-  /usr/lib/wine/wineserver64 -w
-  "$wine" winecfg /v win10 >>"$work/boot.log" 2>&1 </dev/null
-  /usr/lib/wine/wineserver64 -w
-  "$wine" "$(dirname "$windows")/keep_session.exe" </dev/null >/dev/null 2>&1 &
-  "$wine" cmd /c exit 0 </dev/null
+if [ -e "$windows" ]; then
+  program='C:\Program Files\hostclaw\hostclaw.exe'
+  # shellcheck source=tests/windows/session.sh
+  . tests/windows/session.sh
+  start_session "$(dirname "$(dirname "$windows")")"
+  trap cleanup EXIT
   mkdir -p "$WINEPREFIX/drive_c/Program Files/hostclaw"
   cp "$windows" "$WINEPREFIX/drive_c/Program Files/hostclaw/hostclaw.exe"
-  program='C:\Program Files\hostclaw\hostclaw.exe'
   OPENCLAW_GATEWAY_TOKEN=$(cat "$work/token") "$wine" "$program" node install --host 127.0.0.1 --port "$port" \
     --display-name windows </dev/null >"$work/windows.log" 2>&1 || { cat "$work/windows.log" >&2; exit 1; }
   approve windows

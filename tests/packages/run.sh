@@ -7,6 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/service/container.sh
 . tests/service/container.sh
+# shellcheck source=tests/support/checks.sh
+. tests/support/checks.sh
 
 build_dir=build/release
 while [ $# -gt 0 ]; do
@@ -17,18 +19,6 @@ while [ $# -gt 0 ]; do
   esac
 done
 
-started=$SECONDS
-passed=0
-step() { printf '== %s (after %d s)\n' "$*" $((SECONDS - started)); }
-ok() { passed=$((passed + 1)); printf '   ok: %s\n' "$*"; }
-fail() { printf '   FAILED: %s\n' "$*" >&2; exit 1; }
-# expect WHAT COMMAND...: the command answers 0.
-expect() {
-  local what=$1
-  shift
-  "$@" || fail "$what"
-  ok "$what"
-}
 work=$(mktemp -d)
 launcher_pid=""
 cleanup() {

@@ -8,6 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/service/container.sh
 . tests/service/container.sh
+# shellcheck source=tests/support/checks.sh
+. tests/support/checks.sh
 
 hostclaw=build/debug/bin/hostclaw
 dev_gateway=build/debug/bin/hostclaw-dev-gateway
@@ -32,33 +34,7 @@ for tool in systemd-nspawn debootstrap nsenter; do
   command -v "$tool" >/dev/null || { echo "run.sh: $tool is missing; ./run-tests installs it" >&2; exit 1; }
 done
 
-started=$SECONDS
-passed=0
-step() { printf '== %s (after %d s)\n' "$*" $((SECONDS - started)); }
-ok() { passed=$((passed + 1)); printf '   ok: %s\n' "$*"; }
-fail() {
-  printf '   FAILED: %s\n' "$*" >&2
-  in_container journalctl -u hostclaw --no-pager -n 30 >&2 2>/dev/null || true
-  exit 1
-}
-# expect WHAT COMMAND...: the command answers 0.
-expect() {
-  local what=$1
-  shift
-  "$@" || fail "$what"
-  ok "$what"
-}
-# within SECONDS WHAT COMMAND...: it does so in time.
-within() {
-  local until=$((SECONDS + $1)) what=$2
-  shift 2
-  until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$until" ] || { "$@" || true; fail "$what"; }
-    sleep 0.1
-  done
-  ok "$what"
-}
-says() { grep -qF -- "$1" <<<"$2"; }
+show_trouble() { in_container journalctl -u hostclaw --no-pager -n 30; }
 
 work=$(mktemp -d)
 gateway_pid=""

@@ -7,6 +7,8 @@
 # the list.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# shellcheck source=tests/support/checks.sh
+. tests/support/checks.sh
 
 hostclaw=build/windows/bin/hostclaw.exe
 [ -e "$hostclaw" ] || hostclaw=build/windows/bin/probe/hostclaw.exe
@@ -26,34 +28,7 @@ wineserver=/usr/lib/wine/wineserver64
 [ -x "$wine" ] || { echo "service.sh: wine64 is missing (scripts/windows-dependencies installs it)" >&2; exit 1; }
 [ -e "$hostclaw" ] || { echo "service.sh: $hostclaw is missing; cmake --build --preset windows" >&2; exit 1; }
 
-started=$SECONDS
-passed=0
-step() { printf '== %s (after %d s)\n' "$*" $((SECONDS - started)); }
-ok() { passed=$((passed + 1)); printf '   ok: %s\n' "$*"; }
-fail() {
-  printf '   FAILED: %s\n' "$*" >&2
-  tail -n 30 "$state_folder/logs/hostclaw.log" >&2 2>/dev/null || true
-  exit 1
-}
-# expect WHAT COMMAND...: the command answers 0.
-expect() {
-  local what=$1
-  shift
-  "$@" || fail "$what"
-  ok "$what"
-}
-# within SECONDS WHAT COMMAND...: it does so in time.
-within() {
-  local until=$((SECONDS + $1)) what=$2
-  shift 2
-  until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$until" ] || { "$@" || true; fail "$what"; }
-    sleep 0.1
-  done
-  ok "$what"
-}
-says() { grep -qF -- "$1" <<<"$2" || { printf '   it says: %s\n' "$2" >&2; false; }; }
-says_not() { ! grep -qF -- "$1" <<<"$2"; }
+show_trouble() { tail -n 30 "$state_folder/logs/hostclaw.log"; }
 
 # Wine does not hand the access list of a folder down to what is made in it; the umask stands in for that.
 umask 077
