@@ -217,6 +217,8 @@ TEST_CASE("a run whose result reached the gateway is marked as delivered") {
   scene.allow(real("/usr/bin/printf"));
   scene.connect_host();
   scene.run({"printf", "abc"});
+  // It is marked a moment after it arrived; until then nothing is said against it.
+  CHECK(scene.hostclaw({"runs"}).standard_output.find("not delivered") == std::string::npos);
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   bool delivered = false;
   while (!delivered && std::chrono::steady_clock::now() < deadline) {
