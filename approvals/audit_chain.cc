@@ -215,7 +215,7 @@ Result<AuditCheckpoint> checkpoint_from_json(const Json& json) {
 
 Result<AuditRow> append_audit_row(Database& database, std::int64_t at_ms, std::string_view kind,
                                   const Json& fields) {
-  return database.transaction([&]() -> Result<AuditRow> {
+  return database.joining([&]() -> Result<AuditRow> {
     Result<Tail> tail = read_tail(database);
     if (tail && tail->sequence == 0) tail = begin_chain(database, at_ms);
     if (!tail) return tail.error();

@@ -231,7 +231,8 @@ class AuditVerifier {
   std::string buffer_;
 };
 
-// For the other files of this room: appends one row inside the caller's transaction, without a checkpoint.
+// For the other files of this room: appends one row inside the caller's transaction, which has to fail when
+// this does, without a checkpoint.
 Result<AuditRow> append_audit_row(Database& database, std::int64_t at_ms, std::string_view kind,
                                   const Json& fields);
 

@@ -175,7 +175,8 @@ class Store {
 
   // Runs and decisions. insert_run answers the row id.
   Result<std::int64_t> insert_run(const RunRow& row);
-  Result<void> update_run(const RunRow& row);        // by row_id
+  // Of the row `row_id`: state, exit code, signal, counts of bytes, time of the end, tail of the output.
+  Result<void> end_run(const RunRow& row);
   Result<void> mark_delivered(std::int64_t row_id);  // the result reached the gateway; nothing else changes
   Result<std::vector<RunRow>> runs(const RunFilter& filter);  // newest first
   // The newest with that id, else with that row id in decimal, else with a unique prefix of the id.

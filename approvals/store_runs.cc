@@ -95,7 +95,7 @@ bool is_decimal(const std::string& text) {
 }  // namespace
 
 Result<std::int64_t> Store::insert_run(const RunRow& row) {
-  return database().transaction([&]() -> Result<std::int64_t> {
+  return database().joining([&]() -> Result<std::int64_t> {
     {
       Statement insert =
           database().statement("INSERT INTO runs (" HOSTCLAW_RUN_COLUMNS
@@ -115,13 +115,25 @@ Result<std::int64_t> Store::insert_run(const RunRow& row) {
   });
 }
 
-Result<void> Store::update_run(const RunRow& row) {
-  return database().transaction([&]() -> Result<void> {
-    Statement update = database().statement(
-        "UPDATE runs SET (" HOSTCLAW_RUN_COLUMNS
-        ") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE row_id = ?");
-    bind_run(update, row);
-    if (Result<void> updated = update.bind(row.row_id).run(); !updated) return updated;
+Result<void> Store::end_run(const RunRow& row) {
+  return database().joining([&]() -> Result<void> {
+    // Not the columns that stay as they are: the index over one of them would be written again.
+    Result<void> updated = database()
+                               .statement(
+                                   "UPDATE runs SET state = ?, exit_code = ?, signal = ?, stdout_bytes = ?, "
+                                   "stderr_bytes = ?, dropped_bytes = ?, ended_at_ms = ?, output_tail = ? "
+                                   "WHERE row_id = ?")
+                               .bind(std::string_view(row.state))
+                               .bind(row.exit_code)
+                               .bind(row.signal)
+                               .bind(row.stdout_bytes)
+                               .bind(row.stderr_bytes)
+                               .bind(row.dropped_bytes)
+                               .bind(row.ended_at_ms)
+                               .bind(std::string_view(row.output_tail))
+                               .bind(row.row_id)
+                               .run();
+    if (!updated) return updated;
     if (sqlite3_changes(database().handle()) == 1) return {};
     return make_error("STORE_NOT_FOUND", "there is no run with row id " + std::to_string(row.row_id));
   });

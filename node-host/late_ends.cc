@@ -13,7 +13,7 @@ constexpr std::size_t kMostLateEnds = 4096;
 
 Result<void> record_end(approvals::Store& store, const approvals::RunRow& row, const Json& fields) {
   return store.transaction([&]() -> Result<void> {
-    if (auto kept = store.update_run(row); !kept) return kept;
+    if (auto kept = store.end_run(row); !kept) return kept;
     const auto appended = approvals::append_audit_row(store.database(), row.ended_at_ms, "end", fields);
     if (!appended) return appended.error();
     return {};

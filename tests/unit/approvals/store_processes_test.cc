@@ -82,7 +82,7 @@ TEST_CASE("ten processes write at once and nothing is lost", "[store][processes]
         RunRow finished = numbered_run(i * kRows + row);
         finished.row_id = *inserted;
         finished.state = "finished";
-        if (!(*store)->update_run(finished)) return 3;
+        if (!(*store)->end_run(finished)) return 3;
       }
       return 0;
     }));

@@ -211,14 +211,14 @@ TEST_CASE("a run row comes back as it went in", "[store][runs]") {
   row.command_text = std::string("nul\0inside", 10);
   row.row_id = must(store->insert_run(row));
   row.state = "finished";
-  row.delivered = true;
   row.exit_code = 0;
   row.stdout_bytes = 5'000'000'000;
   row.stderr_bytes = 2;
   row.dropped_bytes = 3;
   row.output_tail = "tail";
   row.ended_at_ms = 2000;
-  must(store->update_run(row));
+  must(store->end_run(row));
+  must(store->mark_delivered(row.row_id));
   const auto stored = must(store->run("run-1"));
   REQUIRE(stored.has_value());
   CHECK(stored->row_id == row.row_id);
@@ -244,12 +244,37 @@ TEST_CASE("a run row comes back as it went in", "[store][runs]") {
   CHECK(stored->ended_at_ms == 2000);
 }
 
-TEST_CASE("updating a run that is gone says so", "[store][runs]") {
+TEST_CASE("an end that is recorded after the delivery leaves the mark of it", "[store][runs]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  RunRow row = sample_run("run-1");
+  row.row_id = must(store->insert_run(row));
+  must(store->mark_delivered(row.row_id));
+  row.state = "finished";
+  must(store->end_run(row));
+  CHECK(must(store->run("run-1"))->delivered);
+}
+
+TEST_CASE("what a failing transaction has written through others goes with it", "[store][runs]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  const auto failed = store->transaction([&]() -> Result<void> {
+    const auto row_id = store->insert_run(sample_run("run-1"));
+    if (!row_id) return row_id.error();
+    RunRow missing = sample_run("run-1");
+    missing.row_id = *row_id + 1;
+    return store->end_run(missing);
+  });
+  CHECK(code_of(failed) == "STORE_NOT_FOUND");
+  CHECK_FALSE(must(store->run("run-1")).has_value());
+}
+
+TEST_CASE("ending a run that is gone says so", "[store][runs]") {
   TemporaryDirectory base;
   auto store = open_store(base.path());
   RunRow row = sample_run("run-1");
   row.row_id = 77;
-  CHECK(code_of(store->update_run(row)) == "STORE_NOT_FOUND");
+  CHECK(code_of(store->end_run(row)) == "STORE_NOT_FOUND");
 }
 
 TEST_CASE("runs are listed newest first and filtered", "[store][runs]") {

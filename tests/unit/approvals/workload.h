@@ -71,7 +71,7 @@ inline Result<void> end_run(Store& store, std::int64_t row_id, const std::string
     row.state = "finished";
     row.exit_code = 0;
     row.output_tail = std::string(9000, 'e');
-    if (auto updated = store.update_run(row); !updated) return updated;
+    if (auto updated = store.end_run(row); !updated) return updated;
     const auto recorded = AuditChain(store, frequent_checkpoints()).append("end", {{"run", run_id}});
     if (!recorded) return recorded.error();
     return {};
