@@ -28,4 +28,33 @@ Result<OrderedJson> parse_ordered_json(std::string_view text, const JsonLimits& 
 std::string dump_json(const Json& value);
 std::string dump_json(const OrderedJson& value);
 
+// The text as a JSON string, in its quotes.
+std::string json_string(std::string_view text);
+
+// Where the text of an object stands: by itself, or in a JSON string, as OpenClaw's `paramsJSON` and
+// `payloadJSON` want it. In the second form every quote and escape is escaped once more, in the same pass.
+enum class JsonPlace { kItself, kInString };
+
+// The text of a JSON object, member by member and without a tree: for what is large, or sent with every call.
+// Texts as dump_json writes them. Requires: no name twice.
+class JsonObjectText {
+ public:
+  explicit JsonObjectText(JsonPlace place = JsonPlace::kItself) : place_(place) {}
+  JsonObjectText& add(std::string_view name, std::string_view text);
+  JsonObjectText& add(std::string_view name, const char* text) { return add(name, std::string_view(text)); }
+  JsonObjectText& add(std::string_view name, bool value) { return add_json(name, value ? "true" : "false"); }
+  JsonObjectText& add(std::string_view name, std::int64_t value);
+  JsonObjectText& add(std::string_view name, JsonObjectText object);       // requires: of the same place
+  JsonObjectText& add_json(std::string_view name, std::string_view json);  // as it stands
+  // Once: the object, or for kInString the string that holds it.
+  std::string take();
+  std::string take_string();
+
+ private:
+  void begin(std::string_view name);
+  void write(std::string_view text);
+  JsonPlace place_;
+  std::string text_;
+};
+
 }  // namespace hostclaw

@@ -75,11 +75,11 @@ std::string to_upper_ascii(std::string_view text) {
 }
 
 std::string to_hex(std::span<const std::uint8_t> bytes) {
-  std::string out;
-  out.reserve(bytes.size() * 2);
+  std::string out(bytes.size() * 2, '\0');
+  char* at = out.data();
   for (const std::uint8_t byte : bytes) {
-    out.push_back(kHexDigits[byte >> 4]);
-    out.push_back(kHexDigits[byte & 0x0F]);
+    *at++ = kHexDigits[byte >> 4];
+    *at++ = kHexDigits[byte & 0x0F];
   }
   return out;
 }

@@ -44,13 +44,18 @@ Step step(std::string_view text, std::size_t at) {
   return {extra + 1, true, extra == 3};
 }
 
+constexpr std::size_t kStride = 8;
+
+// Whether the eight bytes from here are ASCII.
+bool ascii_stride(const char* eight) {
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, eight, sizeof bytes);
+  return (bytes & 0x8080808080808080U) == 0;
+}
+
 // Where the run of ASCII that begins at `at` ends; eight bytes at a time, because output is mostly that.
 std::size_t ascii_end(std::string_view text, std::size_t at) {
-  constexpr std::uint64_t kHighBits = 0x8080808080808080U;
-  for (std::uint64_t eight = 0; at + sizeof eight <= text.size(); at += sizeof eight) {
-    std::memcpy(&eight, text.data() + at, sizeof eight);
-    if ((eight & kHighBits) != 0) break;
-  }
+  while (at + kStride <= text.size() && ascii_stride(text.data() + at)) at += kStride;
   while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
   return at;
 }
@@ -58,6 +63,8 @@ std::size_t ascii_end(std::string_view text, std::size_t at) {
 bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
 
 }  // namespace
+
+bool is_ascii(std::string_view text) { return ascii_end(text, 0) == text.size(); }
 
 bool is_valid_utf8(std::string_view text) {
   for (std::size_t at = 0; (at = ascii_end(text, at)) < text.size();) {
@@ -109,6 +116,12 @@ std::string_view utf16_suffix(std::string_view text, std::size_t max_units) {
   std::size_t begin = text.size();
   std::size_t units = 0;
   while (begin > 0) {
+    // Eight ASCII bytes at once while there is room for all of them.
+    if (begin >= kStride && units + kStride <= max_units && ascii_stride(text.data() + begin - kStride)) {
+      begin -= kStride;
+      units += kStride;
+      continue;
+    }
     std::size_t at = begin - 1;
     for (int back = 0; back < 3 && at > 0 && continues(text[at]); ++back) --at;
     units += begin - at == 4 ? 2 : 1;

@@ -9,6 +9,7 @@ namespace hostclaw {
 
 // True when the whole text is well-formed UTF-8 (no surrogates, no overlong forms, at most U+10FFFF).
 bool is_valid_utf8(std::string_view text);
+bool is_ascii(std::string_view text);
 
 // Replaces each maximal ill-formed subsequence by U+FFFD, as the WHATWG decoder does.
 // `replaced`, when given, receives the number of replacements.

@@ -70,15 +70,11 @@ Result<Frame> decode_frame(std::string_view text) {
   return Frame(IgnoredFrame{kind == "req" ? "a node receives no requests" : "unknown frame type"});
 }
 
-std::string encode_request(std::string_view id, std::string_view method, const Json& params) {
-  std::string text = dump_json(Json{{"type", "req"}, {"id", id}, {"method", method}});
-  if (params.is_null()) return text;
-  // Spliced, not copied into the frame's tree: results are large.
-  text.back() = ',';
-  text += "\"params\":";
-  text += dump_json(params);
-  text += '}';
-  return text;
+std::string encode_request(std::string_view id, std::string_view method, std::string_view params_json) {
+  JsonObjectText frame;
+  frame.add("id", id).add("method", method).add("type", "req");
+  if (!params_json.empty()) frame.add_json("params", params_json);
+  return frame.take();
 }
 
 }  // namespace hostclaw::gateway_proto

@@ -51,8 +51,8 @@ using Frame = std::variant<ResponseFrame, EventFrame, IgnoredFrame>;
 // request (a node never receives one), are IgnoredFrame.
 Result<Frame> decode_frame(std::string_view text);
 
-// {"type":"req","id":..,"method":..,"params":..}; params is omitted when null.
-std::string encode_request(std::string_view id, std::string_view method, const Json& params);
+// {"type":"req","id":..,"method":..,"params":..}; `params_json` is JSON text, omitted when empty.
+std::string encode_request(std::string_view id, std::string_view method, std::string_view params_json);
 
 // Reads `error` of a response; tolerant about missing members.
 PeerError peer_error_from(const Json& error);

@@ -49,12 +49,14 @@ std::optional<PairResolved> pair_resolved_from(const Json& payload) {
   return resolved;
 }
 
-InvokeResult InvokeResult::success(const Json& payload) {
+InvokeResult InvokeResult::success(std::string payload_string) {
   InvokeResult result;
   result.ok = true;
-  result.payload_json = dump_json(payload);
+  result.payload_string = std::move(payload_string);
   return result;
 }
+
+InvokeResult InvokeResult::success(const Json& payload) { return success(json_string(dump_json(payload))); }
 
 InvokeResult InvokeResult::failure(std::string code, std::string message) {
   InvokeResult result;
@@ -63,18 +65,23 @@ InvokeResult InvokeResult::failure(std::string code, std::string message) {
   return result;
 }
 
-Json invoke_result_params(const InvokeRequest& request, const InvokeResult& result) {
-  Json params{{"id", request.id}, {"nodeId", request.node_id}, {"ok", result.ok}};
+std::string invoke_result_params(const InvokeRequest& request, const InvokeResult& result) {
+  JsonObjectText params;
+  params.add("id", request.id).add("nodeId", request.node_id).add("ok", result.ok);
   if (result.ok) {
-    params["payloadJSON"] = result.payload_json;
+    params.add_json("payloadJSON", result.payload_string);
   } else {
-    params["error"] = {{"code", result.error_code}, {"message", result.error_message}};
+    JsonObjectText error;
+    error.add("code", result.error_code).add("message", result.error_message);
+    params.add("error", std::move(error));
   }
-  return params;
+  return params.take();
 }
 
-Json node_event_params(const std::string& event, const Json& payload) {
-  return Json{{"event", event}, {"payloadJSON", dump_json(payload)}};
+std::string node_event_params(std::string_view event, std::string_view payload_string) {
+  JsonObjectText params;
+  params.add("event", event).add_json("payloadJSON", payload_string);
+  return params.take();
 }
 
 }  // namespace hostclaw::gateway_proto

@@ -37,17 +37,20 @@ std::optional<PairResolved> pair_resolved_from(const Json& payload);
 // The outcome of one invocation.
 struct InvokeResult {
   bool ok = false;
-  std::string payload_json;  // when ok
-  std::string error_code;    // when not ok
+  std::string payload_string;  // when ok: the payload's JSON text as a JSON string, in its quotes
+  std::string error_code;      // when not ok
   std::string error_message;
 
+  static InvokeResult success(std::string payload_string);
   static InvokeResult success(const Json& payload);
   static InvokeResult failure(std::string code, std::string message);
 };
 
-Json invoke_result_params(const InvokeRequest& request, const InvokeResult& result);
+// Params of `node.invoke.result`, as JSON text.
+std::string invoke_result_params(const InvokeRequest& request, const InvokeResult& result);
 
-// Params of `node.event`; payload travels as payloadJSON, the official form.
-Json node_event_params(const std::string& event, const Json& payload);
+// Params of `node.event`, as JSON text; the payload travels as payloadJSON, the official form.
+// `payload_string` as in InvokeResult.
+std::string node_event_params(std::string_view event, std::string_view payload_string);
 
 }  // namespace hostclaw::gateway_proto

@@ -124,6 +124,7 @@ asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
     co_await deliver(flight, params_error("paramsJSON required"));
     co_return;
   }
+
   auto params = parse_json(*request.params_json);
   if (!params) {
     co_await deliver(flight, params_error("paramsJSON malformed JSON"));
@@ -155,6 +156,16 @@ asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
     exec.params = std::move(*params);
     exec.older_peer = flight->older_peer;
     if (request.timeout_ms) exec.caller_deadline_ms = unix_ms_now() + *request.timeout_ms;
+    exec.notify = [this, flight](std::string_view event, std::string_view payload_string) {
+      const auto session = flight->session.lock();
+      if (!session || !session->open()) return;
+      // Before the result, on the same ordered connection; its answer need not delay the result.
+      asio::co_spawn(
+          executor_,
+          [session, params = gateway_proto::node_event_params(event, payload_string)]()
+              -> asio::awaitable<void> { co_await session->call_with_retries("node.event", params); },
+          asio::detached);
+    };
     exec.caller_left = [this, flight] {
       const auto session = flight->session.lock();
       return refusing_ || !session || !session->open();
@@ -178,17 +189,8 @@ asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
 
   const std::shared_ptr<GatewaySession> session = flight->session.lock();
   if (!session || !session->open()) {
-    log_warn("a run outlived its connection; it is recorded: hostclaw runs show " +
-             reply.event_payload.value("runId", std::string()));
+    log_warn("a run outlived its connection; it is recorded: hostclaw runs show " + reply.run_id);
     co_return;
-  }
-  if (!reply.event.empty()) {
-    // Sent before the result, on the same ordered connection; its answer need not delay the result.
-    asio::co_spawn(
-        executor_,
-        [session, params = gateway_proto::node_event_params(reply.event, reply.event_payload)]()
-            -> asio::awaitable<void> { co_await session->call_with_retries("node.event", params); },
-        asio::detached);
   }
   if (co_await deliver(flight, std::move(reply.result))) co_await pipeline_.mark_delivered(reply.row_id);
 }

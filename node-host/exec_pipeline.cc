@@ -56,12 +56,17 @@ InvokeResult failure_of(const Error& error) {
 }
 
 std::string event_output(const RunOutcome& outcome) {
-  std::string text;
+  std::string joined;
+  std::string_view text;
   for (const std::string* part :
        {&outcome.standard_output.text, &outcome.standard_error.text, &outcome.launch_error}) {
     if (part->empty()) continue;
-    if (!text.empty()) text += '\n';
-    text += *part;
+    if (text.empty()) {
+      text = *part;  // mostly the only one, and it may be long
+      continue;
+    }
+    joined = std::string(text) + '\n' + *part;
+    text = joined;
   }
   const std::string_view trimmed = trim(text);
   const std::string_view kept = utf16_suffix(trimmed, kEventOutputUnits);
@@ -74,11 +79,69 @@ std::string state_of(const RunOutcome& outcome) {
   return outcome.timed_out ? "timed-out" : "finished";
 }
 
-Json stream_counts(const StreamOutput& stream) {
-  return Json{{"totalBytes", stream.total_bytes},
-              {"keptBytes", stream.kept_bytes},
-              {"droppedBytes", stream.dropped_bytes},
-              {"replacedSequences", stream.replaced}};
+JsonObjectText stream_counts(const StreamOutput& stream) {
+  JsonObjectText counts(JsonPlace::kInString);
+  counts.add("totalBytes", static_cast<std::int64_t>(stream.total_bytes));
+  counts.add("keptBytes", static_cast<std::int64_t>(stream.kept_bytes));
+  counts.add("droppedBytes", static_cast<std::int64_t>(stream.dropped_bytes));
+  counts.add("replacedSequences", static_cast<std::int64_t>(stream.replaced));
+  return counts;
+}
+
+std::string failure_and_next(const Error& failure) {
+  return failure.message +
+         ". Next, on the node: " + (failure.next.empty() ? "hostclaw status" : failure.next);
+}
+
+// What takes the place of an allowing decision that could not be recorded.
+policy::Decision unrecorded(const Error& failure) {
+  policy::Decision decision;
+  decision.verdict = Verdict::kDeny;
+  decision.code = "RECORD_FAILED";
+  decision.layer = "record";
+  decision.event_reason = "approval-state-write-failed";
+  decision.wire_code = "SYSTEM_RUN_DENIED";
+  decision.wire_message = "SYSTEM_RUN_DENIED: approval state could not be persisted\n" + failure.code + ": " +
+                          failure_and_next(failure);
+  return decision;
+}
+
+// What system.run answers, as a JSON string.
+std::string run_payload(const RunOutcome& outcome) {
+  JsonObjectText payload(JsonPlace::kInString);
+  if (outcome.exit_code) payload.add("exitCode", std::int64_t{*outcome.exit_code});
+  payload.add("timedOut", outcome.timed_out).add("success", outcome.success());
+  payload.add("stdout", outcome.standard_output.text).add("stderr", outcome.standard_error.text);
+  if (outcome.launch_error.empty()) {
+    payload.add_json("error", "null");
+  } else {
+    payload.add("error", outcome.launch_error);
+  }
+  // Members of ours; OpenClaw ignores what it does not know.
+  if (outcome.signal) payload.add("signal", std::int64_t{*outcome.signal});
+  JsonObjectText output(JsonPlace::kInString);
+  output.add("truncated", outcome.truncated);
+  output.add("stdout", stream_counts(outcome.standard_output));
+  output.add("stderr", stream_counts(outcome.standard_error));
+  payload.add("output", std::move(output));
+  return payload.take_string();
+}
+
+// What both events tell of a request.
+JsonObjectText event_payload(const policy::RunEvaluation& evaluation) {
+  JsonObjectText payload(JsonPlace::kInString);
+  payload.add("sessionKey", evaluation.session_key).add("runId", evaluation.run_id).add("host", "node");
+  payload.add("command", evaluation.command_text);
+  payload.add("suppressNotifyOnExit", evaluation.suppress_notify_on_exit);
+  return payload;
+}
+
+std::string finished_payload(const policy::RunEvaluation& evaluation, const RunOutcome& outcome,
+                             std::string_view output) {
+  JsonObjectText payload = event_payload(evaluation);
+  if (outcome.exit_code) payload.add("exitCode", std::int64_t{*outcome.exit_code});
+  payload.add("timedOut", outcome.timed_out).add("success", outcome.success()).add("output", output);
+  return payload.take_string();
 }
 
 approvals::RunRow row_of(const policy::RunEvaluation& evaluation, const std::string& invoke_id) {
@@ -171,19 +234,32 @@ struct ExecPipeline::Asking {
   std::int64_t deadline_ms = 0;
 };
 
-// What the store's thread hands back to the io_context thread.
+// What was decided. Written by judge() alone; from then on both threads read it, and `files` are the
+// io_context thread's.
 struct ExecPipeline::Decided {
   policy::RunDecision judged;
   policy::RunEvaluation& evaluation() { return judged.evaluation; }
   const policy::RunEvaluation& evaluation() const { return judged.evaluation; }
+  bool allowed() const { return evaluation().decision.verdict == Verdict::kAllow; }
   std::shared_ptr<OpenedFiles> files;
   approvals::RunRow row;
-  std::optional<Error> store_failure;
-  bool waits = false;  // for the answer to a question; nothing is recorded yet
+  DecisionContext context;              // of the row
+  std::optional<Error> asking_failure;  // nobody could be asked
+  bool waits = false;                   // for the answer to a question; nothing is recorded yet
   // The grant that allows it, to be used up with the row.
   std::optional<approvals::GrantRequest> consumes;
   std::vector<std::string> grant_ids;
   std::string answered_by;
+};
+
+// Records what was decided; answers the id of the row. Started right behind the decision, so that what is to
+// be spawned is opened meanwhile.
+struct ExecPipeline::Recording {
+  ExecPipeline& pipeline;
+  std::shared_ptr<const Decided> decided;
+  Result<std::int64_t> operator()(approvals::Store& store) const {
+    return pipeline.record_decision(store, *decided);
+  }
 };
 
 ExecPipeline::ExecPipeline(StoreThread& store, RunExecutor& executor, Settings settings)
@@ -249,7 +325,7 @@ void ExecPipeline::seek_answer(approvals::Store& store, const ExecRequest& reque
     if (auto expired = questions.expire(now); !expired)
       log_warn("a question could not be closed: " + expired.error().message);
     const auto question = questions.find(asking.question_id);
-    if (!question) decided.store_failure = question.error();
+    if (!question) decided.asking_failure = question.error();
     auto state = question ? question->state : approvals::QuestionState::kExpired;
     if (state == approvals::QuestionState::kPending && now >= asking.deadline_ms)
       state = approvals::QuestionState::kExpired;
@@ -275,7 +351,7 @@ void ExecPipeline::seek_answer(approvals::Store& store, const ExecRequest& reque
 
   const auto grants = questions.covering(what.request, now);
   if (!grants) {
-    decided.store_failure = grants.error();
+    decided.asking_failure = grants.error();
     return;
   }
   if (!grants->empty()) {
@@ -294,7 +370,7 @@ void ExecPipeline::seek_answer(approvals::Store& store, const ExecRequest& reque
   std::size_t callers = 0;
   for (const auto& [id, count] : waiting_callers_) callers += static_cast<std::size_t>(count);
   if (callers >= kMostWaitingCallers) {
-    decided.store_failure =
+    decided.asking_failure =
         make_error("QUESTION_TOO_MANY", std::to_string(callers) + " requests wait for a person already",
                    "hostclaw approvals pending");
     return;
@@ -308,7 +384,7 @@ void ExecPipeline::seek_answer(approvals::Store& store, const ExecRequest& reque
       request.caller_deadline_ms > 0 ? request.caller_deadline_ms : what.question.deadline_ms;
   const auto asked = questions.ask(what.question, now);
   if (!asked) {
-    decided.store_failure = asked.error();
+    decided.asking_failure = asked.error();
     return;
   }
   stop_waiting(asking);
@@ -326,9 +402,8 @@ bool ExecPipeline::stop_waiting(const Asking& asking) {
   return true;
 }
 
-ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRequest& request,
-                                           Asking& asking) {
-  Decided decided;
+void ExecPipeline::judge(approvals::Store& store, const ExecRequest& request, Asking& asking,
+                         Decided& decided) {
   decided.files = std::make_shared<OpenedFiles>();
   const approvals::ExecSettings exec = exec_settings(store);
   const auto document = cache_->current(store);
@@ -341,7 +416,7 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
   if (decided.waits) {
     // It is decided anew when there is an answer; while a person thinks, nobody's file is held.
     decided.files.reset();
-    return decided;
+    return;
   }
   stop_waiting(asking);
 
@@ -349,9 +424,8 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
   if (evaluation.run_id.empty()) evaluation.run_id = new_uuid();
   approvals::RunRow& row = decided.row;
   row = row_of(evaluation, request.invoke_id);
-  const bool allowed = evaluation.decision.verdict == Verdict::kAllow;
-  row.state = allowed ? "running" : "decided";
-  if (allowed) {
+  row.state = decided.allowed() ? "running" : "decided";
+  if (decided.allowed()) {
     row.cwd = evaluation.plan.cwd;
     if (!evaluation.plan.empty() && !evaluation.plan.pipelines.front().commands.empty()) {
       row.resolved_path = evaluation.plan.pipelines.front().commands.front().executable;
@@ -361,7 +435,7 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
     row.cwd = text_at(request.params, "cwd");
   }
 
-  DecisionContext recorded;
+  DecisionContext& recorded = decided.context;
   recorded.door = request.door;
   recorded.hash_key = settings_.hash_key;
   if (evaluation.approved_by_gateway) recorded.answered_by = "gateway";
@@ -369,36 +443,38 @@ ExecPipeline::Decided ExecPipeline::decide(approvals::Store& store, const ExecRe
   recorded.question_id = asking.question_id;
   recorded.grant_ids = decided.grant_ids;
   if (!asking.question_id.empty()) recorded.waited_ms = row.started_at_ms - asking.asked_at_ms;
-  const Json fields = decision_fields(decided.judged, row, recorded);
+}
 
-  // Grant, row, audit row and usage commit together: no run without its row, and a grant that a human gave is
-  // stored before the run it allows or nothing runs.
+// Grant, row, audit row and usage commit together: no run without its row, and a grant that a human gave is
+// stored before the run it allows or nothing runs.
+Result<std::int64_t> ExecPipeline::record_decision(approvals::Store& store, const Decided& decided) {
+  if (decided.waits) return 0;
+  const policy::RunEvaluation& evaluation = decided.evaluation();
+  const approvals::RunRow& row = decided.row;
+  const Json fields = decision_fields(decided.judged, row, decided.context);
+  std::int64_t row_id = 0;
   auto written = store.transaction([&]() -> Result<void> {
     if (decided.consumes) {
       auto used = approvals::Questions(store).consume(*decided.consumes, row.started_at_ms);
       if (!used) return used.error();
       if (used->empty()) return make_error("STORE_CONFLICT", "the grant was revoked at this very moment");
     }
-    if (allowed && !evaluation.grants.empty()) {
-      if (auto stored = approvals::store_grants(store, evaluation.agent_id, evaluation.grants); !stored)
-        return stored;
+    if (decided.allowed() && !evaluation.grants.empty()) {
+      auto stored = approvals::store_grants(store, evaluation.agent_id, evaluation.grants);
+      if (!stored) return stored.error();
     }
     auto inserted = store.insert_run(row);
     if (!inserted) return inserted.error();
-    row.row_id = *inserted;
-    if (auto kept = append_row(store, row.started_at_ms, "decision", fields); !kept) return kept;
-    if (auto counted = approvals::record_observation(store, evaluation, row.started_at_ms); !counted)
-      return counted;
-    if (!allowed || evaluation.matched.empty()) return Result<void>();
-    return approvals::record_usage(store, evaluation.matched, evaluation.command_text, row.started_at_ms);
+    row_id = *inserted;
+    auto kept = append_row(store, row.started_at_ms, "decision", fields);
+    if (kept) kept = approvals::record_observation(store, evaluation, row.started_at_ms);
+    if (kept && decided.allowed() && !evaluation.matched.empty())
+      kept = approvals::record_usage(store, evaluation.matched, evaluation.command_text, row.started_at_ms);
+    return kept;
   });
-  if (!written) {
-    decided.store_failure = written.error();
-    row.row_id = 0;
-  } else {
-    late_ends_.record(store);
-  }
-  return decided;
+  if (!written) return written.error();
+  late_ends_.record(store);
+  return row_id;
 }
 
 // True when there is something new to decide on; false when the caller does not wait any more.
@@ -423,15 +499,20 @@ asio::awaitable<void> ExecPipeline::record_late_ends() {
   });
 }
 
-asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellation cancellation) {
-  Asking asking;
-  Decided decided;
-  const auto decide_now = [this, &request, &asking](approvals::Store& store) {
-    return decide(store, request, asking);
-  };
-  for (decided = co_await store_.on_store(decide_now); decided.waits;
-       decided = co_await store_.on_store(decide_now)) {
-    log_info("a person is asked: " + approvals::mask_secrets_in_text(decided.evaluation().command_text) +
+// Leaves in `asking` what a person is asked; null when the caller has gone meanwhile.
+asio::awaitable<std::shared_ptr<const ExecPipeline::Decided>> ExecPipeline::decide(
+    const ExecRequest& request, RunCancellation cancellation, Asking& asking,
+    std::optional<StoreWork<Recording>>& recording) {
+  for (;;) {
+    const auto decided = std::make_shared<Decided>();
+    auto judging = store_.start([this, &request, &asking, decided](approvals::Store& store) {
+      judge(store, request, asking, *decided);
+      return true;
+    });
+    recording = store_.start(Recording{*this, decided});
+    co_await judging.answer();
+    if (!decided->waits) co_return decided;
+    log_info("a person is asked: " + approvals::mask_secrets_in_text(decided->evaluation().command_text) +
              " -- next: hostclaw approvals resolve " + asking.question_id + " allow-once|allow-always|deny");
     if (request.pause) request.pause();
     if (co_await wait_for_answer(asking, request, cancellation) &&
@@ -443,43 +524,57 @@ asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellatio
                                   : Result<void>();
     });
     if (!left) log_error("a caller's leaving could not be recorded: " + left.error().message);
-    ExecReply gone;
-    gone.cancelled = true;
-    co_return gone;
+    co_return nullptr;
   }
-  policy::RunEvaluation& evaluation = decided.evaluation();
-  if (decided.store_failure) {
-    log_error("a decision could not be recorded: " + decided.store_failure->code + ": " +
-              decided.store_failure->message);
+}
+
+asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellation cancellation) {
+  ExecReply reply;
+  Asking asking;
+  std::optional<StoreWork<Recording>> recording;
+  const auto decided = co_await decide(request, cancellation, asking, recording);
+  if (!decided) {
+    reply.cancelled = true;
+    co_return reply;
   }
-  if (decided.store_failure && evaluation.decision.verdict == Verdict::kAsk && asking.question_id.empty()) {
-    evaluation.decision.wire_message +=
-        "\nNobody could be asked: " + decided.store_failure->message + ". Next, on the node: " +
-        (decided.store_failure->next.empty() ? "hostclaw status" : decided.store_failure->next);
-  }
-  if (decided.store_failure && evaluation.decision.verdict == Verdict::kAllow) {
+  const policy::RunEvaluation& evaluation = decided->evaluation();
+  std::optional<Result<std::int64_t>> recorded;
+  RunOutcome outcome;
+  if (decided->allowed()) {
+    RunOptions options;
+    if (evaluation.timeout_ms) options.timeout = std::chrono::milliseconds(*evaluation.timeout_ms);
+    options.limits = settings_.output;
+    options.cancellation = cancellation;
     // No spawn precedes its row.
-    policy::Decision& decision = evaluation.decision;
-    decision.verdict = Verdict::kDeny;
-    decision.code = "RECORD_FAILED";
-    decision.layer = "record";
-    decision.event_reason = "approval-state-write-failed";
-    decision.wire_code = "SYSTEM_RUN_DENIED";
-    decision.wire_message =
-        "SYSTEM_RUN_DENIED: approval state could not be persisted\n" + decided.store_failure->code + ": " +
-        decided.store_failure->message + ". Next, on the node: " +
-        (decided.store_failure->next.empty() ? "hostclaw status" : decided.store_failure->next);
+    options.before_spawn = [&recording, &recorded]() -> asio::awaitable<std::optional<Error>> {
+      recorded = co_await recording->answer();
+      co_return *recorded ? std::nullopt : std::optional(recorded->error());
+    };
+    outcome = co_await executor_.run(evaluation.plan, decided->files, std::move(options));
   }
-  if (evaluation.decision.verdict != Verdict::kAllow) co_return reply_to_refusal(decided);
+  if (!recorded) recorded = co_await recording->answer();
+  const std::int64_t row_id = *recorded ? **recorded : 0;
+  if (!*recorded) {
+    log_error("a decision could not be recorded: " + recorded->error().code + ": " +
+              recorded->error().message);
+  }
+  if (decided->asking_failure) {
+    log_error("nobody could be asked: " + decided->asking_failure->code + ": " +
+              decided->asking_failure->message);
+  }
+  if (!decided->allowed() || !*recorded) {
+    policy::Decision decision = evaluation.decision;
+    if (decided->allowed()) decision = unrecorded(recorded->error());
+    if (decision.verdict == Verdict::kAsk && asking.question_id.empty()) {
+      std::optional<Error> failure = decided->asking_failure;
+      if (!*recorded) failure = recorded->error();
+      if (failure) decision.wire_message += "\nNobody could be asked: " + failure_and_next(*failure);
+    }
+    co_return refuse(request, evaluation, decision, row_id);
+  }
 
-  RunOptions options;
-  if (evaluation.timeout_ms) options.timeout = std::chrono::milliseconds(*evaluation.timeout_ms);
-  options.limits = settings_.output;
-  options.cancellation = cancellation;
-  const RunOutcome outcome =
-      co_await executor_.run(std::move(evaluation.plan), decided.files, std::move(options));
-
-  approvals::RunRow& row = decided.row;
+  approvals::RunRow row = decided->row;
+  row.row_id = row_id;
   row.state = state_of(outcome);
   row.exit_code = outcome.exit_code;
   row.signal = outcome.signal;
@@ -488,70 +583,43 @@ asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellatio
   row.dropped_bytes =
       static_cast<std::int64_t>(outcome.standard_output.dropped_bytes + outcome.standard_error.dropped_bytes);
   row.ended_at_ms = unix_ms_now();
-  std::string tail = event_output(outcome);
-  if (tail.size() > kRecordedTailBytes) tail = tail.substr(tail.size() - kRecordedTailBytes);
-  row.output_tail = to_valid_utf8(tail);
-  const Json fields = end_fields(row, outcome);
-  const auto updated = co_await store_.on_store([this, &row, &fields](approvals::Store& store) {
-    auto kept = record_end(store, row, fields);
-    if (!kept) late_ends_.keep(row, fields);
-    return kept;
-  });
-  if (!updated)
-    log_error("the end of run " + row.run_id + " could not be recorded yet: " + updated.error().message);
-  co_return reply_to_outcome(decided, outcome);
+  std::string output = event_output(outcome);
+  row.output_tail = to_valid_utf8(
+      std::string_view(output).substr(output.size() - std::min(output.size(), kRecordedTailBytes)));
+  Json fields = end_fields(row, outcome);
+  auto ending =
+      store_.start([this, row = std::move(row), fields = std::move(fields)](approvals::Store& store) {
+        auto kept = record_end(store, row, fields);
+        if (!kept) late_ends_.keep(row, fields);
+        return kept;
+      });
+  // The event goes out while the end is written; the result waits for that.
+  if (!outcome.cancelled && request.notify)
+    request.notify("exec.finished", finished_payload(evaluation, outcome, output));
+  reply.run_id = evaluation.run_id;
+  reply.row_id = row_id;
+  reply.cancelled = outcome.cancelled;
+  if (!outcome.cancelled) reply.result = InvokeResult::success(run_payload(outcome));
+  const Result<void> ended = co_await ending.answer();
+  if (!ended) {
+    log_error("the end of run " + evaluation.run_id + " could not be recorded yet: " + ended.error().message);
+  }
+  co_return reply;
 }
 
-ExecReply ExecPipeline::reply_to_refusal(const Decided& decided) const {
-  const policy::RunEvaluation& evaluation = decided.evaluation();
-  const policy::Decision& decision = evaluation.decision;
+ExecReply ExecPipeline::refuse(const ExecRequest& request, const policy::RunEvaluation& evaluation,
+                               const policy::Decision& decision, std::int64_t row_id) {
   ExecReply reply;
-  reply.row_id = decided.row.row_id;
+  reply.run_id = evaluation.run_id;
+  reply.row_id = row_id;
   reply.result = InvokeResult::failure(decision.wire_code, decision.wire_message);
-  if (!decision.event_reason.empty()) {
-    reply.event = "exec.denied";
-    reply.event_payload = {{"sessionKey", evaluation.session_key},
-                           {"runId", evaluation.run_id},
-                           {"host", "node"},
-                           {"command", evaluation.command_text},
-                           {"reason", decision.event_reason},
-                           {"suppressNotifyOnExit", evaluation.suppress_notify_on_exit}};
+  if (!decision.event_reason.empty() && request.notify) {
+    JsonObjectText payload = event_payload(evaluation);
+    payload.add("reason", decision.event_reason);
+    request.notify("exec.denied", payload.take_string());
   }
   log_info(std::string(policy::to_string(decision.verdict)) + " " + decision.code + ": " +
            approvals::mask_secrets_in_text(evaluation.command_text));
-  return reply;
-}
-
-ExecReply ExecPipeline::reply_to_outcome(const Decided& decided, const RunOutcome& outcome) const {
-  const policy::RunEvaluation& evaluation = decided.evaluation();
-  ExecReply reply;
-  reply.row_id = decided.row.row_id;
-  reply.cancelled = outcome.cancelled;
-  if (outcome.cancelled) return reply;
-
-  Json payload{{"timedOut", outcome.timed_out},
-               {"success", outcome.success()},
-               {"stdout", outcome.standard_output.text},
-               {"stderr", outcome.standard_error.text},
-               {"error", outcome.launch_error.empty() ? Json() : Json(outcome.launch_error)}};
-  if (outcome.exit_code) payload["exitCode"] = *outcome.exit_code;
-  // Members of ours; OpenClaw ignores what it does not know.
-  if (outcome.signal) payload["signal"] = *outcome.signal;
-  payload["output"] = {{"truncated", outcome.truncated},
-                       {"stdout", stream_counts(outcome.standard_output)},
-                       {"stderr", stream_counts(outcome.standard_error)}};
-  reply.result = InvokeResult::success(payload);
-
-  reply.event = "exec.finished";
-  reply.event_payload = {{"sessionKey", evaluation.session_key},
-                         {"runId", evaluation.run_id},
-                         {"host", "node"},
-                         {"command", evaluation.command_text},
-                         {"timedOut", outcome.timed_out},
-                         {"success", outcome.success()},
-                         {"output", event_output(outcome)},
-                         {"suppressNotifyOnExit", evaluation.suppress_notify_on_exit}};
-  if (outcome.exit_code) reply.event_payload["exitCode"] = *outcome.exit_code;
   return reply;
 }
 
@@ -694,7 +762,7 @@ asio::awaitable<InvokeResult> ExecPipeline::get_approvals(Json params) {
     }
     InvokeResult result;
     result.ok = true;
-    result.payload_json = dump_json(*snapshot);
+    result.payload_string = json_string(dump_json(*snapshot));
     return result;
   });
 }
@@ -712,7 +780,7 @@ asio::awaitable<InvokeResult> ExecPipeline::set_approvals(OrderedJson params, st
       log_warn("the gateway's edit: " + finding.message);
     InvokeResult result;
     result.ok = true;
-    result.payload_json = dump_json(*snapshot);
+    result.payload_string = json_string(dump_json(*snapshot));
     return result;
   });
 }

@@ -6,9 +6,11 @@
 // answer is a grant, and the request is decided anew with it. The grant is used up in the transaction that
 // writes the run's row.
 //
-// Decision, row and audit row happen in one step and one transaction on the store's thread, with the policy
-// as it is at that moment; nothing is cached across a change. A run whose caller has gone is finished and
-// recorded all the same. Thread rule: the io_context thread.
+// The decision is made on the store's thread, with the policy as it is at that moment; nothing is cached
+// across a change. Its row and audit row are written right behind it, in one transaction, while what was
+// judged is opened for the spawn, which waits for the row. The event of the end goes out while the end is
+// written, the result after that. A run whose caller has gone is finished and recorded all the same. Thread
+// rule: the io_context thread.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -45,6 +47,9 @@ struct ExecRequest {
   std::string invoke_id;    // of the door, for the record
   Json params;              // of system.run
   bool older_peer = false;  // the gateway speaks protocol 3: it drops what newer ones send back
+  // Told once when the outcome is known, before the reply: exec.finished | exec.denied, and the payload as a
+  // JSON string. May be empty.
+  std::function<void(std::string_view event, std::string_view payload_string)> notify;
   // For as long as a person is waited for. All may be empty.
   std::int64_t caller_deadline_ms = 0;  // when the caller stops waiting, since the epoch; 0: never
   std::function<bool()> caller_left;    // polled: nobody would take the result any more
@@ -54,9 +59,8 @@ struct ExecRequest {
 
 struct ExecReply {
   gateway_proto::InvokeResult result;
-  std::string event;  // exec.finished | exec.denied, empty: none is sent
-  Json event_payload;
-  bool cancelled = false;   // neither event nor result is sent
+  std::string run_id;
+  bool cancelled = false;   // no result is sent, and there was no event
   std::int64_t row_id = 0;  // of the record, for mark_delivered; 0 when there is none
 };
 
@@ -96,11 +100,17 @@ class ExecPipeline {
  private:
   struct Asking;
   struct Decided;
+  struct Recording;
   struct PreparedPlans;
 
   policy::EngineContext context(const approvals::ExecSettings& exec, OpenedFiles& files) const;
   approvals::ExecSettings exec_settings(approvals::Store& store);  // the owner's rules among them
-  Decided decide(approvals::Store& store, const ExecRequest& request, Asking& asking);
+  boost::asio::awaitable<std::shared_ptr<const Decided>> decide(
+      const ExecRequest& request, RunCancellation cancellation, Asking& asking,
+      std::optional<StoreWork<Recording>>& recording);
+  void judge(approvals::Store& store, const ExecRequest& request, Asking& asking,
+             Decided& decided);                                                           // store's thread
+  Result<std::int64_t> record_decision(approvals::Store& store, const Decided& decided);  // store's thread
   void seek_answer(approvals::Store& store, const ExecRequest& request, const approvals::ExecSettings& exec,
                    const policy::PolicyDocument& document, policy::EngineContext& context, Asking& asking,
                    Decided& decided);
@@ -111,8 +121,8 @@ class ExecPipeline {
                                                RunCancellation cancellation);
   bool stop_waiting(const Asking& asking);  // store's thread
   void record_prepared(approvals::Store& store, const policy::RunDecision& judged, const std::string& cwd);
-  ExecReply reply_to_refusal(const Decided& decided) const;
-  ExecReply reply_to_outcome(const Decided& decided, const RunOutcome& outcome) const;
+  static ExecReply refuse(const ExecRequest& request, const policy::RunEvaluation& evaluation,
+                          const policy::Decision& decision, std::int64_t row_id);
 
   StoreThread& store_;
   RunExecutor& executor_;

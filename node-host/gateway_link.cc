@@ -382,7 +382,8 @@ asio::awaitable<void> GatewayLink::serve(GatewayEndpoint endpoint, std::shared_p
 asio::awaitable<bool> GatewayLink::publish_stats(std::shared_ptr<GatewaySession> session) {
   const Json stats = handlers_.host_stats ? handlers_.host_stats() : Json::object();
   const CallOutcome outcome = co_await session->call_with_retries(
-      "node.event", gateway_proto::node_event_params("node.host.stats", stats), kStatsTries);
+      "node.event", gateway_proto::node_event_params("node.host.stats", json_string(dump_json(stats))),
+      kStatsTries);
   // Any answer but a pairing complaint means that the gateway listens to this node.
   co_return outcome.ok || !outcome.error.retryable || outcome.error.code == "INVALID_REQUEST";
 }
@@ -407,7 +408,7 @@ asio::awaitable<void> GatewayLink::follow_surface(std::shared_ptr<GatewaySession
       continue;
     }
     const std::string method = "node.runnerInventory.update";
-    const Json nothing_to_run = empty_inventory();
+    const std::string nothing_to_run = dump_json(empty_inventory());
     const CallOutcome inventory = co_await session->call(method, nothing_to_run);
     if (!session->open()) co_return;
     LinkStatus pending = connected;

@@ -95,8 +95,8 @@ asio::awaitable<HandshakeOutcome> GatewaySession::handshake(const gateway_proto:
   }
 
   const std::string id = std::to_string(next_id_++);
-  const std::string text =
-      gateway_proto::encode_request(id, "connect", connect_params(client, credentials, identity, *challenge));
+  const std::string text = gateway_proto::encode_request(
+      id, "connect", dump_json(connect_params(client, credentials, identity, *challenge)));
   if (text.size() > gateway_proto::kMaxPreAuthFrameBytes) {
     outcome.failure =
         make_error("CONFIG_INVALID", "the connect request is larger than the gateway accepts (" +
@@ -204,11 +204,11 @@ void GatewaySession::end_open_calls() {
   outgoing_.clear();
 }
 
-asio::awaitable<CallOutcome> GatewaySession::call(const std::string& method, const Json& params) {
+asio::awaitable<CallOutcome> GatewaySession::call(const std::string& method, const std::string& params_json) {
   if (!open_) co_return failed("CLOSED", "the connection has ended");
   const auto self = shared_from_this();
   const std::string id = std::to_string(next_id_++);
-  std::string text = gateway_proto::encode_request(id, method, params);
+  std::string text = gateway_proto::encode_request(id, method, params_json);
   if (text.size() > hello_.max_payload) {
     co_return failed("PAYLOAD_TOO_LARGE", method + " of " + std::to_string(text.size()) +
                                               " bytes is over the gateway's limit of " +
@@ -231,12 +231,12 @@ asio::awaitable<CallOutcome> GatewaySession::call(const std::string& method, con
   co_return outcome;
 }
 
-asio::awaitable<CallOutcome> GatewaySession::call_with_retries(std::string method, Json params,
+asio::awaitable<CallOutcome> GatewaySession::call_with_retries(std::string method, std::string params_json,
                                                                int max_tries) {
   const auto self = shared_from_this();
   std::chrono::milliseconds pause{50};
   for (int attempt = 1;; ++attempt) {
-    CallOutcome outcome = co_await call(method, params);
+    CallOutcome outcome = co_await call(method, params_json);
     if (outcome.ok || !outcome.error.retryable || attempt == max_tries || !open_) co_return outcome;
     asio::steady_timer timer(executor_, pause);
     co_await timer.async_wait(kTuple);

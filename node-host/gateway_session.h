@@ -62,11 +62,13 @@ class GatewaySession : public std::enable_shared_from_this<GatewaySession> {
   // Reads until the connection ends; then every open call has ended with CLOSED. Call once, after a hello.
   boost::asio::awaitable<CloseInfo> serve(Handlers handlers);
 
-  // Sends a request and waits for its answer. Never throws; safe to call when the session has ended.
-  boost::asio::awaitable<CallOutcome> call(const std::string& method, const Json& params);
+  // Sends a request, its params as JSON text, and waits for its answer. Never throws; safe to call when the
+  // session has ended.
+  boost::asio::awaitable<CallOutcome> call(const std::string& method, const std::string& params_json);
 
   // call() repeated while the gateway calls the failure transient: after 50, 100, 200 ... 800 ms.
-  boost::asio::awaitable<CallOutcome> call_with_retries(std::string method, Json params, int max_tries = 10);
+  boost::asio::awaitable<CallOutcome> call_with_retries(std::string method, std::string params_json,
+                                                        int max_tries = 10);
 
   boost::asio::awaitable<void> close(int code, std::string reason);
   bool open() const { return open_; }

@@ -26,6 +26,7 @@
 #include "node-host/node_config.h"
 #include "node-host/record_keeper.h"
 #include "node-host/store_thread.h"
+#include "node-host/system/freed_memory.h"
 #include "node-host/system/host_facts.h"
 #include "node-host/system/instance_lock.h"
 #include "node-host/system/supervisor.h"
@@ -239,7 +240,7 @@ class Node {
         config_(std::move(config)),
         environment_(current_environment()),
         home_(home_directory()),
-        store_(std::move(store)),
+        store_(io_.get_executor(), std::move(store)),
         executor_(io_.get_executor(), RunExecutor::Settings{.max_concurrent = max_concurrent}),
         pipeline_(store_, executor_, pipeline_settings()),
         keeper_(io_.get_executor(), store_, options.state_directory, audit_options()),
@@ -251,6 +252,7 @@ class Node {
   }
 
   int run() {
+    keep_freed_memory();
     await_signal();
     supervision_.supervisor->on_stop_request([this] {
       asio::post(io_, [this] {
@@ -474,7 +476,7 @@ class Node {
     return options;
   }
 
-  // Checkpoints and questions whose time is over. Decisions do not wait for either.
+  // Checkpoints, questions whose time is over, memory. Decisions do not wait for any of it.
   asio::awaitable<void> upkeep() {
     for (;;) {
       upkeep_.expires_after(kUpkeepEvery);
@@ -487,6 +489,7 @@ class Node {
         return approvals::AuditChain(store, audit_options()).checkpoint_if_due();
       });
       if (!done) log_warn("upkeep of the record: " + done.error().code + ": " + done.error().message);
+      if (executor_.running() == 0) give_back_freed_memory();
     }
   }
 

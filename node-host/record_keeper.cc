@@ -139,7 +139,7 @@ asio::awaitable<bool> RecordKeeper::open_reader() {
     tell(opened.error());
     co_return false;
   }
-  reader_ = std::make_unique<StoreThread>(std::move(*opened));
+  reader_ = std::make_unique<StoreThread>(pause_.get_executor(), std::move(*opened));
   co_return true;
 }
 

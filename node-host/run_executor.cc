@@ -116,14 +116,6 @@ struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
     outcome.cancelled = true;
     if (!co_await enter(options.cancellation)) co_return outcome;
     const Place place(shared_from_this());
-    if (options.before_spawn) {
-      const auto refusal = options.before_spawn();
-      if (refusal) {
-        outcome.cancelled = false;
-        outcome.launch_error = refusal->message;
-        co_return outcome;
-      }
-    }
     if (options.cancellation.cancelled()) co_return outcome;
     for (RunSession* other : sessions) other->joined_by_another();
     const bool alone = sessions.empty() && !reap_orphans(Sweep::kQuick);

@@ -84,13 +84,14 @@ class RunCancellation {
 };
 
 struct RunOptions {
-  // Starts when the run starts, not while it is queued; clamped to 1 ms .. 100 years.
+  // Starts with before_spawn's answer, not while the run is queued; clamped to 1 ms .. 100 years.
   std::optional<std::chrono::milliseconds> timeout;
   OutputLimits limits;
   RunCancellation cancellation;
-  // Called once, right after the run left the queue and immediately before the first spawn; returning an
-  // error refuses the run (nothing is spawned, the error's message becomes launch_error).
-  std::function<std::optional<Error>()> before_spawn;
+  // Awaited once, when the run has left the queue and everything is opened, immediately before the first
+  // spawn; an error refuses the run (nothing is spawned, the error's message becomes launch_error). Not
+  // awaited when the run ends before: cancelled, or with nothing to start.
+  std::function<boost::asio::awaitable<std::optional<Error>>()> before_spawn;
 };
 
 class RunExecutor {

@@ -27,12 +27,6 @@ std::size_t incomplete_tail(std::string_view bytes) {
   return 0;
 }
 
-bool is_ascii(std::string_view bytes) {
-  unsigned char seen = 0;
-  for (const char byte : bytes) seen |= static_cast<unsigned char>(byte);
-  return seen < 0x80;
-}
-
 StreamOutput decode(std::string bytes, std::uint64_t total) {
   const bool cut = bytes.size() < total;
   if (auto text = text_of_other_encoding(bytes, cut)) {

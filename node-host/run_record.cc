@@ -20,7 +20,8 @@ void put_text(Json& fields, const char* name, const std::string& text) {
 }
 
 Json program_of(const std::string& path, const policy::FileIdentity& identity) {
-  Json program = {{"path", bounded(path)}};
+  Json program = Json::object();
+  program["path"] = bounded(path);
   if (identity.known) {
     program["device"] = identity.device;
     program["inode"] = identity.inode;
@@ -54,16 +55,18 @@ Json decision_fields(const policy::RunDecision& decision, const approvals::RunRo
                      const DecisionContext& context) {
   const policy::RunEvaluation& evaluation = decision.evaluation;
   const approvals::MaskedArgv masked = approvals::mask_secrets(evaluation.argv);
-  Json fields = {{"stage", context.stage},
-                 {"door", context.door},
-                 {"run", bounded(row.run_id)},
-                 {"verdict", row.verdict},
-                 {"code", row.code},
-                 {"layer", evaluation.decision.layer},
-                 {"argv", approvals::bounded_words(masked.argv, kRecordedWords)},
-                 {"argvHash", approvals::argv_hash(evaluation.argv, masked.masked > 0 ? context.hash_key
-                                                                                      : std::string_view())},
-                 {"programs", programs_of(decision)}};
+  // Assigned one by one: a list in braces is copied twice.
+  Json fields = Json::object();
+  fields["stage"] = context.stage;
+  fields["door"] = context.door;
+  fields["run"] = bounded(row.run_id);
+  fields["verdict"] = row.verdict;
+  fields["code"] = row.code;
+  fields["layer"] = evaluation.decision.layer;
+  fields["argv"] = approvals::bounded_words(masked.argv, kRecordedWords);
+  fields["argvHash"] =
+      approvals::argv_hash(evaluation.argv, masked.masked > 0 ? context.hash_key : std::string_view());
+  fields["programs"] = programs_of(decision);
   put_text(fields, "agent", row.agent_id);
   put_text(fields, "session", row.session_key);
   put_text(fields, "invoke", row.invoke_id);
@@ -71,8 +74,9 @@ Json decision_fields(const policy::RunDecision& decision, const approvals::RunRo
   put_text(fields, "why", approvals::mask_secrets_in_text(row.reason));
   if (masked.masked > 0) fields["masked"] = masked.masked;
   if (row.verdict != "invalid") {
-    fields["policy"] = {{"security", policy::to_string(evaluation.security)},
-                        {"ask", policy::to_string(evaluation.ask)}};
+    Json& in_force = fields["policy"];
+    in_force["security"] = policy::to_string(evaluation.security);
+    in_force["ask"] = policy::to_string(evaluation.ask);
   }
   if (!evaluation.matched.empty()) {
     Json& entries = fields["entries"] = Json::array();
@@ -99,11 +103,12 @@ Json decision_fields(const policy::RunDecision& decision, const approvals::RunRo
 }
 
 Json end_fields(const approvals::RunRow& row, const RunOutcome& outcome) {
-  Json fields = {{"run", bounded(row.run_id)},
-                 {"state", row.state},
-                 {"stdoutBytes", row.stdout_bytes},
-                 {"stderrBytes", row.stderr_bytes},
-                 {"durationMs", outcome.duration.count() / 1'000'000}};
+  Json fields = Json::object();
+  fields["run"] = bounded(row.run_id);
+  fields["state"] = row.state;
+  fields["stdoutBytes"] = row.stdout_bytes;
+  fields["stderrBytes"] = row.stderr_bytes;
+  fields["durationMs"] = outcome.duration.count() / 1'000'000;
   if (row.exit_code) fields["exit"] = *row.exit_code;
   if (row.signal) fields["signal"] = *row.signal;
   if (row.dropped_bytes > 0) fields["droppedBytes"] = row.dropped_bytes;

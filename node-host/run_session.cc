@@ -78,19 +78,18 @@ void RunSession::cancel() {
 
 asio::awaitable<RunOutcome> RunSession::run() {
   const auto started = steady_clock::now();
-  if (options_.timeout) {
-    const auto timeout = std::clamp(*options_.timeout, std::chrono::milliseconds(1), kLongestTimeout);
-    deadline_ = started + timeout;
-  }
   const std::string marker = random_marker();
   processes_ =
       std::make_shared<RunProcesses>(context_.executor, *wakeup_, marker, context_.settings.use_pidfd);
   for (const auto& [name, value] : plan_.environment) environment_.add(name, value);
   environment_.set(kRunMarkerVariable, marker);
 
-  if (check_arguments() && open_working_directory() && open_executables() && open_streams()) {
-    co_await run_pipelines();
-    co_await settle();
+  if (check_arguments() && open_working_directory() && open_streams()) {
+    open_executables();
+    if (co_await permitted() && still_as_judged()) {
+      co_await run_pipelines();
+      co_await settle();
+    }
   }
   close_streams();
   processes_->reap();
@@ -99,6 +98,21 @@ asio::awaitable<RunOutcome> RunSession::run() {
   outcome_.leader_pid = processes_->first_pid();
   outcome_.duration = steady_clock::now() - started;
   co_return std::move(outcome_);
+}
+
+asio::awaitable<bool> RunSession::permitted() {
+  if (options_.before_spawn) {
+    const auto refusal = co_await options_.before_spawn();
+    if (refusal) {
+      outcome_.launch_error = refusal->message;
+      co_return false;
+    }
+  }
+  if (options_.timeout) {
+    const auto timeout = std::clamp(*options_.timeout, std::chrono::milliseconds(1), kLongestTimeout);
+    deadline_ = steady_clock::now() + timeout;
+  }
+  co_return !cancelled_;
 }
 
 bool RunSession::check_arguments() {
@@ -119,8 +133,12 @@ bool RunSession::check_arguments() {
   return true;
 }
 
+std::string RunSession::working_directory() const {
+  return plan_.cwd.empty() ? current_directory_link() : plan_.cwd;
+}
+
 bool RunSession::open_working_directory() {
-  const std::string path = plan_.cwd.empty() ? current_directory_link() : plan_.cwd;
+  const std::string path = working_directory();
   const policy::FileFacts facts = files_->facts(path);
   std::string code;
   if (facts.kind == policy::FileKind::kMissing) code = error_name(facts.error);
@@ -133,8 +151,7 @@ bool RunSession::open_working_directory() {
     outcome_.launch_error = launch_error_text(error_name(facts.error));
     return false;
   }
-  if ((plan_.cwd_identity.known && !same_directory(plan_.cwd_identity, facts.identity)) ||
-      !files_->unchanged(path)) {
+  if (plan_.cwd_identity.known && !same_directory(plan_.cwd_identity, facts.identity)) {
     outcome_.launch_error = kDirectoryChanged;
     return false;
   }
@@ -142,7 +159,18 @@ bool RunSession::open_working_directory() {
   return true;
 }
 
-bool RunSession::open_executables() {
+void RunSession::open_executables() {
+  for (const auto& pipeline : plan_.pipelines)
+    for (const auto& command : pipeline.commands)
+      if (!command.executable.empty()) (void)files_->identity(command.executable);
+}
+
+bool RunSession::still_as_judged() {
+  if (!files_->unchanged(working_directory())) {
+    outcome_.launch_error = kDirectoryChanged;
+    return false;
+  }
+  if (single_) return true;  // bind() asks in a moment
   for (const auto& pipeline : plan_.pipelines)
     for (const auto& command : pipeline.commands)
       if (command.builtin == policy::Builtin::kNone && !command.executable.empty() && !still_judged(command))
@@ -151,8 +179,8 @@ bool RunSession::open_executables() {
 }
 
 bool RunSession::still_judged(const policy::PlannedCommand& command) {
-  const policy::FileFacts facts = files_->facts(command.executable);
-  const bool same_as_decided = !command.identity.known || command.identity == facts.identity;
+  const bool same_as_decided =
+      !command.identity.known || command.identity == files_->identity(command.executable);
   if (same_as_decided && files_->unchanged(command.executable)) return true;
   return refuse_changed();
 }
@@ -163,15 +191,16 @@ bool RunSession::refuse_changed() {
   return false;
 }
 
-bool RunSession::bind(const policy::PlannedCommand& command, bool lease_held, Binding& binding) {
+bool RunSession::bind(const policy::PlannedCommand& command, const WriteLease& lease, Binding& binding) {
   const NativeHandle executable = files_->descriptor(command.executable);
-  binding.form = launch_form(executable, command.executable);
+  binding.form = launch_form(executable, command.executable, lease.readable());
   const bool program = binding.form == LaunchForm::kProgram;
   const auto& wanted = command.content_sha256;
   // A program is read by the kernel, which the lease covers; a script by its interpreter, some time later.
   const bool copy =
-      program ? wanted && !lease_held && changeable_by_others(command.executable)
-              : !opened_files_are_bound() && (wanted || binding.form == LaunchForm::kScriptByDescriptor);
+      program
+          ? wanted && lease.state() != WriteLease::State::kHeld && changeable_by_others(command.executable)
+          : !opened_files_are_bound() && (wanted || binding.form == LaunchForm::kScriptByDescriptor);
   if (copy) {
     auto sealed = sealed_copy(executable);
     if (!sealed) {
@@ -268,13 +297,8 @@ asio::awaitable<void> RunSession::run_pipeline(const policy::PlannedPipeline& pi
 asio::awaitable<bool> RunSession::wait_until_ended() {
   // A named object: GCC 12 destroys temporaries of a co_await expression twice in some cases.
   auto done = [this] { return cancelled_ || processes_->all_ended(); };
-  // Most programs are done within a moment: one wake-up for their end instead of one for each stream too.
-  const auto moment = steady_clock::now() + kMoment;
-  bool in_time = co_await wakeup_->wait(done, deadline_ ? std::min(moment, *deadline_) : moment);
-  if (!in_time) {
-    watch_streams();
-    in_time = co_await wakeup_->wait(done, deadline_);
-  }
+  watch_streams();
+  const bool in_time = co_await wakeup_->wait(done, deadline_);
   if (in_time && !cancelled_) co_return true;
   interrupted();
   co_await processes_->end_tree(context_.settings.kill_grace, alone_);
@@ -322,9 +346,9 @@ bool RunSession::start_stage(const policy::PlannedCommand& command, const Stream
     return true;
   }
   if (command.executable.empty()) return launch_failed(command, system_error(ENOENT), streams, stage);
-  if (!still_judged(command)) return false;
   const NativeHandle executable = files_->descriptor(command.executable);
   if (executable < 0) {
+    if (!still_judged(command)) return false;  // nothing was there, and now there is
     const int reason = files_->facts(command.executable).error;
     return launch_failed(command, system_error(reason != 0 ? reason : ENOENT), streams, stage);
   }
@@ -333,7 +357,7 @@ bool RunSession::start_stage(const policy::PlannedCommand& command, const Stream
   if (lease.state() == WriteLease::State::kOpenForWriting)
     return launch_failed(command, system_error(ETXTBSY), streams, stage);
   Binding binding;
-  if (!bind(command, lease.state() == WriteLease::State::kHeld, binding)) return false;
+  if (!bind(command, lease, binding)) return false;
   if (binding.problem) return launch_failed(command, *binding.problem, streams, stage);
   std::vector<std::string> replaced;
   if (binding.operand) {

@@ -54,12 +54,15 @@ class RunSession {
     NativeHandle error;
   };
 
+  std::string working_directory() const;
+  void open_executables();
   // Each fills outcome_.launch_error and returns false when the run must not go on.
   bool check_arguments();
   bool open_working_directory();
-  bool open_executables();
   bool open_streams();
+  bool still_as_judged();
 
+  boost::asio::awaitable<bool> permitted();
   boost::asio::awaitable<void> run_pipelines();
   boost::asio::awaitable<void> run_pipeline(const policy::PlannedPipeline& pipeline, bool last);
   boost::asio::awaitable<void> settle();
@@ -75,7 +78,7 @@ class RunSession {
     std::optional<Error> problem;
   };
   // False when something is no longer what was judged.
-  bool bind(const policy::PlannedCommand& command, bool lease_held, Binding& binding);
+  bool bind(const policy::PlannedCommand& command, const WriteLease& lease, Binding& binding);
   bool bind_script(const policy::PlannedCommand& command, Binding& binding);
   bool refuse_changed();
   bool launch_failed(const policy::PlannedCommand& command, const Error& error, const Streams& streams,

@@ -1,39 +1,87 @@
 // The database lives on one thread of its own, so that a slow disk never delays a pong.
-// Thread rule: construct and destroy on the io_context thread; on_store() from any coroutine of it.
+// Thread rule: construct and destroy on the io_context thread; start() and on_store() from it.
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
 #include "approvals/store.h"
+#include "node-host/loop_inbox.h"
 
 namespace hostclaw::node_host {
 
+// What was started on the store's thread, and its answer.
+template <class Work>
+class StoreWork {
+ public:
+  using Value = std::invoke_result_t<Work&, approvals::Store&>;
+
+  // Waits for the answer. Once.
+  boost::asio::awaitable<Value> answer() {
+    const std::shared_ptr<State> state = state_;
+    if (!state->done) {
+      co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void()>(
+          [&state](auto handler) {
+            const auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
+            state->waiter = [waiting] { std::move (*waiting)(); };
+          },
+          boost::asio::use_awaitable);
+    }
+    co_return std::move(*state->value);
+  }
+
+ private:
+  friend class StoreThread;
+  struct State {
+    std::optional<Value> value;  // the store's thread's until `done`
+    bool done = false;
+    std::function<void()> waiter;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
 class StoreThread {
  public:
-  explicit StoreThread(std::unique_ptr<approvals::Store> store) : store_(std::move(store)), pool_(1) {}
+  StoreThread(boost::asio::any_io_executor executor, std::unique_ptr<approvals::Store> store)
+      : inbox_(std::move(executor)), store_(std::move(store)), pool_(1) {}
   ~StoreThread() { join(); }
 
-  // Runs `work(store)` on the store's thread and answers what it returns. `work` must not throw.
+  // Runs `work(store)` on the store's thread, after what was started before. `work` must not throw, and what
+  // it refers to must live until it has run: own it, or wait for the answer.
   template <class Work>
-  auto on_store(Work work) -> boost::asio::awaitable<std::invoke_result_t<Work&, approvals::Store&>> {
-    using Value = std::invoke_result_t<Work&, approvals::Store&>;
-    co_return co_await boost::asio::co_spawn(
-        pool_,
-        [this, work = std::move(work)]() mutable -> boost::asio::awaitable<Value> {
-          co_return work(*store_);
-        },
-        boost::asio::use_awaitable);
+  StoreWork<Work> start(Work work) {
+    StoreWork<Work> started;
+    inbox_.expect();
+    boost::asio::post(pool_, [this, state = started.state_, work = std::move(work)]() mutable {
+      state->value.emplace(work(*store_));
+      inbox_.post([state] {
+        state->done = true;
+        if (state->waiter) std::exchange(state->waiter, nullptr)();
+      });
+    });
+    return started;
+  }
+
+  // The same, waited for.
+  template <class Work>
+  boost::asio::awaitable<typename StoreWork<Work>::Value> on_store(Work work) {
+    StoreWork<Work> started = start(std::move(work));
+    co_return co_await started.answer();
   }
 
   void join() { pool_.join(); }
 
  private:
+  LoopInbox inbox_;
   std::unique_ptr<approvals::Store> store_;
   boost::asio::thread_pool pool_;
 };

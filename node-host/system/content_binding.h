@@ -28,6 +28,7 @@ class WriteLease {
   };
   explicit WriteLease(NativeHandle fd);  // O_PATH is enough
   State state() const { return state_; }
+  NativeHandle readable() const { return fd_.get(); }  // the same file, open for reading, or -1
 
  private:
   UniqueFd fd_;

@@ -79,6 +79,8 @@ class OpenedFiles final : public policy::FileProbe {
   std::optional<std::string> content_sha256(const std::string& path) override;
   std::string head(const std::string& path, std::size_t count) override;
 
+  // facts(path).identity, without the questions about who could change the path.
+  policy::FileIdentity identity(const std::string& path);
   // True when the opened file holds exactly this content now: read again, whatever was read before.
   bool has_content(const std::string& path, const std::string& sha256);
 
@@ -94,6 +96,7 @@ class OpenedFiles final : public policy::FileProbe {
  private:
   struct Entry;
   Entry& entry(const std::string& path);
+  Entry& opened(const std::string& path);  // POSIX
   std::map<std::string, std::unique_ptr<Entry>> entries_;
 };
 

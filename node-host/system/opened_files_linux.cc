@@ -100,11 +100,49 @@ std::string without_trailing_slashes(std::string path) {
   return path;
 }
 
+void take_exposure(const PathExposure& exposure, policy::FileFacts& facts) {
+  facts.mutable_by_us = exposure.mutable_by_us;
+  facts.writable_by_others = exposure.writable_by_others;
+}
+
+// Opens it and says what it is, or why not.
+void open_file(const std::string& path, std::shared_ptr<const UniqueFd>& file, struct stat& status,
+               policy::FileFacts& facts) {
+  UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!fd || ::fstat(fd.get(), &status) != 0) {
+    facts.error = errno;
+    facts.kind = means_missing(facts.error) ? policy::FileKind::kMissing : policy::FileKind::kUnreadable;
+    return;
+  }
+  const PathExposure exposure = path_exposure(path);
+  // Where the names lead to the very file that is open, they say where it is.
+  const bool found = exposure.device == status.st_dev && exposure.inode == status.st_ino;
+  facts.real_path =
+      found && !exposure.real_path.empty() ? exposure.real_path : real_path_of(fd.get(), path, status);
+  if (facts.real_path.empty()) {
+    facts.error = ENOENT;
+    return;
+  }
+  take_exposure(exposure, facts);
+  facts.kind = kind_of(status.st_mode);
+  facts.executable = facts.kind == policy::FileKind::kRegular && can_execute(fd.get());
+  facts.identity = {true,
+                    status.st_dev,
+                    status.st_ino,
+                    static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0)),
+                    nanoseconds(status.st_mtim),
+                    status.st_uid};
+  file = std::make_shared<const UniqueFd>(std::move(fd));
+}
+
 }  // namespace
 
 struct OpenedFiles::Entry {
-  UniqueFd fd;
+  NativeHandle descriptor() const { return file ? file->get() : -1; }
+
+  std::shared_ptr<const UniqueFd> file;  // null: none could be opened
   bool looked = false;
+  bool exposed = false;  // the facts tell who could change this very path
   policy::FileFacts facts;
   struct stat status {};
   std::optional<bool> symlink;
@@ -120,42 +158,41 @@ OpenedFiles::Entry& OpenedFiles::entry(const std::string& path) {
   return *slot;
 }
 
-policy::FileFacts OpenedFiles::facts(const std::string& path) {
+OpenedFiles::Entry& OpenedFiles::opened(const std::string& path) {
   Entry& entry = this->entry(path);
-  if (entry.looked) return entry.facts;
+  if (entry.looked) return entry;
   entry.looked = true;
   auto& facts = entry.facts;
   if (path.empty() || path.front() != '/' || path.find('\0') != std::string::npos) {
     facts.error = ENOENT;
-    return facts;
+    return entry;
   }
-  entry.fd.reset(::open(path.c_str(), O_PATH | O_CLOEXEC));
-  if (!entry.fd || ::fstat(entry.fd.get(), &entry.status) != 0) {
-    facts.error = errno;
-    facts.kind = means_missing(facts.error) ? policy::FileKind::kMissing : policy::FileKind::kUnreadable;
-    entry.fd.reset();
-    return facts;
+  // A file that was opened by another name: this path led to it then, and unchanged() asks whether it still
+  // does.
+  const auto known = std::find_if(entries_.begin(), entries_.end(), [&](const auto& item) {
+    return item.second->file && item.second->facts.real_path == path;
+  });
+  if (known != entries_.end()) {
+    entry.file = known->second->file;
+    entry.status = known->second->status;
+    facts = known->second->facts;
+  } else {
+    entry.exposed = true;
+    open_file(path, entry.file, entry.status, facts);
   }
-  const auto& status = entry.status;
-  facts.real_path = real_path_of(entry.fd.get(), path, status);
-  if (facts.real_path.empty()) {
-    facts.error = ENOENT;
-    entry.fd.reset();
-    return facts;
-  }
-  facts.kind = kind_of(status.st_mode);
-  facts.executable = facts.kind == policy::FileKind::kRegular && can_execute(entry.fd.get());
-  facts.identity = {true,
-                    status.st_dev,
-                    status.st_ino,
-                    static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0)),
-                    nanoseconds(status.st_mtim),
-                    status.st_uid};
-  const PathExposure exposure = path_exposure(path);
-  facts.mutable_by_us = exposure.mutable_by_us;
-  facts.writable_by_others = exposure.writable_by_others;
-  return facts;
+  return entry;
 }
+
+policy::FileFacts OpenedFiles::facts(const std::string& path) {
+  Entry& entry = opened(path);
+  if (entry.file && !entry.exposed) {
+    entry.exposed = true;
+    take_exposure(path_exposure(path), entry.facts);
+  }
+  return entry.facts;
+}
+
+policy::FileIdentity OpenedFiles::identity(const std::string& path) { return opened(path).facts.identity; }
 
 bool OpenedFiles::is_symlink(const std::string& path) {
   Entry& entry = this->entry(path);
@@ -171,10 +208,10 @@ std::optional<std::string> OpenedFiles::content_sha256(const std::string& path) 
   if (facts(path).kind != policy::FileKind::kRegular) return std::nullopt;
   Entry& entry = this->entry(path);
   struct stat now {};
-  if (entry.sha256 && ::fstat(entry.fd.get(), &now) == 0 && same_state(now, entry.status))
+  if (entry.sha256 && ::fstat(entry.descriptor(), &now) == 0 && same_state(now, entry.status))
     return entry.sha256;
   entry.sha256.reset();
-  const UniqueFd readable = reopen_for_reading(entry.fd.get());
+  const UniqueFd readable = reopen_for_reading(entry.descriptor());
   struct stat before {};
   if (!readable || ::fstat(readable.get(), &before) != 0) return std::nullopt;
   auto digest = hash_descriptor(readable.get());
@@ -210,7 +247,7 @@ void OpenedFiles::let_go_except(const std::vector<std::string>&) {}
 
 NativeHandle OpenedFiles::descriptor(const std::string& path) const {
   const auto found = entries_.find(path);
-  return found == entries_.end() ? -1 : found->second->fd.get();
+  return found == entries_.end() ? -1 : found->second->descriptor();
 }
 
 bool OpenedFiles::unchanged(const std::string& path) const {
@@ -220,9 +257,9 @@ bool OpenedFiles::unchanged(const std::string& path) const {
   struct stat at_path {};
   const bool reachable =
       path.find('\0') == std::string::npos && !path.empty() && ::stat(path.c_str(), &at_path) == 0;
-  if (!entry.fd) return !reachable;
+  if (!entry.file) return !reachable;
   struct stat opened {};
-  return reachable && ::fstat(entry.fd.get(), &opened) == 0 && same_state(opened, entry.status) &&
+  return reachable && ::fstat(entry.descriptor(), &opened) == 0 && same_state(opened, entry.status) &&
          same_file(at_path, entry.status);
 }
 

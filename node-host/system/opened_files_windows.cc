@@ -220,6 +220,8 @@ policy::FileFacts OpenedFiles::facts(const std::string& path) {
   return facts;
 }
 
+policy::FileIdentity OpenedFiles::identity(const std::string& path) { return facts(path).identity; }
+
 bool OpenedFiles::is_symlink(const std::string& path) {
   Entry& entry = this->entry(path);
   if (!entry.symlink) {

@@ -14,6 +14,10 @@ struct PathExposure {
   bool mutable_by_us = false;
   // Group or world can write the file or the directory that holds it. A sticky directory counts too.
   bool writable_by_others = false;
+  // POSIX: the file that the path led to, by the names on the way. Empty where the way could not be followed.
+  std::string real_path;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
 };
 
 PathExposure path_exposure(const std::string& absolute_path);

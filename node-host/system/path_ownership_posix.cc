@@ -4,11 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <deque>
-#include <functional>
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 namespace hostclaw::node_host {
 namespace {
@@ -22,22 +21,11 @@ struct Step {
   struct stat entry_status;  // lstat
 };
 
-void push_components(std::deque<std::string>& pending, std::string_view path) {
-  std::vector<std::string> parts;
-  for (std::size_t at = 0; at < path.size();) {
-    const std::size_t end = std::min(path.find('/', at), path.size());
-    if (end > at && path.substr(at, end - at) != ".") parts.emplace_back(path.substr(at, end - at));
-    at = end + 1;
-  }
-  pending.insert(pending.begin(), parts.begin(), parts.end());
-}
-
 std::optional<std::string> read_link(const std::string& path) {
-  std::string target(4096, '\0');
+  std::array<char, 4096> target;
   const ssize_t length = ::readlink(path.c_str(), target.data(), target.size());
   if (length <= 0 || static_cast<std::size_t>(length) == target.size()) return std::nullopt;
-  target.resize(static_cast<std::size_t>(length));
-  return target;
+  return std::string(target.data(), static_cast<std::size_t>(length));
 }
 
 std::string parent_of(const std::string& directory) {
@@ -45,44 +33,57 @@ std::string parent_of(const std::string& directory) {
   return slash == 0 || slash == std::string::npos ? "/" : directory.substr(0, slash);
 }
 
+// Takes the next component off the front; empty at the end.
+std::string_view next_component(std::string_view& pending) {
+  for (;;) {
+    pending.remove_prefix(std::min(pending.find_first_not_of('/'), pending.size()));
+    const std::string_view name = pending.substr(0, pending.find('/'));
+    pending.remove_prefix(name.size());
+    if (name != ".") return name;
+  }
+}
+
 // Calls `visit` for every name that the kernel would look up on the way, in order. False when the walk could
 // not be finished or a visit said stop.
-bool walk(const std::string& path, const std::function<bool(const Step&)>& visit) {
+template <class Visit>
+bool walk(const std::string& path, Visit visit) {
   if (path.empty() || path.front() != '/' || path.find('\0') != std::string::npos) return false;
-  std::deque<std::string> pending;
-  push_components(pending, path);
+  std::string text = path;
+  std::string_view pending = text;
   std::string directory = "/";
   struct stat directory_status {};
   if (::lstat("/", &directory_status) != 0) return false;
   int symlinks = 0;
-  while (!pending.empty()) {
-    const std::string name = pending.front();
-    pending.pop_front();
+  Step step;
+  for (;;) {
+    const std::string_view name = next_component(pending);
+    if (name.empty()) return true;
     if (name == "..") {
       directory = parent_of(directory);
       if (::lstat(directory.c_str(), &directory_status) != 0) return false;
       continue;
     }
-    Step step;
     step.directory = directory;
-    step.entry_path = directory == "/" ? "/" + name : directory + "/" + name;
     step.directory_status = directory_status;
+    step.entry_path = directory;
+    if (directory != "/") step.entry_path += '/';
+    step.entry_path += name;
     if (::lstat(step.entry_path.c_str(), &step.entry_status) != 0) return false;
     if (!visit(step)) return false;
     if (S_ISLNK(step.entry_status.st_mode)) {
-      const auto target = read_link(step.entry_path);
+      auto target = read_link(step.entry_path);
       if (!target || ++symlinks > kMaxSymlinks) return false;
       if (target->front() == '/') {
         directory = "/";
         if (::lstat("/", &directory_status) != 0) return false;
       }
-      push_components(pending, *target);
+      text = std::move(*target) + std::string(pending);
+      pending = text;
     } else {
       directory = step.entry_path;
       directory_status = step.entry_status;
     }
   }
-  return true;
 }
 
 bool ours(const struct stat& status, const std::string& path) {
@@ -90,6 +91,12 @@ bool ours(const struct stat& status, const std::string& path) {
 }
 
 bool group_or_world_writable(const struct stat& status) { return (status.st_mode & 022) != 0; }
+
+PathExposure unsafe() {
+  PathExposure exposure;
+  exposure.mutable_by_us = exposure.writable_by_others = true;
+  return exposure;
+}
 
 }  // namespace
 
@@ -105,17 +112,22 @@ PathExposure path_exposure(const std::string& absolute_path) {
     }
     return true;
   });
-  if (!complete) return {true, true};
+  if (!complete) return unsafe();
   if (!last) {
     // The root directory itself.
     struct stat root {};
-    if (::lstat("/", &root) != 0) return {true, true};
-    return {ours(root, "/"), group_or_world_writable(root)};
+    if (::lstat("/", &root) != 0) return unsafe();
+    exposure.mutable_by_us = ours(root, "/");
+    exposure.writable_by_others = group_or_world_writable(root);
+    return exposure;
   }
   exposure.mutable_by_us |=
       ours(last->entry_status, last->entry_path) || ours(last->directory_status, last->directory);
   exposure.writable_by_others =
       group_or_world_writable(last->entry_status) || group_or_world_writable(last->directory_status);
+  exposure.real_path = last->entry_path;
+  exposure.device = last->entry_status.st_dev;
+  exposure.inode = last->entry_status.st_ino;
   return exposure;
 }
 

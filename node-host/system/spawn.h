@@ -41,7 +41,8 @@ enum class LaunchForm { kProgram, kScriptByDescriptor, kScriptByPath };
 
 // How the regular file behind `executable` must be started; `path` is the absolute path that was judged.
 // Windows: kScriptByPath for a batch file, else kProgram.
-LaunchForm launch_form(NativeHandle executable, const std::string& path);
+// `readable`: the same file, open for reading, or -1 where that is not at hand.
+LaunchForm launch_form(NativeHandle executable, const std::string& path, NativeHandle readable = -1);
 
 struct SpawnRequest {
   NativeHandle executable = -1;  // O_PATH is enough

@@ -203,12 +203,16 @@ void reap_failed_child(pid_t pid) {
 
 }  // namespace
 
-LaunchForm launch_form(int executable, const std::string& path) {
+LaunchForm launch_form(int executable, const std::string& path, int readable) {
   char magic[2] = {};
-  const UniqueFd readable(::open(("/proc/self/fd/" + std::to_string(executable)).c_str(),
-                                 O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  UniqueFd opened;
+  if (readable < 0) {
+    opened.reset(::open(("/proc/self/fd/" + std::to_string(executable)).c_str(),
+                        O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    readable = opened.get();
+  }
   // What cannot be read is no script that an interpreter could read.
-  if (!readable || ::pread(readable.get(), magic, sizeof magic, 0) != 2) return LaunchForm::kProgram;
+  if (readable < 0 || ::pread(readable, magic, sizeof magic, 0) != 2) return LaunchForm::kProgram;
   if (magic[0] != '#' || magic[1] != '!') return LaunchForm::kProgram;
   return changeable_by_others(path) ? LaunchForm::kScriptByDescriptor : LaunchForm::kScriptByPath;
 }

@@ -133,7 +133,7 @@ Result<Start> start_of(const SpawnRequest& request, std::wstring program) {
 
 }  // namespace
 
-LaunchForm launch_form(NativeHandle executable, const std::string&) {
+LaunchForm launch_form(NativeHandle executable, const std::string&, NativeHandle) {
   return is_batch_file(final_path(as_handle(executable))) ? LaunchForm::kScriptByPath : LaunchForm::kProgram;
 }
 

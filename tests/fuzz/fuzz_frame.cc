@@ -31,7 +31,7 @@ void check_payload(const Json& payload) {
     return;
   }
   require(!request->id.empty() && !request->node_id.empty() && !request->command.empty());
-  const Json answer =
+  const std::string answer =
       invoke_result_params(*request, InvokeResult::failure("INVALID_REQUEST", request->command));
   require(static_cast<bool>(parse_json(encode_request("1", "node.invoke.result", answer))));
 }

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/utf8.h"
+
 using namespace hostclaw;
 
 TEST_CASE("JSON that is too large, too deep or malformed is refused with its own code") {
@@ -41,6 +43,33 @@ TEST_CASE("JSON is written as the library writes it") {
   CHECK(dump_json(tree) == tree.dump());
   const OrderedJson ordered = OrderedJson::parse(R"({"b":1,"a":{"z":"","c":[{}]}})");
   CHECK(dump_json(ordered) == R"({"b":1,"a":{"z":"","c":[{}]}})");
+}
+
+TEST_CASE("an object's text is written without a tree as with one, by itself and inside a string") {
+  std::string every_byte;
+  for (int c = 0; c < 0x80; ++c)
+    every_byte += std::string(static_cast<std::size_t>(c % 11), 'x') + static_cast<char>(c);
+  const std::string long_lines = [] {
+    std::string text;
+    for (int i = 0; i < 400; ++i) text += std::string(static_cast<std::size_t>(i % 23), 'y') + "\n\"\\";
+    return text;
+  }();
+  for (const std::string& text : {std::string(), every_byte, long_lines, std::string("\xC3\xA9\xFF\n")}) {
+    const std::string shown = to_valid_utf8(text);
+    const auto built = [&](JsonPlace place) {
+      JsonObjectText inner(place);
+      inner.add("quoted \" name", text);
+      JsonObjectText object(place);
+      object.add("a", text).add("b", true).add("c", std::int64_t{-5}).add("d", std::move(inner));
+      object.add("e", JsonObjectText(place)).add_json("f", "[1]");
+      return object;
+    };
+    const Json expected{{"a", shown},          {"b", true}, {"c", -5}, {"d", {{"quoted \" name", shown}}},
+                        {"e", Json::object()}, {"f", {1}}};
+    CHECK(Json::parse(built(JsonPlace::kItself).take()) == expected);
+    CHECK(built(JsonPlace::kInString).take_string() == json_string(built(JsonPlace::kItself).take()));
+  }
+  CHECK(JsonObjectText().take() == "{}");
 }
 
 TEST_CASE("whatever bytes a string holds, what is written is JSON") {

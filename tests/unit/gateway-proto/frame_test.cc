@@ -60,6 +60,8 @@ TEST_CASE("an error without a body is still an error") {
   CHECK(std::get<ResponseFrame>(*frame).error->code == "UNAVAILABLE");
 }
 
-TEST_CASE("a request omits params that are null") {
-  CHECK(encode_request("1", "health", nullptr) == R"({"id":"1","method":"health","type":"req"})");
+TEST_CASE("a request omits params that are not there") {
+  CHECK(encode_request("1", "health", "") == R"({"id":"1","method":"health","type":"req"})");
+  CHECK(encode_request("1", "a\"b", R"({"c":[]})") ==
+        R"({"id":"1","method":"a\"b","type":"req","params":{"c":[]}})");
 }

@@ -39,14 +39,14 @@ TEST_CASE("results hold exactly the members that the closed schema knows") {
   InvokeRequest request;
   request.id = "i";
   request.node_id = "n";
-  CHECK(invoke_result_params(request, InvokeResult::success(Json{{"a", 1}})) ==
+  CHECK(Json::parse(invoke_result_params(request, InvokeResult::success(Json{{"a", 1}}))) ==
         Json{{"id", "i"}, {"nodeId", "n"}, {"ok", true}, {"payloadJSON", R"({"a":1})"}});
-  CHECK(invoke_result_params(request, InvokeResult::failure("UNAVAILABLE", "m")) ==
+  CHECK(Json::parse(invoke_result_params(request, InvokeResult::failure("UNAVAILABLE", "m"))) ==
         Json{{"id", "i"},
              {"nodeId", "n"},
              {"ok", false},
              {"error", {{"code", "UNAVAILABLE"}, {"message", "m"}}}});
-  CHECK(node_event_params("exec.finished", Json::object()) ==
+  CHECK(Json::parse(node_event_params("exec.finished", R"("{}")")) ==
         Json{{"event", "exec.finished"}, {"payloadJSON", "{}"}});
 }
 

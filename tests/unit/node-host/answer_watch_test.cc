@@ -33,7 +33,7 @@ struct Watched {
     char pattern[] = "/tmp/hostclaw-watch.XXXXXX";
     directory = ::mkdtemp(pattern);
     person = open_here(directory);
-    node = std::make_unique<StoreThread>(open_here(directory));
+    node = std::make_unique<StoreThread>(io.get_executor(), open_here(directory));
     watch = std::make_unique<AnswerWatch>(*node);
   }
   ~Watched() {
@@ -81,9 +81,9 @@ struct Watched {
 
   std::string directory;
   std::unique_ptr<approvals::Store> person;
+  asio::io_context io{1};
   std::unique_ptr<StoreThread> node;
   std::unique_ptr<AnswerWatch> watch;
-  asio::io_context io{1};
   int settled = 0;
   std::function<void()> on_settled;
 };

@@ -1,5 +1,6 @@
 #include "base/sha256.h"
 #include "node-host/system/file_handles.h"
+#include "node-host/system/path_ownership.h"
 #include "test_support.h"
 
 namespace hostclaw::node_host {
@@ -49,6 +50,46 @@ TEST_CASE("the real path has its symlinks resolved") {
   CHECK(files.is_symlink(link));
   CHECK_FALSE(files.is_symlink(target));
   CHECK_FALSE(files.is_symlink(directory / "nothing"));
+}
+
+TEST_CASE("a file that was judged through a link is the same file by its real path, and a swap is seen") {
+  TemporaryDirectory directory;
+  const auto target = directory.write("target", "x", 0755);
+  const auto link = directory.link("link", target);
+  OpenedFiles files;
+  const auto judged = files.facts(link);
+  std::filesystem::rename(directory.write("new", "other", 0755), target);
+  CHECK(files.identity(target) == judged.identity);
+  CHECK(files.descriptor(target) == files.descriptor(link));
+  CHECK(files.facts(target).identity == judged.identity);
+  CHECK_FALSE(files.unchanged(target));
+  CHECK_FALSE(files.unchanged(link));
+}
+
+TEST_CASE("who could change a path is asked for each path") {
+  TemporaryDirectory directory;
+  directory.make_directory("closed");
+  const auto target = directory.write("closed/target", "x", 0755);
+  directory.make_directory("open", 0777);
+  const auto link = directory.link("open/link", target);
+  OpenedFiles files;
+  CHECK(files.facts(link).real_path == target);
+  const auto by_real_path = files.facts(target);
+  CHECK(by_real_path.writable_by_others == path_exposure(target).writable_by_others);
+  CHECK(by_real_path.mutable_by_us == path_exposure(target).mutable_by_us);
+}
+
+TEST_CASE("the real path of the root, of a way back up and of a link to either is found") {
+  TemporaryDirectory directory;
+  directory.make_directory("a");
+  const auto up = directory.link("a/up", "..");
+  const auto root = directory.link("a/root", "/");
+  OpenedFiles files;
+  CHECK(files.facts("/").real_path == "/");
+  CHECK(files.facts(directory / "a/..").real_path == directory.path());
+  CHECK(files.facts(up).real_path == directory.path());
+  CHECK(files.facts(root).real_path == "/");
+  CHECK(files.facts("//usr/./bin//").real_path == "/usr/bin");
 }
 
 TEST_CASE("a symlink with a trailing slash is still a symlink") {

@@ -128,22 +128,22 @@ TEST_CASE("an operand that was rewritten, replaced or re-pointed is refused") {
   planned.argv[1] = link;
   RunOptions options;
   SECTION("rewritten") {
-    options.before_spawn = [&]() -> std::optional<Error> {
+    options.before_spawn = [&]() -> boost::asio::awaitable<std::optional<Error>> {
       directory.write("script", "echo other!\n");
-      return std::nullopt;
+      co_return std::nullopt;
     };
   }
   SECTION("replaced") {
-    options.before_spawn = [&]() -> std::optional<Error> {
+    options.before_spawn = [&]() -> boost::asio::awaitable<std::optional<Error>> {
       std::filesystem::rename(directory.write("new", "echo other!\n"), script);
-      return std::nullopt;
+      co_return std::nullopt;
     };
   }
   SECTION("the link re-pointed") {
-    options.before_spawn = [&]() -> std::optional<Error> {
+    options.before_spawn = [&]() -> boost::asio::awaitable<std::optional<Error>> {
       std::filesystem::remove(link);
       directory.link("link", directory.write("new", "echo other!\n"));
-      return std::nullopt;
+      co_return std::nullopt;
     };
   }
   const auto outcome = harness.run(plan(planned), options, files);

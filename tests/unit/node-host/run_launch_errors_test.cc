@@ -1,4 +1,8 @@
 // Launches that fail and launches that are refused. Texts: exec contract 3.4 and 13.3.
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "run_support.h"
 
 namespace hostclaw::node_host {
@@ -85,9 +89,9 @@ RunOutcome run_with_swap(PlannedCommand planned, const std::string& cwd, const s
   whole.cwd = cwd;
   whole.cwd_identity = files->facts(cwd).identity;
   RunOptions options;
-  options.before_spawn = [&]() -> std::optional<Error> {
+  options.before_spawn = [&]() -> boost::asio::awaitable<std::optional<Error>> {
     swap();
-    return std::nullopt;
+    co_return std::nullopt;
   };
   return harness.run(std::move(whole), std::move(options), files);
 }
@@ -191,15 +195,42 @@ TEST_CASE("a caller that refuses at the last moment has nothing spawned") {
   Harness harness;
   RunOptions options;
   int calls = 0;
-  options.before_spawn = [&]() -> std::optional<Error> {
+  options.before_spawn = [&]() -> boost::asio::awaitable<std::optional<Error>> {
     ++calls;
-    return make_error("NO", "not any more");
+    co_return make_error("NO", "not any more");
   };
   const auto outcome = harness.run(command("/bin/true", {"true"}), options);
   CHECK(outcome.launch_error == "not any more");
   CHECK(outcome.leader_pid == 0);
   CHECK(calls == 1);
   CHECK_FALSE(outcome.success());
+}
+
+TEST_CASE("a run that cannot start does not ask whether it may") {
+  Harness harness;
+  RunOptions options;
+  int calls = 0;
+  options.before_spawn = [&]() -> boost::asio::awaitable<std::optional<Error>> {
+    ++calls;
+    co_return std::nullopt;
+  };
+  auto whole = plan(command("/bin/true", {"true"}));
+  whole.cwd = "/nowhere/at/all";
+  CHECK_FALSE(harness.run(std::move(whole), options).launch_error.empty());
+  CHECK(calls == 0);
+}
+
+TEST_CASE("waiting for the permission to start takes no time from the run") {
+  Harness harness;
+  RunOptions options;
+  options.timeout = std::chrono::milliseconds(400);
+  options.before_spawn = []() -> boost::asio::awaitable<std::optional<Error>> {
+    boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
+                                    std::chrono::milliseconds(500));
+    co_await timer.async_wait(boost::asio::use_awaitable);
+    co_return std::nullopt;
+  };
+  CHECK(harness.run(command("/bin/true", {"true"}), options).success());
 }
 
 }  // namespace

@@ -17,9 +17,9 @@ TEST_CASE("more runs than places wait in the order they came") {
   const auto pid = reports.next_pid();
   for (int i = 0; i < 5; ++i) {
     RunOptions options;
-    options.before_spawn = [&order, i]() -> std::optional<Error> {
+    options.before_spawn = [&order, i]() -> boost::asio::awaitable<std::optional<Error>> {
       order.push_back(i);
-      return std::nullopt;
+      co_return std::nullopt;
     };
     runs.push_back(harness.start(plan(command("/bin/true", {"true"})), options));
   }

@@ -18,7 +18,7 @@ class Corridor {
   Corridor() {
     auto opened = approvals::Store::open(directory_ / "state", approvals::OpenMode::kReadWrite);
     REQUIRE(opened.has_value());
-    store_ = std::make_unique<StoreThread>(std::move(*opened));
+    store_ = std::make_unique<StoreThread>(context_.get_executor(), std::move(*opened));
     executor_ = std::make_unique<RunExecutor>(context_.get_executor(), RunExecutor::Settings{});
     ExecPipeline::Settings settings;
     settings.host_environment = {{"SystemRoot", "C:\\windows"},
@@ -87,10 +87,14 @@ class Corridor {
   std::string program_;
 };
 
+Json payload_of(const gateway_proto::InvokeResult& result) {
+  return Json::parse(Json::parse(result.payload_string).get<std::string>());
+}
+
 Json payload_of(const ExecReply& reply) {
   INFO(reply.result.error_code << " " << reply.result.error_message);
   REQUIRE(reply.result.ok);
-  return Json::parse(reply.result.payload_json);
+  return payload_of(reply.result);
 }
 
 TEST_CASE("a listed program runs and is recorded") {
@@ -155,7 +159,7 @@ TEST_CASE("what the gateway asks about is found as Windows finds it") {
   Corridor corridor;
   const auto found = corridor.which({"A tool", "a tool.exe", "nothing here"});
   REQUIRE(found.ok);
-  const Json bins = Json::parse(found.payload_json).at("bins");
+  const Json bins = payload_of(found).at("bins");
   CHECK(bins.size() == 2);
   REQUIRE(bins.contains("A tool"));
   CHECK(to_lower_ascii(bins.at("A tool").get<std::string>()).ends_with("a tool.exe"));

@@ -162,9 +162,9 @@ TEST_CASE("a file is held from the decision to the spawn, and free again while i
   Signal started;
   RunOptions options;
   bool held = false;
-  options.before_spawn = [&]() -> std::optional<Error> {
+  options.before_spawn = [&]() -> boost::asio::awaitable<std::optional<Error>> {
     held = !open_for_writing(program) && !rename_file(program, directory / "other.exe");
-    return std::nullopt;
+    co_return std::nullopt;
   };
   const RunCancellation cancellation = options.cancellation;
   const auto running =
