@@ -90,6 +90,11 @@ class Host {
     if (exitCode !== 0) throw new Error(`${this.name}: /bin/true gave ${exitCode}`);
   }
 
+  async runMebibyte() {
+    const { stdout } = await this.node.run(['/bin/cat', mebibyte]);
+    this.mebibyteKept = stdout.length;
+  }
+
   async round(share) {
     const count = Math.ceil(repeat * share);
     await this.node.setApprovals({ defaults: { security: 'full', ask: 'off' } });
@@ -99,10 +104,8 @@ class Host {
     await this.time('which', count, () => this.node.invoke('system.which', { bins: ['true'] }));
     await this.time('true', count, () => this.runTrue());
     await this.atOnce('rate', count * (this.official ? 2 : 5));
-    await this.time('mebibyte', Math.ceil(20 * share), async () => {
-      const { stdout } = await this.node.run(['/bin/cat', mebibyte]);
-      this.mebibyteKept = stdout.length;
-    });
+    for (let i = 0; i < 20; i += 1) await this.runMebibyte();
+    await this.time('mebibyte', Math.ceil(60 * share), () => this.runMebibyte());
     await this.node.setApprovals({ defaults: { security: 'allowlist', ask: 'on-miss' }, agents: { '*': { allowlist: [{ pattern: '/usr/bin/true' }, { pattern: '/bin/true' }] } } });
     await this.time('listed', count, () => this.runTrue());
     await this.atOnce('listedRate', count * (this.official ? 2 : 5));
