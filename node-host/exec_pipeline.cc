@@ -99,6 +99,7 @@ policy::Decision unrecorded(const Error& failure) {
   decision.verdict = Verdict::kDeny;
   decision.code = "RECORD_FAILED";
   decision.layer = "record";
+  decision.explanation = failure.code + ": " + failure.message;
   decision.event_reason = "approval-state-write-failed";
   decision.wire_code = "SYSTEM_RUN_DENIED";
   decision.wire_message = "SYSTEM_RUN_DENIED: approval state could not be persisted\n" + failure.code + ": " +
@@ -248,8 +249,6 @@ struct ExecPipeline::Decided {
   bool waits = false;                   // for the answer to a question; nothing is recorded yet
   // The grant that allows it, to be used up with the row.
   std::optional<approvals::GrantRequest> consumes;
-  std::vector<std::string> grant_ids;
-  std::string answered_by;
 };
 
 // Records what was decided; answers the id of the row. Started right behind the decision, so that what is to
@@ -330,7 +329,7 @@ void ExecPipeline::seek_answer(approvals::Store& store, const ExecRequest& reque
     if (state == approvals::QuestionState::kPending && now >= asking.deadline_ms)
       state = approvals::QuestionState::kExpired;
     if (question && !question->answered_by.door.empty())
-      decided.answered_by = question->answered_by.door + " " + question->answered_by.who;
+      decided.context.answered_by = question->answered_by.door + " " + question->answered_by.who;
     if (state == approvals::QuestionState::kPending && what.question.key == asking.key) {
       decided.waits = true;
       return;
@@ -355,9 +354,9 @@ void ExecPipeline::seek_answer(approvals::Store& store, const ExecRequest& reque
     return;
   }
   if (!grants->empty()) {
-    for (const approvals::Grant& grant : *grants) decided.grant_ids.push_back(grant.id);
+    for (const approvals::Grant& grant : *grants) decided.context.grant_ids.push_back(grant.id);
     const approvals::Actor& by = grants->front().created_by;
-    if (decided.answered_by.empty()) decided.answered_by = by.door + " " + by.who;
+    if (decided.context.answered_by.empty()) decided.context.answered_by = by.door + " " + by.who;
     decided.consumes = std::move(what.request);
     const bool for_this = std::all_of(grants->begin(), grants->end(), [](const approvals::Grant& grant) {
       return grant.scope == approvals::GrantScope::kPlan;
@@ -413,6 +412,9 @@ void ExecPipeline::judge(approvals::Store& store, const ExecRequest& request, As
   decided.judged = policy::decide_run(request.params, *document, engine_context);
   if (decided.evaluation().decision.verdict == Verdict::kAsk)
     seek_answer(store, request, exec, *document, engine_context, asking, decided);
+  // Where the store cannot say what was answered, nothing else allows in its place.
+  if (decided.asking_failure && decided.allowed())
+    decided.evaluation().decision = unrecorded(*decided.asking_failure);
   if (decided.waits) {
     // It is decided anew when there is an answer; while a person thinks, nobody's file is held.
     decided.files.reset();
@@ -438,10 +440,8 @@ void ExecPipeline::judge(approvals::Store& store, const ExecRequest& request, As
   DecisionContext& recorded = decided.context;
   recorded.door = request.door;
   recorded.hash_key = settings_.hash_key;
-  if (evaluation.approved_by_gateway) recorded.answered_by = "gateway";
-  if (!decided.answered_by.empty()) recorded.answered_by = decided.answered_by;
+  if (evaluation.approved_by_gateway && recorded.answered_by.empty()) recorded.answered_by = "gateway";
   recorded.question_id = asking.question_id;
-  recorded.grant_ids = decided.grant_ids;
   if (!asking.question_id.empty()) recorded.waited_ms = row.started_at_ms - asking.asked_at_ms;
 }
 
@@ -760,10 +760,7 @@ asio::awaitable<InvokeResult> ExecPipeline::get_approvals(Json params) {
       if (marker.entry.arg_pattern) entry["argPattern"] = *marker.entry.arg_pattern;
       (*snapshot)["file"]["agents"][marker.agent]["allowlist"].push_back(std::move(entry));
     }
-    InvokeResult result;
-    result.ok = true;
-    result.payload_string = json_string(dump_json(*snapshot));
-    return result;
+    return InvokeResult::success(json_string(dump_json(*snapshot)));
   });
 }
 
@@ -778,10 +775,7 @@ asio::awaitable<InvokeResult> ExecPipeline::set_approvals(OrderedJson params, st
     const policy::EngineContext lint_context = context(exec_settings(store), files);
     for (const auto& finding : policy::lint_changes(*before, *cache_->current(store), lint_context))
       log_warn("the gateway's edit: " + finding.message);
-    InvokeResult result;
-    result.ok = true;
-    result.payload_string = json_string(dump_json(*snapshot));
-    return result;
+    return InvokeResult::success(json_string(dump_json(*snapshot)));
   });
 }
 

@@ -181,6 +181,27 @@ TEST_CASE("nobody answers: askFallback decides, and the refusal says what to typ
   CHECK(program.runs() == "fallback\n");
 }
 
+TEST_CASE("a question that the store has lost is refused, also where askFallback would allow") {
+  Scene scene;
+  ask_here(scene);
+  REQUIRE(
+      scene
+          .hostclaw({"exec-policy", "set", "--security", "full", "--ask", "always", "--ask-fallback", "full"})
+          .status == 0);
+  const Noting program(scene);
+  scene.connect_host();
+  auto reply = scene.invoke_async("system.run", params({program.path, "lost"}));
+  question_about(scene, program.path + " lost");
+  alter(scene, "DELETE FROM questions");
+  const std::string refusal = refusal_of(reply);
+  CHECK(refusal.find("QUESTION_NOT_FOUND") != std::string::npos);
+  CHECK(refusal.find("Next, on the node: hostclaw ") != std::string::npos);
+  CHECK(program.runs().empty());
+  const Json run = Json::parse(scene.hostclaw({"runs", "--json"}).standard_output).at("runs").at(0);
+  CHECK(string_at(run, "verdict") == "deny");
+  CHECK(string_at(run, "code") == "RECORD_FAILED");
+}
+
 TEST_CASE("a caller that has gone is not served later; the answer serves the identical retry once") {
   Scene scene;
   ask_here(scene);

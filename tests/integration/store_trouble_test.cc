@@ -42,6 +42,13 @@ std::string refusal(Scene& scene) {
   return string_at(node_error(answer), "message");
 }
 
+// Refused, and really not run: what it would have left is not there.
+void check_nothing_runs(Scene& scene) {
+  const std::string trace = scene.directory.path() + "/trace";
+  CHECK(node_error(scene.run({"/usr/bin/touch", trace}))["code"] == "SYSTEM_RUN_DENIED");
+  CHECK_FALSE(std::filesystem::exists(trace));
+}
+
 // A small file system of its own for the state; nothing where this process may not mount.
 class SmallDisk {
  public:
@@ -89,6 +96,7 @@ TEST_CASE("with a full disk nothing runs, the refusal says so, and with space ag
   INFO(message);
   CHECK(message.find("STORE_FULL") != std::string::npos);
   CHECK(message.find("df -h") != std::string::npos);
+  check_nothing_runs(scene);
   const Finished status = scene.hostclaw({"status"});
   INFO(status.standard_output << status.standard_error);
   CHECK((status.standard_output + status.standard_error).find("df -h") != std::string::npos);
@@ -144,6 +152,7 @@ TEST_CASE("with a locked database nothing runs, the refusal says so, and unlocke
     INFO(message);
     CHECK(message.find("STORE_LOCKED") != std::string::npos);
     CHECK(message.find("fuser -v") != std::string::npos);
+    check_nothing_runs(scene);
     const Finished status = scene.hostclaw({"status"});
     INFO(status.standard_output << status.standard_error);
     CHECK((status.standard_output + status.standard_error).find("fuser -v") != std::string::npos);
