@@ -207,6 +207,8 @@ Result<OrderedJson> parse_ordered_json(std::string_view text, const JsonLimits& 
 
 std::string dump_json(const Json& value) { return dumped(value); }
 
+std::string dump_json(const OrderedJson& value) { return dumped(value); }
+
 void JsonObjectText::begin(std::string_view name) {
   text_ += text_.empty() ? '{' : ',';
   write(name);
@@ -255,7 +257,5 @@ std::string json_string(std::string_view text) {
   write_string(text, out);
   return out;
 }
-
-std::string dump_json(const OrderedJson& value) { return dumped(value); }
 
 }  // namespace hostclaw

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "base/windows_arguments.h"
 
 namespace hostclaw::policy {
 namespace {
@@ -230,32 +231,13 @@ std::vector<std::string> split_windows_command_line(std::string_view line) {
   }
 }
 
-std::string quote_windows_argument(std::string_view argument) {
-  if (!argument.empty() && argument.find_first_of(" \t\n\v\"") == std::string_view::npos)
-    return std::string(argument);
-  std::string quoted = "\"";
-  std::size_t backslashes = 0;
-  for (const char c : argument) {
-    if (c == '\\') {
-      ++backslashes;
-    } else {
-      if (c == '"') quoted.append(backslashes + 1, '\\');
-      backslashes = 0;
-    }
-    quoted.push_back(c);
-  }
-  quoted.append(backslashes, '\\');
-  quoted.push_back('"');
-  return quoted;
-}
-
 std::string join_windows_command_line(const std::vector<std::string>& argv) {
   std::string line;
   for (std::size_t i = 0; i < argv.size(); ++i) {
     if (i > 0) line.push_back(' ');
     // argv[0] has no escapes; a name cannot hold a quote.
     const bool plain_program = i == 0 && argv[0].find('"') == std::string::npos;
-    line += plain_program ? "\"" + argv[0] + "\"" : quote_windows_argument(argv[i]);
+    line += plain_program ? "\"" + argv[0] + "\"" : quoted_windows_argument(argv[i]);
   }
   return line;
 }

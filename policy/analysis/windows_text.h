@@ -13,8 +13,7 @@ namespace hostclaw::policy {
 // Splits as CommandLineToArgvW / the Microsoft C runtime (since 2008) do, argv[0] by its own simpler rule.
 std::vector<std::string> split_windows_command_line(std::string_view line);
 
-// One argument quoted so that the split gives it back; quotes only where needed.
-std::string quote_windows_argument(std::string_view argument);
+// One line that the split gives back.
 std::string join_windows_command_line(const std::vector<std::string>& argv);
 
 // Text of a carrier, reduced to one command (8.9): exactly one segment; chaining, redirection, expansion are
