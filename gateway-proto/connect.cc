@@ -69,10 +69,27 @@ Result<Challenge> challenge_from(const Json& payload) {
   return challenge;
 }
 
+void describe_system(ClientDescription& client, std::string_view platform, SystemForm form) {
+  struct Names {
+    std::string_view old_platform, platform, family;
+  };
+  static constexpr Names kSystems[] = {
+      {"linux", "linux", "Linux"}, {"win32", "windows", "Windows"}, {"darwin", "macos", "Mac"}};
+  client.platform = platform;
+  client.device_family.clear();
+  if (form == SystemForm::kOld) return;
+  for (const Names& names : kSystems) {
+    if (names.old_platform != platform) continue;
+    client.platform = names.platform;
+    client.device_family = names.family;
+  }
+}
+
 Json connect_params(const ClientDescription& client, const Credentials& credentials,
                     const DeviceIdentity& identity, const Challenge& challenge) {
   Json description{
       {"id", "node-host"}, {"version", client.version}, {"platform", client.platform}, {"mode", "node"}};
+  if (!client.device_family.empty()) description["deviceFamily"] = client.device_family;
   if (!client.display_name.empty()) description["displayName"] = client.display_name;
   if (!client.instance_id.empty()) description["instanceId"] = client.instance_id;
 
@@ -85,6 +102,7 @@ Json connect_params(const ClientDescription& client, const Credentials& credenti
   fields.token = signed_token(credentials);
   fields.nonce = challenge.nonce;
   fields.platform = client.platform;
+  fields.device_family = client.device_family;
 
   Json params{{"minProtocol", 3},
               {"maxProtocol", 4},
@@ -160,6 +178,10 @@ ConnectRefusal classify_connect_error(const PeerError& error, const CredentialSt
     return refusal;
   }
 
+  if (refusal.reason == "metadata-upgrade" && state.may_try_old_form) {
+    refusal.advice = ConnectAdvice::kRetryWithOldForm;
+    return refusal;
+  }
   if (code == "PAIRING_REQUIRED") return pairing_refusal(std::move(refusal));
   if (code == "AUTH_RATE_LIMITED") {
     refusal.advice = ConnectAdvice::kRetrySlowly;
