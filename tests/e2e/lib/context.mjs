@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { Gateway } from './gateway.mjs';
 import { ScriptedModel } from './model.mjs';
+import { gatewayReleases } from './packages.mjs';
 import { NodeHost, pairedNode } from './node.mjs';
 import { Tap } from './tap.mjs';
 
@@ -10,7 +11,7 @@ export class Context {
   constructor({ version, host, only }) {
     Object.assign(this, { version, host, only });
     this.official = host.startsWith('official');
-    this.protocol = version === '2026.4.20' ? 3 : 4;
+    this.protocol = gatewayReleases[version].protocol;
     this.disposables = [];
   }
 

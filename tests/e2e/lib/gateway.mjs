@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Operator } from './operator.mjs';
-import { gatewayPackage } from './packages.mjs';
+import { before, gatewayPackage } from './packages.mjs';
 import { Child, eventually, run } from './process.mjs';
 
 export function freePort() {
@@ -27,7 +27,7 @@ export function temporaryDirectory(name) {
 //   main: full/off (the gateway's default)      ask: allowlist/on-miss
 function agentsConfig(version, workspace) {
   const model = { primary: 'scripted/scripted' };
-  if (version === '2026.4.20') {
+  if (before(version, '2026.8')) {
     return {
       defaults: { model, workspace: join(workspace, 'main'), skipBootstrap: true },
       list: [

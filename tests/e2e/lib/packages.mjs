@@ -29,6 +29,14 @@ export const gatewayReleases = {
 export const oldest = '2026.4.20';
 export const newest = '2026.9.6';
 
+// Whether a release came before another one, or before a month: `2026.8`.
+export function before(version, other) {
+  const parts = (text) => text.split('.').map(Number);
+  const [left, right] = [parts(version), parts(other)];
+  const at = right.findIndex((part, index) => part !== left[index]);
+  return at >= 0 && left[at] < right[at];
+}
+
 export const runtimeBinary = (major) =>
   join(packagesDirectory, `node-${major}`, 'node_modules', 'node', 'bin', 'node');
 
