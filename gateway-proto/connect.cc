@@ -1,6 +1,8 @@
 #include "gateway-proto/connect.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 
 #include "base/text.h"
 
@@ -150,6 +152,19 @@ Result<HelloOk> hello_ok_from(const Json& payload) {
       hello.tick_interval_ms = *value;
   }
   return hello;
+}
+
+bool is_release_before(std::string_view server_version, int year, int month, int patch) {
+  std::array<int, 3> parts{};
+  const char* at = server_version.data();
+  const char* const end = at + server_version.size();
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (i > 0 && (at == end || *at++ != '.')) return false;
+    const auto [next, failed] = std::from_chars(at, end, parts[i]);
+    if (failed != std::errc() || parts[i] < 0) return false;
+    at = next;
+  }
+  return parts < std::array<int, 3>{year, month, patch};
 }
 
 ConnectRefusal classify_connect_error(const PeerError& error, const CredentialState& state) {

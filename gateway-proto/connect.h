@@ -72,6 +72,11 @@ struct HelloOk {
 // Errors: FRAME_INVALID; PROTOCOL_UNSUPPORTED when the gateway speaks neither 3 nor 4.
 Result<HelloOk> hello_ok_from(const Json& payload);
 
+// Whether a gateway that calls itself so is older than this release of OpenClaw. A text that is no release of
+// theirs
+// (`YYYY.M.P`, anything behind it) is not.
+bool is_release_before(std::string_view server_version, int year, int month, int patch);
+
 // What a refused connect means for the node.
 enum class ConnectAdvice {
   kRetry,                 // ordinary backoff

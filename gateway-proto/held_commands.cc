@@ -40,6 +40,23 @@ std::optional<HeldCommands> held_commands_from(const Json& description,
   return held;
 }
 
+void add_pending_commands(HeldCommands& held, const Json& pairings, std::string_view node_id,
+                          const std::vector<std::string>& declared) {
+  if (!pairings.is_object()) return;
+  const auto pending = pairings.find("pending");
+  if (pending == pairings.end() || !pending->is_array()) return;
+  for (const Json& request : *pending) {
+    if (!request.is_object() || request.value("nodeId", Json()) != node_id) continue;
+    for (std::string& name : declared_names_at(request, "commands", declared)) {
+      if (!std::binary_search(held.usable.begin(), held.usable.end(), name))
+        held.waiting.push_back(std::move(name));
+    }
+    const auto id = request.find("requestId");
+    if (!held.waiting.empty() && id != request.end() && id->is_string())
+      held.request_id = id->get<std::string>();
+  }
+}
+
 Json reading_operator_params(std::string version, std::string platform, const Credentials& shared) {
   Json auth = Json::object();
   if (!shared.token.empty()) auth["token"] = shared.token;
@@ -52,7 +69,7 @@ Json reading_operator_params(std::string version, std::string platform, const Cr
             {"platform", std::move(platform)},
             {"mode", "backend"}}},
           {"role", "operator"},
-          {"scopes", Json::array({"operator.read"})},
+          {"scopes", Json::array({"operator.read", "operator.pairing"})},
           {"auth", std::move(auth)}};
 }
 

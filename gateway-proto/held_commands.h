@@ -24,6 +24,10 @@ struct HeldCommands {
 std::optional<HeldCommands> held_commands_from(const Json& description,
                                                const std::vector<std::string>& declared);
 
+// Adds what waits according to the answer to `node.pair.list`: 2026.5 tells it there alone.
+void add_pending_commands(HeldCommands& held, const Json& pairings, std::string_view node_id,
+                          const std::vector<std::string>& declared);
+
 // Params of `connect` for an operator that only reads, without a device: gateways take it from their own
 // machine with the shared token or password.
 Json reading_operator_params(std::string version, std::string platform, const Credentials& shared);

@@ -30,7 +30,9 @@ struct Dispatcher::Flight {
         request(std::move(its_request)),
         admitted(executor),
         budget(executor),
-        older_peer(its_session->hello().protocol < 4) {}
+        older_peer(its_session->hello().protocol < 4),
+        closed_snapshot(!older_peer &&
+                        gateway_proto::is_release_before(its_session->hello().server_version, 2026, 8, 2)) {}
 
   std::weak_ptr<GatewaySession> session;
   InvokeRequest request;
@@ -40,6 +42,7 @@ struct Dispatcher::Flight {
   bool has_slot = false;
   bool paused = false;  // it gave its place away and has none
   const bool older_peer;
+  const bool closed_snapshot;  // the gateway takes no document that comes with resolvedDefaults
 };
 
 Dispatcher::Dispatcher(asio::any_io_executor executor, ExecPipeline& pipeline, Settings settings)
@@ -201,7 +204,7 @@ asio::awaitable<InvokeResult> Dispatcher::answer(const Flight& flight) {
   auto params = parse_ordered_json(*request.params_json);
   if (!params) co_return params_error("paramsJSON malformed JSON");
   if (request.command == "system.execApprovals.set") {
-    co_return co_await pipeline_.set_approvals(std::move(*params), "gateway");
+    co_return co_await pipeline_.set_approvals(std::move(*params), "gateway", !flight.closed_snapshot);
   }
   Json plain = Json::parse(dump_json(*params), nullptr, false);
   if (request.command == "system.run.prepare") {
@@ -209,7 +212,7 @@ asio::awaitable<InvokeResult> Dispatcher::answer(const Flight& flight) {
   }
   if (request.command == "system.which") co_return co_await pipeline_.which(std::move(plain));
   if (request.command == "system.execApprovals.get")
-    co_return co_await pipeline_.get_approvals(std::move(plain));
+    co_return co_await pipeline_.get_approvals(std::move(plain), !flight.closed_snapshot);
   co_return InvokeResult::failure("UNAVAILABLE", "command not supported");
 }
 

@@ -741,8 +741,8 @@ asio::awaitable<InvokeResult> ExecPipeline::which(Json params) {
   });
 }
 
-asio::awaitable<InvokeResult> ExecPipeline::get_approvals(Json params) {
-  co_return co_await store_.on_store([this, &params](approvals::Store& store) {
+asio::awaitable<InvokeResult> ExecPipeline::get_approvals(Json params, bool with_resolved_defaults) {
+  co_return co_await store_.on_store([this, &params, with_resolved_defaults](approvals::Store& store) {
     if (params.is_object()) {
       const auto it = params.find("includeResolvedDefaults");
       if (it != params.end() && !it->is_boolean()) {
@@ -751,6 +751,7 @@ asio::awaitable<InvokeResult> ExecPipeline::get_approvals(Json params) {
     }
     auto snapshot = approvals_snapshot(store, *cache_);
     if (!snapshot) return InvokeResult::failure("UNAVAILABLE", snapshot.error().message);
+    if (!with_resolved_defaults) snapshot->erase("resolvedDefaults");
     prepared_->forget_expired();
     const auto document = cache_->current(store);
     for (const PreparedPlans::Marker& marker : prepared_->markers) {
@@ -764,19 +765,23 @@ asio::awaitable<InvokeResult> ExecPipeline::get_approvals(Json params) {
   });
 }
 
-asio::awaitable<InvokeResult> ExecPipeline::set_approvals(OrderedJson params, std::string actor) {
-  co_return co_await store_.on_store([this, &params, &actor](approvals::Store& store) {
-    ReplaceRequest request{std::move(params), {"gateway", actor}, {}};
-    for (const PreparedPlans::Marker& marker : prepared_->markers) request.shown_only.push_back(marker.entry);
-    const auto before = cache_->current(store);
-    auto snapshot = replace_approvals(store, *cache_, std::move(request));
-    if (!snapshot) return failure_of(snapshot.error());
-    OpenedFiles files;
-    const policy::EngineContext lint_context = context(exec_settings(store), files);
-    for (const auto& finding : policy::lint_changes(*before, *cache_->current(store), lint_context))
-      log_warn("the gateway's edit: " + finding.message);
-    return InvokeResult::success(json_string(dump_json(*snapshot)));
-  });
+asio::awaitable<InvokeResult> ExecPipeline::set_approvals(OrderedJson params, std::string actor,
+                                                          bool with_resolved_defaults) {
+  co_return co_await store_.on_store(
+      [this, &params, &actor, with_resolved_defaults](approvals::Store& store) {
+        ReplaceRequest request{std::move(params), {"gateway", actor}, {}};
+        for (const PreparedPlans::Marker& marker : prepared_->markers)
+          request.shown_only.push_back(marker.entry);
+        const auto before = cache_->current(store);
+        auto snapshot = replace_approvals(store, *cache_, std::move(request));
+        if (!snapshot) return failure_of(snapshot.error());
+        if (!with_resolved_defaults) snapshot->erase("resolvedDefaults");
+        OpenedFiles files;
+        const policy::EngineContext lint_context = context(exec_settings(store), files);
+        for (const auto& finding : policy::lint_changes(*before, *cache_->current(store), lint_context))
+          log_warn("the gateway's edit: " + finding.message);
+        return InvokeResult::success(json_string(dump_json(*snapshot)));
+      });
 }
 
 }  // namespace hostclaw::node_host

@@ -94,8 +94,9 @@ class ExecPipeline {
   boost::asio::awaitable<gateway_proto::InvokeResult> which(Json params);
 
   // system.execApprovals.get / .set. Exec contract 5.6.
-  boost::asio::awaitable<gateway_proto::InvokeResult> get_approvals(Json params);
-  boost::asio::awaitable<gateway_proto::InvokeResult> set_approvals(OrderedJson params, std::string actor);
+  boost::asio::awaitable<gateway_proto::InvokeResult> get_approvals(Json params, bool with_resolved_defaults);
+  boost::asio::awaitable<gateway_proto::InvokeResult> set_approvals(OrderedJson params, std::string actor,
+                                                                    bool with_resolved_defaults);
 
  private:
   struct Asking;

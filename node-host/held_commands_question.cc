@@ -35,10 +35,15 @@ asio::awaitable<Result<HeldCommands>> ask_held_commands(HeldCommandsQuestion que
       executor, [session]() -> asio::awaitable<void> { co_await session->serve({}); }, asio::detached);
   const std::string node = dump_json(Json{{"nodeId", question.node_id}});
   const CallOutcome described = co_await session->call_with_retries("node.describe", node, 3);
+  auto held = gateway_proto::held_commands_from(described.payload, question.declared);
+  if (held && held->usable.empty() && held->waiting.empty()) {
+    const CallOutcome pairings = co_await session->call_with_retries("node.pair.list", "{}", 3);
+    if (pairings.ok)
+      gateway_proto::add_pending_commands(*held, pairings.payload, question.node_id, question.declared);
+  }
   co_await session->close(1000, "");
   if (!described.ok)
     co_return make_error("OPERATOR_REFUSED", described.error.code + ": " + described.error.message);
-  auto held = gateway_proto::held_commands_from(described.payload, question.declared);
   if (!held) co_return make_error("OPERATOR_REFUSED", "the gateway described this node without its commands");
   co_return std::move(*held);
 }

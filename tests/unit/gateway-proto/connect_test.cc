@@ -141,6 +141,15 @@ TEST_CASE("hello-ok is read for both generations and refused for others") {
   CHECK(hello_ok_from(Json::parse(R"({"protocol":4})")).error().code == "FRAME_INVALID");
 }
 
+TEST_CASE("releases are compared as numbers") {
+  CHECK(is_release_before("2026.4.20", 2026, 8, 2));
+  CHECK(is_release_before("2026.7.35", 2026, 8, 2));
+  CHECK(is_release_before("2026.8.1-beta.2", 2026, 8, 2));
+  for (const char* text : {"2026.8.2", "2026.10.1", "2027.1.1", "2026.9.6", "", "native", "2026", "2026.4",
+                           "2026.4.x", "v2026.4.20", "-1.2.3", "99999999999.1.1"})
+    CHECK_FALSE(is_release_before(text, 2026, 8, 2));
+}
+
 TEST_CASE("each refused connect leads to the right next step") {
   const CredentialState shared{.used_shared = true, .have_device_token = true, .endpoint_trusted = true};
   const CredentialState stored{.used_device_token = true, .have_device_token = true};

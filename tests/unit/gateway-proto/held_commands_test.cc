@@ -56,12 +56,26 @@ TEST_CASE("a description without a list of commands tells nothing") {
   CHECK(odd->usable == Names{"system.run"});
 }
 
+TEST_CASE("what waits is also read out of the list of pairings") {
+  HeldCommands held;
+  const Json pairings = Json::parse(
+      R"({"pending":[{"nodeId":"other","requestId":"x","commands":["system.run"]},
+                     {"nodeId":"n","requestId":"r","commands":["system.which","system.run","camera.list"]},7]})");
+  add_pending_commands(held, pairings, "n", kDeclared);
+  CHECK(held.waiting == Names{"system.run", "system.which"});
+  CHECK(held.request_id == "r");
+  HeldCommands none;
+  for (const char* text : {"null", "[]", R"({"pending":{}})", R"({"pending":[{"nodeId":"n"}]})"})
+    add_pending_commands(none, Json::parse(text), "n", kDeclared);
+  CHECK(none.waiting.empty());
+}
+
 TEST_CASE("the operator that looks asks for nothing but reading") {
   Credentials shared;
   shared.token = "t";
   const Json params = reading_operator_params("1.0", "linux", shared);
   CHECK(params["role"] == "operator");
-  CHECK(params["scopes"] == Json::array({"operator.read"}));
+  CHECK(params["scopes"] == Json::array({"operator.read", "operator.pairing"}));
   CHECK(params["auth"] == Json{{"token", "t"}});
   CHECK_FALSE(params.contains("device"));
 }
