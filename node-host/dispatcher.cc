@@ -20,6 +20,18 @@ InvokeResult params_error(const char* what) {
   return InvokeResult::failure("INVALID_REQUEST", std::string("Error: INVALID_REQUEST: ") + what);
 }
 
+// The agent's tool sends a carrier, or the plan that this node prepared; who invokes system.run by hand sends
+// neither and has nobody to ask. Where the gateway has asked, it says so.
+bool sent_unasked_by_a_tool(const Json& params) {
+  if (!params.is_object()) return false;
+  const auto given = [&](const char* name) {
+    const auto it = params.find(name);
+    return it != params.end() && !it->is_null() && *it != false;
+  };
+  if (given("approved") || given("approvalDecision") || given("approvalSource")) return false;
+  return given("systemRunPlan") || (given("rawCommand") && given("sessionKey"));
+}
+
 }  // namespace
 
 // One invocation from its arrival to its answer.
@@ -156,6 +168,7 @@ asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
     ExecRequest exec;
     exec.door = "gateway";
     exec.invoke_id = request.id;
+    exec.unasked = sent_unasked_by_a_tool(*params);
     exec.params = std::move(*params);
     exec.older_peer = flight->older_peer;
     if (request.timeout_ms) exec.caller_deadline_ms = unix_ms_now() + *request.timeout_ms;

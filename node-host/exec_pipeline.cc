@@ -43,6 +43,9 @@ constexpr std::chrono::minutes kPlanLifetime{30};
 // Markers are shown for the one `get` that follows a `prepare`.
 constexpr std::chrono::seconds kMarkerLifetime{60};
 constexpr std::chrono::milliseconds kDeliveryMoment{50};
+// How long an agent whose gateway asks nobody waits for an answer given here: long enough for somebody who
+// watches, and far below what a tool call may take. Later answers serve the identical retry.
+constexpr std::int64_t kUnaskedWaitMs = 30'000;
 constexpr std::size_t kMaxPreparedPlans = 1024;
 constexpr std::size_t kMostWaitingCallers = 1024;
 
@@ -233,6 +236,8 @@ struct ExecPipeline::Asking {
   std::string key;
   std::int64_t asked_at_ms = 0;
   std::int64_t deadline_ms = 0;
+  std::int64_t patience_ms = 0;  // until when this caller waits; at most the deadline
+  bool out_of_patience = false;
 };
 
 // What was decided. Written by judge() alone; from then on both threads read it, and `files` are the
@@ -246,6 +251,7 @@ struct ExecPipeline::Decided {
   approvals::RunRow row;
   DecisionContext context;              // of the row
   std::optional<Error> asking_failure;  // nobody could be asked
+  bool open_question = false;           // nobody has answered yet, and the caller does not wait longer
   bool waits = false;                   // for the answer to a question; nothing is recorded yet
   // The grant that allows it, to be used up with the row.
   std::optional<approvals::GrantRequest> consumes;
@@ -308,7 +314,7 @@ void ExecPipeline::seek_answer(approvals::Store& store, const ExecRequest& reque
     context.answer = answer;
     return policy::decide_run(request.params, document, context);
   };
-  const bool asks_here = exec.ask_via != approvals::AskVia::kGateway;
+  const bool asks_here = exec.ask_via != approvals::AskVia::kGateway || request.unasked;
   policy::RunDecision granted = decide_as(policy::LocalAnswer::kGranted);
   if (granted.evaluation.decision.verdict != Verdict::kAllow) {
     // No answer could make it run, so nobody is asked.
@@ -331,7 +337,8 @@ void ExecPipeline::seek_answer(approvals::Store& store, const ExecRequest& reque
     if (question && !question->answered_by.door.empty())
       decided.context.answered_by = question->answered_by.door + " " + question->answered_by.who;
     if (state == approvals::QuestionState::kPending && what.question.key == asking.key) {
-      decided.waits = true;
+      decided.waits = !asking.out_of_patience;
+      decided.open_question = asking.out_of_patience;
       return;
     }
     if (state == approvals::QuestionState::kDenied) {
@@ -389,6 +396,13 @@ void ExecPipeline::seek_answer(approvals::Store& store, const ExecRequest& reque
   stop_waiting(asking);
   ++waiting_callers_[asked->question.id];
   asking = {asked->question.id, what.question.key, now, asked->question.asked.deadline_ms};
+  asking.patience_ms = asking.deadline_ms;
+  if (exec.ask_via == approvals::AskVia::kGateway) {
+    std::int64_t wait = kUnaskedWaitMs;
+    // What is left after it has to suffice for the refusal.
+    if (request.caller_deadline_ms > 0) wait = std::min(wait, (request.caller_deadline_ms - now) * 4 / 5);
+    asking.patience_ms = std::min(asking.patience_ms, now + wait);
+  }
   decided.waits = true;
 }
 
@@ -420,7 +434,10 @@ void ExecPipeline::judge(approvals::Store& store, const ExecRequest& request, As
     decided.files.reset();
     return;
   }
-  stop_waiting(asking);
+  if (stop_waiting(asking) && decided.open_question) {
+    if (auto left = approvals::Questions(store).caller_left(asking.question_id); !left)
+      log_warn("a caller's leaving could not be recorded: " + left.error().message);
+  }
 
   policy::RunEvaluation& evaluation = decided.evaluation();
   if (evaluation.run_id.empty()) evaluation.run_id = new_uuid();
@@ -478,14 +495,16 @@ Result<std::int64_t> ExecPipeline::record_decision(approvals::Store& store, cons
 }
 
 // True when there is something new to decide on; false when the caller does not wait any more.
-asio::awaitable<bool> ExecPipeline::wait_for_answer(const Asking& asking, const ExecRequest& request,
+asio::awaitable<bool> ExecPipeline::wait_for_answer(Asking& asking, const ExecRequest& request,
                                                     RunCancellation cancellation) {
   const auto look = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor);
   cancellation.on_cancel([look] { look->cancel(); });
   const std::uint64_t joined = answers_.join();
   for (;;) {
     if (cancellation.cancelled() || (request.caller_left && request.caller_left())) co_return false;
-    if (unix_ms_now() >= asking.deadline_ms) co_return true;
+    const std::int64_t now = unix_ms_now();
+    asking.out_of_patience = now >= asking.patience_ms && now < asking.deadline_ms;
+    if (now >= asking.patience_ms) co_return true;
     if (co_await answers_.settled(asking.question_id, joined)) co_return true;
     look->expires_after(AnswerWatch::kEvery);
     co_await look->async_wait(asio::as_tuple(asio::use_awaitable));
@@ -570,6 +589,13 @@ asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellatio
       if (!*recorded) failure = recorded->error();
       if (failure) decision.wire_message += "\nNobody could be asked: " + failure_and_next(*failure);
     }
+    if (decided->open_question)
+      decision.wire_message +=
+          "\nNobody has answered yet. Do not retry now; tell the operator. The question stays open on the "
+          "node: "
+          "hostclaw approvals resolve " +
+          asking.question_id +
+          " allow-once|allow-always|deny. Once it is allowed, the same command runs when it is sent again.";
     co_return refuse(request, evaluation, decision, row_id);
   }
 

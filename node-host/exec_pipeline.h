@@ -47,6 +47,9 @@ struct ExecRequest {
   std::string invoke_id;    // of the door, for the record
   Json params;              // of system.run
   bool older_peer = false;  // the gateway speaks protocol 3: it drops what newer ones send back
+  // Sent by an agent's tool whose gateway has asked nobody: where a person has to be asked, this node does
+  // it, whatever exec.askVia says.
+  bool unasked = false;
   // Told once when the outcome is known, before the reply: exec.finished | exec.denied, and the payload as a
   // JSON string. May be empty.
   std::function<void(std::string_view event, std::string_view payload_string)> notify;
@@ -118,7 +121,7 @@ class ExecPipeline {
   void prepare_for_answers(approvals::Store& store, const Json& params, const approvals::ExecSettings& exec,
                            const policy::PolicyDocument& document, policy::EngineContext& context,
                            policy::PrepareEvaluation& prepared);
-  boost::asio::awaitable<bool> wait_for_answer(const Asking& asking, const ExecRequest& request,
+  boost::asio::awaitable<bool> wait_for_answer(Asking& asking, const ExecRequest& request,
                                                RunCancellation cancellation);
   bool stop_waiting(const Asking& asking);  // store's thread
   void record_prepared(approvals::Store& store, const policy::RunDecision& judged, const std::string& cwd);

@@ -25,6 +25,9 @@ using gateway_proto::SystemForm;
 
 constexpr std::chrono::seconds kStatsInterval{60};
 constexpr std::chrono::seconds kSurfacePoll{20};
+// Some releases do not tell a node that it was approved; whoever has just paired it is about to.
+constexpr std::chrono::seconds kSurfacePollAtFirst{3};
+constexpr int kPollsAtFirst = 40;
 constexpr std::chrono::seconds kCredentialPoll{3};
 // Right after a connect the gateway may call a pairing changed that is not; a pending surface stays refused.
 constexpr int kStatsTries = 3;
@@ -546,6 +549,7 @@ asio::awaitable<void> GatewayLink::follow_surface(GatewayEndpoint endpoint,
   LinkStatus connected = status_of(LinkState::kConnected, endpoint.url());
   connected.server_version = hello.server_version;
   connected.protocol = hello.protocol;
+  int polls = 0;
   while (session->open() && !stopping_) {
     const bool accepted = hello.protocol < 4 || co_await publish_stats(session);
     if (!session->open()) co_return;
@@ -559,9 +563,9 @@ asio::awaitable<void> GatewayLink::follow_surface(GatewayEndpoint endpoint,
         co_await look_for_commands(endpoint, now);
       }
       if (!session->open()) co_return;
-      const bool waits = now.state == LinkState::kWaitingForSurfaceApproval;
+      const bool waits = !now.waiting_commands.empty();
       co_await set_status(std::move(now));
-      co_await wait(waits ? kSurfacePoll : kStatsInterval);
+      co_await wait(!waits ? kStatsInterval : ++polls < kPollsAtFirst ? kSurfacePollAtFirst : kSurfacePoll);
       continue;
     }
     const std::string method = "node.runnerInventory.update";

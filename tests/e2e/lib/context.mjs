@@ -6,11 +6,13 @@ import { ScriptedModel } from './model.mjs';
 import { gatewayReleases } from './packages.mjs';
 import { NodeHost, pairedNode } from './node.mjs';
 import { Tap } from './tap.mjs';
+import { isWindowsProgram } from './wine.mjs';
 
 export class Context {
   constructor({ version, host, only }) {
     Object.assign(this, { version, host, only });
     this.official = host.startsWith('official');
+    this.windows = isWindowsProgram(host);
     this.protocol = gatewayReleases[version].protocol;
     this.disposables = [];
   }

@@ -136,6 +136,15 @@ export class Gateway {
     return this.operator.request(method, params, options);
   }
 
+  // 2026.6 pairs its own tools with few rights and lets an operator approve more when they first need them. True when
+  // there was something to approve.
+  async approveOwnTools() {
+    const { pending } = await this.request('device.pair.list', {});
+    const own = (pending ?? []).filter((item) => item.role !== 'node' && !(item.roles ?? []).includes('node'));
+    for (const { requestId } of own) await this.request('device.pair.approve', { requestId });
+    return own.length > 0;
+  }
+
   // Runs the official command line against this gateway.
   cli(args, { env = {}, timeoutMs = 60_000, input } = {}) {
     return run(this.package.runtime, [this.package.entry, ...args], {
