@@ -1,6 +1,7 @@
 // Runs the end-to-end suites against real gateways:
 //   node tests/e2e/run.mjs --hostclaw PATH (of Windows, under Wine, when it ends in .exe) | --official [--gateway RELEASE]... [--only TEXT]
-//   ... --suite releases [--gateway all]: one suite, on any of the releases of lib/packages.mjs
+//   ... --suite releases [--gateway all] [--table FILE]: one suite, on any of the releases of lib/packages.mjs; its
+//   outcomes as a table between the two marks of a Markdown file
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     gateway: { type: 'string', multiple: true },
     only: { type: 'string' },
     suite: { type: 'string' },
+    table: { type: 'string' },
   },
 });
 if (!values.hostclaw === !values.official) {
@@ -37,6 +39,7 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
 const { after, before, describe } = await import('node:test');
 const { Context } = await import('./lib/context.mjs');
 const { isWindowsProgram, keepSession } = await import('./lib/wine.mjs');
+const { writeTable } = await import('./lib/table.mjs');
 const onWindows = Boolean(values.hostclaw) && isWindowsProgram(values.hostclaw);
 const suites = values.suite ? [values.suite]
   : onWindows ? ['windows']
@@ -47,8 +50,11 @@ if (onWindows) {
   after(keepSession(resolve(values.hostclaw)));
 }
 
+const contexts = [];
+if (values.table) after(() => writeTable(values.table, onWindows ? 'windows' : 'linux', contexts));
 for (const version of versions) {
   const context = new Context({ version, host: values.hostclaw ? resolve(values.hostclaw) : 'official', only: values.only });
+  contexts.push(context);
   const loaded = [];
   for (const name of suites) {
     const file = new URL(`./suites/${name}.mjs`, import.meta.url);

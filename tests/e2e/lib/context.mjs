@@ -15,6 +15,7 @@ export class Context {
     this.windows = isWindowsProgram(host);
     this.protocol = gatewayReleases[version].protocol;
     this.disposables = [];
+    this.outcomes = new Map(); // of the scenarios, by title: true when it passed
   }
 
   async start() {
@@ -68,7 +69,9 @@ export class Context {
         test(title, { timeout: 180_000, skip: this.#reasonToSkip(options) }, async (t) => {
           try {
             await body(t);
+            this.outcomes.set(title, true);
           } catch (error) {
+            this.outcomes.set(title, false);
             for (const line of this.#evidence()) t.diagnostic(line);
             throw error;
           }

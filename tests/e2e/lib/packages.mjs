@@ -29,6 +29,12 @@ export const gatewayReleases = {
 export const oldest = '2026.4.20';
 export const newest = '2026.9.6';
 
+// The release whose turn it is, of those between the newest and the oldest.
+export function turnOf(date) {
+  const others = Object.keys(gatewayReleases).filter((version) => version !== newest && version !== oldest);
+  return others[Math.floor(date.getTime() / 86_400_000) % others.length];
+}
+
 // Whether a release came before another one, or before a month: `2026.8`.
 export function before(version, other) {
   const parts = (text) => text.split('.').map(Number);

@@ -8,6 +8,8 @@ import { before } from '../lib/packages.mjs';
 import { eventually } from '../lib/process.mjs';
 import { windowsPath } from '../lib/wine.mjs';
 
+// Gateways that refuse to send what was approved: they compare the connection that asked with the one that sends.
+const losesApprovals = ['2026.6.11', '2026.7.1'];
 const callers = { main: 'caller full/off', ask: 'caller allowlist/on-miss' };
 
 export default function releases(context, scenario) {
@@ -95,6 +97,12 @@ export default function releases(context, scenario) {
         const answer = await target.verb(['approvals', 'resolve', /approvals resolve (\S+)/.exec(line)[1], 'allow-once']);
         assert.equal(answer.code, 0, answer.text);
         assert.equal((await turn).questions.length, 0);
+      }
+      if (asks && losesApprovals.includes(context.version)) {
+        // The official host gets no approved command from these gateways either.
+        await eventually(() => /approval id not valid for this device/.test(context.gateway.log()), { what: "the gateway's own refusal" });
+        assert.equal(existsSync(proof), false);
+        return;
       }
       await eventually(ran, { what: 'the approved command to have run' });
       if (!windows) assert.ok(existsSync(proof));
