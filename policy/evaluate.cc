@@ -74,8 +74,9 @@ std::optional<InlineEvalHit> inline_eval_in_text(std::string_view text, Platform
 
 class RunDecider {
  public:
-  RunDecider(const Json& params, const PolicyDocument& document, const EngineContext& context)
-      : params_(params), document_(document), context_(context) {}
+  RunDecider(const RunCommand& command, const Asker& asker, const PolicyDocument& document,
+             const EngineContext& context)
+      : command_(command), asker_(asker), document_(document), context_(context) {}
 
   RunDecision run() {
     if (read()) {
@@ -119,7 +120,8 @@ class RunDecider {
   // ---- request ----
 
   bool read() {
-    const Result<void> read = read_run_request(params_, context_, request_);
+    if (!asker_.shown.empty()) note("origin", asker_.shown);
+    const Result<void> read = check_run_command(command_, asker_, context_, request_);
     out_.argv = request_.argv;
     out_.command_text = request_.command_text;
     out_.agent_id = request_.agent_id;
@@ -128,6 +130,7 @@ class RunDecider {
     out_.suppress_notify_on_exit = request_.suppress_notify_on_exit;
     out_.needs_screen_recording = request_.needs_screen_recording;
     out_.timeout_ms = request_.timeout_ms;
+    if (!check_claims()) return false;
     if (read) {
       note("request", "command: " + request_.command_text);
       return true;
@@ -140,6 +143,21 @@ class RunDecider {
     decision.wire_message = read.error().message;
     decision.explanation = read.error().message;
     note("request", read.error().message);
+    return false;
+  }
+
+  // A caller that could say that it was approved would approve itself.
+  bool check_claims() {
+    if (asker_.may_carry_approval) return true;
+    const std::vector<std::string> names = refused_claims(command_);
+    if (names.empty()) return true;
+    // Whatever else the request says is the caller's word too.
+    request_.approved = false;
+    request_.plan.reset();
+    deny("ORIGIN_MEMBER_REFUSED", "origin-member-refused", "members refused: " + join(names, ", "),
+         "Who asks, whose policy holds and what was approved is decided by the door of this node, not by the "
+         "request.",
+         "send the request again without " + join(names, ", "));
     return false;
   }
 
@@ -730,7 +748,8 @@ class RunDecider {
     if (coverage.complete) out_.grants.push_back(node_command_marker(request_.command_text));
   }
 
-  const Json& params_;
+  const RunCommand& command_;
+  const Asker& asker_;
   const PolicyDocument& document_;
   const EngineContext& context_;
   RunDecision result_;
@@ -763,9 +782,16 @@ bool programs_can_run(const CommandAnalysis& analysis) {
          });
 }
 
-RunDecision decide_run(const Json& params, const PolicyDocument& document, const EngineContext& context) {
+RunDecision decide_run(const RunCommand& command, const Asker& asker, const PolicyDocument& document,
+                       const EngineContext& context) {
   const LocalContext local(context);
-  return RunDecider(params, document, local.get()).run();
+  return RunDecider(command, asker, document, local.get()).run();
+}
+
+RunDecision decide_run(const Json& params, const PolicyDocument& document, const EngineContext& context) {
+  RunParameters read = read_run_parameters(params);
+  const Asker gateway{std::move(read.agent_id), std::move(read.session_key), true, {}};
+  return decide_run(read.command, gateway, document, context);
 }
 
 RunEvaluation evaluate_run(const Json& params, const PolicyDocument& document, const EngineContext& context) {

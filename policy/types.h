@@ -36,7 +36,7 @@ std::optional<Strictness> strictness_from(std::string_view text);
 struct Decision {
   Verdict verdict = Verdict::kDeny;
   std::string code;          // stable and specific, SCREAMING_SNAKE_CASE, e.g. ALLOWLIST_MISS
-  std::string layer;         // who decided: request | node-policy | document | rule | binding | analysis
+  std::string layer;         // who decided: origin | request | node-policy | document | rule | binding | ...
   std::string event_reason;  // OpenClaw's exec.denied reason, e.g. allowlist-miss; empty when none is sent
   std::string wire_code;     // INVALID_REQUEST | SYSTEM_RUN_DENIED | UNAVAILABLE; empty when allowed
   std::string wire_message;  // first line is OpenClaw's text; further lines explain and name the next command
@@ -46,7 +46,7 @@ struct Decision {
 
 // One line of the trace, written by the code that decides, in the order it decided.
 struct TraceStep {
-  std::string stage;  // request | policy | analyse | resolve | match | decide | bind
+  std::string stage;  // origin | request | policy | analyse | resolve | match | decide | bind
   std::string text;
 };
 
