@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "node-host/corridor/judge.h"
+#include "node-host/doors/gateway/denial_words.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -70,27 +71,14 @@ JsonObjectText event_payload(const policy::RunEvaluation& evaluation) {
   return payload;
 }
 
-std::string failure_and_next(const Error& failure) {
-  return failure.message +
-         ". Next, on the node: " + (failure.next.empty() ? "hostclaw status" : failure.next);
-}
-
-std::string denial_event_reason(const policy::Decision& decision) {
-  return decision.code == "RECORD_FAILED" ? "approval-state-write-failed" : decision.event_reason;
-}
-
 InvokeResult denial_answer(const Denied& denied) {
-  const policy::Decision& decision = denied.decision;
-  if (decision.code == "ADMISSION_FULL")
-    return InvokeResult::failure("UNAVAILABLE", "this node has too many commands waiting; try again");
-  if (decision.code == "RECORD_FAILED") {
-    return InvokeResult::failure("SYSTEM_RUN_DENIED",
-                                 "SYSTEM_RUN_DENIED: approval state could not be persisted\n" +
-                                     failure_and_next(Error("", decision.explanation, decision.next)));
+  DenialWords words = denial_words(denied.decision);
+  if (denied.nobody_asked) {
+    const Error& failure = *denied.nobody_asked;
+    words.message += "\nNobody could be asked: " + failure.message +
+                     ". Next, on the node: " + (failure.next.empty() ? "hostclaw status" : failure.next);
   }
-  std::string message = decision.wire_message;
-  if (denied.nobody_asked) message += "\nNobody could be asked: " + failure_and_next(*denied.nobody_asked);
-  return InvokeResult::failure(decision.wire_code, std::move(message));
+  return InvokeResult::failure(std::move(words.code), std::move(words.message));
 }
 
 }  // namespace
@@ -104,7 +92,7 @@ std::optional<RunEvent> run_event(const ExecOutcome& outcome) {
   if (!outcome.judged) return std::nullopt;
   JsonObjectText payload = event_payload(std::get<JudgedRun>(outcome.judged->what).decided.evaluation);
   if (const Denied* denied = outcome.denied()) {
-    const std::string reason = denial_event_reason(denied->decision);
+    const std::string reason = denial_words(denied->decision).event_reason;
     if (reason.empty()) return std::nullopt;
     payload.add("reason", reason);
     return RunEvent{"exec.denied", payload.take_string()};
