@@ -21,6 +21,7 @@
 #include "node-host/audit_signing.h"
 #include "node-host/corridor/corridor.h"
 #include "node-host/doors/gateway/dispatcher.h"
+#include "node-host/doors/gateway/gateway_origin.h"
 #include "node-host/gateway_link.h"
 #include "node-host/log.h"
 #include "node-host/node_config.h"
@@ -203,15 +204,8 @@ class StoredMemory final : public LinkMemory {
     if (!saved) log_warn("the gateway's address could not be stored: " + saved.error().message);
   }
 
-  // Who is at the other end of the connection: the address it was found at, and the certificate it must show.
-  Principal gateway() const {
-    Principal principal;
-    if (!config_.gateway) return principal;
-    principal.name = config_.gateway->url();
-    if (!config_.gateway->tls_fingerprint.empty())
-      principal.details.emplace_back("fingerprint", config_.gateway->tls_fingerprint);
-    return principal;
-  }
+  // Who is at the other end of the connection.
+  Origin gateway() const { return gateway_origin(config_.gateway); }
 
   asio::awaitable<void> publish(LinkStatus status) override {
     supervisor_.status(supervisor_text(status));

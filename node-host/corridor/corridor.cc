@@ -57,7 +57,7 @@ Corridor::Corridor(asio::any_io_executor executor, StoreThread& store, Runner& r
       deliveries_(store) {}
 
 asio::awaitable<ExecOutcome> Corridor::walk(ExecRequest request) {
-  Admission::Place place(admission_, request.origin.door + " " + request.origin.principal.name);
+  Admission::Place place(admission_, request.origin.who());
   if (const auto entry = co_await place.enter(request.cancellation); entry != Admission::Entry::kAdmitted)
     co_return not_admitted(entry);
 

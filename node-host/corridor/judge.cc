@@ -115,7 +115,7 @@ void Judge::seek_answer(approvals::Store& store, const ExecRequest& request, con
     if (asks_here) run.decided = std::move(granted);
     return;
   }
-  Askable what = askable(run.decided, granted);
+  Askable what = askable(run.decided, granted, request.origin.who());
   const std::vector<approvals::AskedCommand> programs = what.question.commands;
   DeskCase brought{request.origin,
                    request.id,

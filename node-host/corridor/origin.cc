@@ -4,9 +4,10 @@ namespace hostclaw::node_host {
 
 policy::Asker Origin::asker() const { return {agent, session, may_carry_approval, shown()}; }
 
+std::string Origin::who() const { return principal.name.empty() ? door : door + " " + principal.name; }
+
 std::string Origin::shown() const {
-  std::string text = door;
-  if (!principal.name.empty()) text += " " + principal.name;
+  const std::string text = who();
   std::string more;
   for (const auto& [name, value] : principal.details) more += (more.empty() ? "" : ", ") + name + " " + value;
   return more.empty() ? text : text + " (" + more + ")";

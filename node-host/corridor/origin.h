@@ -37,6 +37,7 @@ struct Origin {
   bool may_carry_approval = false;
 
   policy::Asker asker() const;
+  std::string who() const;    // door and principal: the same for the same caller
   std::string shown() const;  // "gateway wss://host:443 (fingerprint ...)", one line
   Json details() const;       // of the principal, as an object; null when there are none
 };

@@ -127,20 +127,10 @@ asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
   if (co_await deliver(flight, run_answer(outcome))) co_await corridor_.delivered(outcome.row_id);
 }
 
-Origin Dispatcher::origin() const {
-  Origin origin;
-  origin.door = kGatewayDoor;
-  origin.principal = settings_.gateway();
-  // It re-creates approvals from its own records and strips those of its clients (exec contract 12.3).
-  origin.may_carry_approval = true;
-  return origin;
-}
-
 ExecRequest Dispatcher::request_of(std::shared_ptr<Flight> flight, const Json& params) {
   policy::RunParameters read = policy::read_run_parameters(params);
   ExecRequest request;
-  request.origin = origin();
-  // A gateway speaks for all its agents.
+  request.origin = settings_.gateway();
   request.origin.agent = std::move(read.agent_id);
   request.origin.session = std::move(read.session_key);
   request.id = flight->request.id;
@@ -174,7 +164,7 @@ asio::awaitable<InvokeResult> Dispatcher::answer(const Flight& flight) {
   if (!request.params_json || request.params_json->empty()) co_return params_error("paramsJSON required");
   auto params = parse_ordered_json(*request.params_json);
   if (!params) co_return params_error("paramsJSON malformed JSON");
-  Origin from = origin();
+  Origin from = settings_.gateway();
   if (request.command == "system.execApprovals.set") {
     co_return co_await methods_.set_approvals(std::move(*params), std::move(from));
   }

@@ -27,8 +27,8 @@ class Dispatcher {
   struct Settings {
     std::string device_id;
     std::set<std::string> commands;  // advertised; anything else is refused
-    // Who the gateway at the other end is, as it was authenticated.
-    std::function<Principal()> gateway;
+    // The gateway at the other end, as it was authenticated. Never empty.
+    std::function<Origin()> gateway;
   };
 
   // Requires: all outlive this object.
@@ -51,7 +51,6 @@ class Dispatcher {
   boost::asio::awaitable<void> serve_run(std::shared_ptr<Flight> flight);
   ExecRequest request_of(std::shared_ptr<Flight> flight, const Json& params);
   void send_event(const Flight& flight, const ExecOutcome& outcome);
-  Origin origin() const;  // without agent and session
   boost::asio::awaitable<gateway_proto::InvokeResult> answer(const Flight& flight);
   boost::asio::awaitable<bool> deliver(std::shared_ptr<Flight> flight, gateway_proto::InvokeResult result);
 

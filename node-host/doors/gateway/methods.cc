@@ -55,7 +55,7 @@ void record_prepared(StoreSide& side, approvals::Store& store, policy::RunDecisi
 // so for this very command, judged as it will come back.
 void prepare_for_answers(approvals::Store& store, const Json& params, const approvals::ExecSettings& exec,
                          const policy::PolicyDocument& document, policy::EngineContext& context,
-                         policy::PrepareEvaluation& prepared, const Clock& clock) {
+                         policy::PrepareEvaluation& prepared, const Origin& origin, const Clock& clock) {
   const Json& plan = prepared.payload["plan"];
   Json run = {{"command", plan["argv"]}, {"systemRunPlan", plan}};
   for (const char* name : {"cwd", "agentId", "sessionKey"}) {
@@ -72,8 +72,8 @@ void prepare_for_answers(approvals::Store& store, const Json& params, const appr
     return;
   bool told = exec.ask_via == approvals::AskVia::kLocal;
   if (!told) {
-    const auto grants =
-        approvals::Questions(store).covering(askable(refused, granted).request, clock.unix_ms());
+    const auto grants = approvals::Questions(store).covering(askable(refused, granted, origin.who()).request,
+                                                             clock.unix_ms());
     told = grants && !grants->empty();
   }
   if (told) prepared.payload["execPolicy"] = {{"security", "full"}, {"ask", "off"}};
@@ -105,7 +105,7 @@ GatewayMethods::Prepared GatewayMethods::prepare_on_store(StoreSide& side, appro
     record_prepared(side, store, std::move(decided), origin, text_at(params, "cwd"), clock);
   }
   if (verdict == Verdict::kAsk)
-    prepare_for_answers(store, params, exec, *out.document, context, prepared, clock);
+    prepare_for_answers(store, params, exec, *out.document, context, prepared, origin, clock);
   return out;
 }
 

@@ -141,10 +141,11 @@ struct Scene {
     const auto all = rows();
     return all.empty() ? "no row" : all.front().state;
   }
-  std::vector<Json> decisions() {
+  std::vector<Json> decisions() { return recorded("decision"); }
+  std::vector<Json> recorded(const std::string& kind) {
     std::vector<Json> out;
-    auto query =
-        person->database().statement("SELECT body FROM audit WHERE kind = 'decision' ORDER BY sequence");
+    auto query = person->database().statement("SELECT body FROM audit WHERE kind = ? ORDER BY sequence");
+    query.bind(kind);
     while (*query.step()) out.push_back(Json::parse(query.text(0)));
     return out;
   }
@@ -251,6 +252,8 @@ TEST_CASE("corridor: door and principal are in the row, the record, the trace an
   CHECK(question.asked.details["door"] == "hostlink");
   CHECK(question.asked.details["principal"] == "tokens/ci");
   CHECK(question.asked.details["caller"]["container"] == "build-7");
+  CHECK(scene.recorded("question").back()["door"] == "hostlink");
+  CHECK(scene.recorded("question").back()["principal"] == "tokens/ci");
   scene.answer(question.id, Answer::Decision::kDeny);
   scene.finish(scene.walks.back());
 }
@@ -455,6 +458,27 @@ TEST_CASE("corridor: while a person thinks, its place is another's, and it waits
   scene.runner.release();
   CHECK(scene.finish(asking).outcome->finished() != nullptr);
   CHECK(scene.runner.spawned == std::vector<std::string>{kListed, kUnlisted});
+}
+
+TEST_CASE("corridor: what one caller may do once, another one with the same agent is asked about") {
+  Scene scene;
+  scene.ask_here();
+  Scene::Walk& first = scene.start(kUnlisted, container("tokens/ci"));
+  const Question question = scene.asked_question();
+  Scene::Walk& second = scene.start(kUnlisted, container("tokens/other"));
+  scene.until([&] { return scene.open_questions().size() == 2; });
+  scene.answer(question.id, Answer::Decision::kAllowOnce);
+  CHECK(scene.finish(first).outcome->finished() != nullptr);
+  CHECK(scene.runner.spawned.size() == 1);
+  CHECK_FALSE(second.outcome.has_value());
+  CHECK(scene.asked_question().asked.details["principal"] == "tokens/other");
+  scene.answer(scene.asked_question().id, Answer::Decision::kDeny);
+  CHECK(scene.finish(second).denial().code == "ANSWERED_DENY");
+  // The same caller's identical requests are one question, as ever.
+  scene.start(kUnlisted, container("tokens/ci"));
+  scene.start(kUnlisted, container("tokens/ci"));
+  scene.until([&] { return scene.asked_question().asked_count == 2; });
+  CHECK(scene.open_questions().size() == 1);
 }
 
 // ---- callers that go
