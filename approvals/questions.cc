@@ -404,14 +404,17 @@ Result<Questions::Asked> Questions::ask(const NewQuestion& question, std::int64_
             .bind(question.caller_deadline_ms)
             .run();
     if (!inserted) return inserted.error();
-    Result<void> recorded = record(database, now_ms, "question",
-                                   {{"question", made.id},
-                                    {"key", question.key},
-                                    {"agent", question.agent_id},
-                                    {"run", question.run_id},
-                                    {"shown", question.shown_text},
-                                    {"cwd", question.cwd},
-                                    {"deadlineMs", question.deadline_ms}});
+    Json fields{{"question", made.id},
+                {"key", question.key},
+                {"agent", question.agent_id},
+                {"run", question.run_id},
+                {"shown", question.shown_text},
+                {"cwd", question.cwd},
+                {"deadlineMs", question.deadline_ms}};
+    for (const char* name : {"door", "principal"}) {
+      if (const auto it = question.details.find(name); it != question.details.end()) fields[name] = *it;
+    }
+    Result<void> recorded = record(database, now_ms, "question", fields);
     if (!recorded) return recorded.error();
     return Asked{std::move(made), false};
   });

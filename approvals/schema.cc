@@ -8,7 +8,7 @@ namespace {
 
 // Step n brings a database of version n to version n + 1. A step that was released is never edited: databases
 // in the field have taken it.
-constexpr std::array<const char*, 4> kSteps = {
+constexpr std::array<const char*, 5> kSteps = {
     R"sql(
 CREATE TABLE identity (
   slot INTEGER PRIMARY KEY CHECK (slot = 1),
@@ -203,6 +203,11 @@ CREATE TABLE observed (
   last_command TEXT NOT NULL,
   PRIMARY KEY (agent, verdict, code, subject)
 ) STRICT, WITHOUT ROWID;
+)sql",
+    // Who asked. Rows from before do not say; they came from a gateway.
+    R"sql(
+ALTER TABLE runs ADD COLUMN door TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN principal TEXT NOT NULL DEFAULT '';
 )sql",
 };
 

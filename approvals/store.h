@@ -58,6 +58,8 @@ struct Actor {
 struct RunRow {
   std::string run_id;
   std::string invoke_id;
+  std::string door;       // by which it came in; empty in rows of versions that had one door, the gateway's
+  std::string principal;  // who asked there, as the door authenticated them
   std::string agent_id;
   std::string session_key;
   std::string command_text;  // display form

@@ -13,7 +13,7 @@ constexpr std::int64_t kExpiryEvery = 256;
   "stdout_bytes, "                                                                                      \
   "stderr_bytes, dropped_bytes, started_at_ms, ended_at_ms, cwd, resolved_path, reason, command_text, " \
   "argv_json, "                                                                                         \
-  "output_tail"
+  "output_tail, door, principal"
 
 void bind_run(Statement& statement, const RunRow& row) {
   statement.bind(row.run_id)
@@ -36,7 +36,9 @@ void bind_run(Statement& statement, const RunRow& row) {
       .bind(row.reason)
       .bind(row.command_text)
       .bind(row.argv_json)
-      .bind(row.output_tail);
+      .bind(row.output_tail)
+      .bind(row.door)
+      .bind(row.principal);
 }
 
 std::optional<int> optional_integer(const Statement& query, int column) {
@@ -68,6 +70,8 @@ RunRow read_run(const Statement& query) {
   row.command_text = query.text(19);
   row.argv_json = query.text(20);
   row.output_tail = query.text(21);
+  row.door = query.text(22);
+  row.principal = query.text(23);
   return row;
 }
 
@@ -97,9 +101,9 @@ bool is_decimal(const std::string& text) {
 Result<std::int64_t> Store::insert_run(const RunRow& row) {
   return database().joining([&]() -> Result<std::int64_t> {
     {
-      Statement insert =
-          database().statement("INSERT INTO runs (" HOSTCLAW_RUN_COLUMNS
-                               ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      Statement insert = database().statement(
+          "INSERT INTO runs (" HOSTCLAW_RUN_COLUMNS
+          ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
       bind_run(insert, row);
       if (Result<void> inserted = insert.run(); !inserted) return inserted.error();
     }

@@ -13,4 +13,16 @@ inline std::int64_t unix_ms_now() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count();
 }
 
+// The wall clock as a part that tests replace. Safe from any thread.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual std::int64_t unix_ms() const = 0;
+};
+
+class SystemClock final : public Clock {
+ public:
+  std::int64_t unix_ms() const override { return unix_ms_now(); }
+};
+
 }  // namespace hostclaw

@@ -9,7 +9,7 @@
 #include "approvals/store.h"
 #include "base/json.h"
 #include "base/result.h"
-#include "node-host/gateway_policy.h"
+#include "node-host/doors/gateway/gateway_policy.h"
 #include "node-host/node_config.h"
 
 namespace hostclaw::cli {

@@ -11,7 +11,9 @@
 #include "cli/question_text.h"
 #include "cli/this_system.h"
 #include "cli/verb_policy.h"
+#include "node-host/doors/gateway/gateway_origin.h"
 #include "node-host/local_questions.h"
+#include "node-host/node_config.h"
 #include "node-host/system/file_handles.h"
 #include "node-host/system/host_facts.h"
 #include "policy/batch.h"
@@ -97,8 +99,8 @@ Json spawned(const policy::ExecutionPlan& plan) {
   return lists;
 }
 
-// What answers have allowed before. Where that covers what would be asked about, nobody is asked, and
-// `evaluation` becomes what runs then. Looks only: nothing is used up.
+// What answers have allowed the gateway's callers before. Where that covers what would be asked about, nobody
+// is asked, and `evaluation` becomes what runs then. Looks only: nothing is used up.
 Result<std::vector<approvals::Grant>> apply_grants(approvals::Store& store, const Json& params,
                                                    const policy::PolicyDocument& document,
                                                    policy::EngineContext context,
@@ -106,8 +108,11 @@ Result<std::vector<approvals::Grant>> apply_grants(approvals::Store& store, cons
   context.answer = policy::LocalAnswer::kGranted;
   policy::RunDecision granted = policy::decide_run(params, document, context);
   if (granted.evaluation.decision.verdict != policy::Verdict::kAllow) return std::vector<approvals::Grant>();
-  auto grants =
-      approvals::Questions(store).covering(node_host::askable(decided, granted).request, *context.now_ms);
+  const auto config = node_host::load_node_config(store);
+  if (!config) return config.error();
+  const std::string who = node_host::gateway_origin(config->gateway).who();
+  auto grants = approvals::Questions(store).covering(node_host::askable(decided, granted, who).request,
+                                                     *context.now_ms);
   if (grants && !grants->empty()) decided = std::move(granted);
   return grants;
 }

@@ -18,6 +18,8 @@ struct RunsFlags {
 
 Json to_json(const approvals::RunRow& run) {
   Json json{{"runId", run.run_id},
+            {"door", run.door},
+            {"principal", run.principal},
             {"agentId", run.agent_id},
             {"sessionKey", run.session_key},
             {"command", run.command_text},
@@ -65,8 +67,8 @@ int list(const RunsFlags& flags) {
     note("nothing was asked of this node yet");
     return kDone;
   }
-  print_line(column("TIME", 21) + column("RUN", 10) + column("AGENT", 10) + column("OUTCOME", 14) +
-             "COMMAND");
+  print_line(column("TIME", 21) + column("RUN", 10) + column("DOOR", 10) + column("AGENT", 10) +
+             column("OUTCOME", 14) + "COMMAND");
   for (const approvals::RunRow& run : *rows) {
     // Until then the gateway's answer may be on its way.
     const bool could_be_known = run.ended_at_ms > 0 && unix_ms_now() > run.ended_at_ms + kDeliveryMs;
@@ -76,6 +78,7 @@ int list(const RunsFlags& flags) {
             : "";
     print_line(column(format_time(run.started_at_ms), 21) +
                column(for_terminal(run.run_id.substr(0, 8)), 10) +
+               column(run.door.empty() ? "-" : for_terminal(run.door), 10) +
                column(run.agent_id.empty() ? "-" : for_terminal(run.agent_id), 10) +
                column(outcome(run), 14) + for_terminal(run.command_text) + undelivered);
   }
@@ -101,6 +104,8 @@ int show(const RunsFlags& flags) {
   };
   field("run", row.run_id);
   field("command", row.command_text);
+  field("door", row.door);
+  field("asked by", row.principal);
   field("agent", row.agent_id);
   field("directory", row.cwd);
   field("program", row.resolved_path);

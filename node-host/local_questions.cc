@@ -28,10 +28,14 @@ class KeyDigest {
   Sha256 digest_;
 };
 
-std::string key_of(const policy::RunDecision& granted) {
+std::string key_of(const policy::RunDecision& granted, const std::string& who) {
   const policy::ExecutionPlan& plan = granted.evaluation.plan;
   KeyDigest digest;
-  digest.add(granted.request.agent_id).add(granted.request.session_key).add(plan.cwd).add(plan.cwd_identity);
+  digest.add(who)
+      .add(granted.request.agent_id)
+      .add(granted.request.session_key)
+      .add(plan.cwd)
+      .add(plan.cwd_identity);
   digest.add(granted.request.overrides.size());
   for (const auto& [name, value] : granted.request.overrides) digest.add(name).add(value);
   for (const policy::PlannedPipeline& pipeline : plan.pipelines) {
@@ -96,11 +100,12 @@ Json details_of(const policy::RunDecision& refused, const policy::RunDecision& g
 
 }  // namespace
 
-Askable askable(const policy::RunDecision& refused, const policy::RunDecision& granted) {
+Askable askable(const policy::RunDecision& refused, const policy::RunDecision& granted,
+                const std::string& who) {
   const policy::RunEvaluation& evaluation = granted.evaluation;
   Askable out;
   approvals::NewQuestion& question = out.question;
-  question.key = key_of(granted);
+  question.key = key_of(granted, who);
   question.agent_id = evaluation.agent_id;
   question.session_key = granted.request.session_key;
   question.run_id = evaluation.run_id;

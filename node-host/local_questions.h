@@ -16,9 +16,11 @@ struct Askable {
 
 // `refused` is the decision that asks for a person, `granted` the same request as it would run if one allows
 // it (LocalAnswer::kGranted). The key is a digest over everything that may not change between question and
-// run: words, files and their identity, bound content, directory, variables of the request, agent, session.
+// run: who asks, words, files and their identity, bound content, directory, variables of the request, agent,
+// session. `who` is the door and the principal: a person who answers one caller has not answered another.
 //
 // Requires: granted.evaluation.decision is an allow.
-Askable askable(const policy::RunDecision& refused, const policy::RunDecision& granted);
+Askable askable(const policy::RunDecision& refused, const policy::RunDecision& granted,
+                const std::string& who);
 
 }  // namespace hostclaw::node_host

@@ -19,8 +19,9 @@
 #include "base/text.h"
 #include "gateway-proto/setup_code.h"
 #include "node-host/audit_signing.h"
-#include "node-host/dispatcher.h"
-#include "node-host/exec_pipeline.h"
+#include "node-host/corridor/corridor.h"
+#include "node-host/doors/gateway/dispatcher.h"
+#include "node-host/doors/gateway/gateway_origin.h"
 #include "node-host/gateway_link.h"
 #include "node-host/log.h"
 #include "node-host/node_config.h"
@@ -221,6 +222,9 @@ class StoredMemory final : public LinkMemory {
     if (!kept) log_warn("the form of this gateway could not be stored: " + kept.error().message);
   }
 
+  // Who is at the other end of the connection.
+  Origin gateway() const { return gateway_origin(config_.gateway); }
+
   asio::awaitable<void> publish(LinkStatus status) override {
     supervisor_.status(supervisor_text(status));
     if (worth_calling_ready(status.state)) supervisor_.ready();
@@ -266,13 +270,12 @@ class Node {
         environment_(current_environment()),
         home_(home_directory()),
         store_(io_.get_executor(), std::move(store)),
-        executor_(io_.get_executor(), RunExecutor::Settings{.max_concurrent = max_concurrent}),
-        pipeline_(store_, executor_, pipeline_settings()),
+        executor_(io_.get_executor(), executor_settings(max_concurrent)),
+        corridor_(io_.get_executor(), store_, executor_, corridor_settings(max_concurrent), clock_),
         keeper_(io_.get_executor(), store_, options.state_directory, audit_options()),
         signals_(io_),
         upkeep_(io_),
-        heartbeat_(io_),
-        max_concurrent_(max_concurrent) {
+        heartbeat_(io_) {
     for (const int number : stop_signals()) signals_.add(number);
   }
 
@@ -308,13 +311,24 @@ class Node {
   }
 
  private:
-  ExecPipeline::Settings pipeline_settings() const {
-    ExecPipeline::Settings settings;
-    settings.host_environment = environment_;
-    settings.host_cwd = current_directory();
-    settings.home = home_;
-    settings.running_as_root = running_as_root();
+  static Admission::Limits admission_limits(std::size_t max_concurrent) {
+    Admission::Limits limits;
+    limits.max_running = max_concurrent;
+    return limits;
+  }
+
+  // The turns are the corridor's; nothing waits a second time.
+  static RunExecutor::Settings executor_settings(std::size_t max_concurrent) {
+    RunExecutor::Settings settings;
+    settings.max_concurrent = max_concurrent + admission_limits(max_concurrent).own_places;
+    return settings;
+  }
+
+  Corridor::Settings corridor_settings(std::size_t max_concurrent) const {
+    Corridor::Settings settings;
+    settings.host = {environment_, current_directory(), home_, running_as_root()};
     settings.hash_key = audit_hash_key(identity_);
+    settings.admission = admission_limits(max_concurrent);
     return settings;
   }
 
@@ -426,8 +440,8 @@ class Node {
     Dispatcher::Settings dispatch;
     dispatch.device_id = identity_.device_id();
     dispatch.commands.insert(settings->client.commands.begin(), settings->client.commands.end());
-    dispatch.max_concurrent = max_concurrent_;
-    Dispatcher dispatcher(io_.get_executor(), pipeline_, std::move(dispatch));
+    dispatch.gateway = [&memory] { return memory.gateway(); };
+    Dispatcher dispatcher(io_.get_executor(), store_, corridor_, clock_, std::move(dispatch));
     dispatcher_ = &dispatcher;
 
     GatewayLink::Handlers handlers;
@@ -452,7 +466,7 @@ class Node {
     dispatcher_ = nullptr;
     co_await executor_.shutdown();
     upkeep_.cancel();
-    co_await pipeline_.record_late_ends();
+    co_await corridor_.write_late_ends();
     co_await record_stop(end);
     co_await keeper_.finish();
     if (end.exit_status != 0) {
@@ -488,7 +502,7 @@ class Node {
     log_info("hostclaw " + options_.version + ", device " + identity_.device_id() + ", state " +
              options_.state_directory);
     log_info("serving " + join(link.client.commands, " "));
-    log_info(co_await pipeline_.describe_policy());
+    log_info(co_await corridor_.describe_policy());
     asio::co_spawn(
         io_, [this]() { return upkeep(); }, asio::detached);
     asio::co_spawn(
@@ -507,7 +521,7 @@ class Node {
       upkeep_.expires_after(kUpkeepEvery);
       const auto [cancelled] = co_await upkeep_.async_wait(asio::as_tuple(asio::use_awaitable));
       if (cancelled) co_return;
-      co_await pipeline_.record_late_ends();
+      co_await corridor_.write_late_ends();
       const auto done = co_await store_.on_store([this](approvals::Store& store) -> Result<void> {
         if (auto expired = approvals::Questions(store).expire(unix_ms_now()); !expired)
           return expired.error();
@@ -594,12 +608,12 @@ class Node {
   asio::io_context io_{1};
   StoreThread store_;
   RunExecutor executor_;
-  ExecPipeline pipeline_;
+  const SystemClock clock_;
+  Corridor corridor_;
   RecordKeeper keeper_;
   asio::signal_set signals_;
   asio::steady_timer upkeep_;
   asio::steady_timer heartbeat_;
-  const std::size_t max_concurrent_;
   GatewayLink* link_ = nullptr;
   Dispatcher* dispatcher_ = nullptr;
   bool stopping_ = false;

@@ -60,21 +60,6 @@ struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
     std::shared_ptr<Impl> impl_;
   };
 
-  // Takes the listener away when the run is over, so that a late cancel() touches nothing.
-  class CancelListener {
-   public:
-    CancelListener(RunCancellation cancellation, std::function<void()> notify)
-        : cancellation_(std::move(cancellation)) {
-      cancellation_.on_cancel(std::move(notify));
-    }
-    ~CancelListener() { cancellation_.on_cancel(nullptr); }
-    CancelListener(const CancelListener&) = delete;
-    CancelListener& operator=(const CancelListener&) = delete;
-
-   private:
-    RunCancellation cancellation_;
-  };
-
   // True when the caller has a place; false when it was cancelled first.
   asio::awaitable<bool> enter(RunCancellation cancellation) {
     if (stopping || cancellation.cancelled()) co_return false;

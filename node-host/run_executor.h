@@ -35,6 +35,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 #include "node-host/system/file_handles.h"
@@ -83,6 +84,21 @@ class RunCancellation {
   std::shared_ptr<State> state_;
 };
 
+// Has `notify` called by the cancellation for as long as it lives, so that a late cancel() touches nothing.
+class CancelListener {
+ public:
+  CancelListener(RunCancellation cancellation, std::function<void()> notify)
+      : cancellation_(std::move(cancellation)) {
+    cancellation_.on_cancel(std::move(notify));
+  }
+  ~CancelListener() { cancellation_.on_cancel(nullptr); }
+  CancelListener(const CancelListener&) = delete;
+  CancelListener& operator=(const CancelListener&) = delete;
+
+ private:
+  RunCancellation cancellation_;
+};
+
 struct RunOptions {
   // Starts with before_spawn's answer, not while the run is queued; clamped to 1 ms .. 100 years.
   std::optional<std::chrono::milliseconds> timeout;
@@ -94,7 +110,16 @@ struct RunOptions {
   std::function<boost::asio::awaitable<std::optional<Error>>()> before_spawn;
 };
 
-class RunExecutor {
+// Runs what was judged; what the corridor knows of an executor.
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  // Runs the plan to its end. `files` holds the descriptors that were judged. Never throws.
+  virtual boost::asio::awaitable<RunOutcome> run(policy::ExecutionPlan plan,
+                                                 std::shared_ptr<OpenedFiles> files, RunOptions options) = 0;
+};
+
+class RunExecutor final : public Runner {
  public:
   struct Settings {
     std::size_t max_concurrent = 64;
@@ -107,13 +132,12 @@ class RunExecutor {
   // descendants (PR_SET_CHILD_SUBREAPER): ended children that lead or belong to another session and were not
   // started by node-host/system/spawn.h are reaped here.
   RunExecutor(boost::asio::any_io_executor executor, Settings settings);
-  ~RunExecutor();
+  ~RunExecutor() override;
 
-  // Runs the plan to its end. `files` holds the descriptors that were judged; a command whose file is no
-  // longer the judged one is refused with launch_error "executable changed between decision and spawn". Never
-  // throws.
+  // A command whose file is no longer the judged one is refused with launch_error "executable changed between
+  // decision and spawn".
   boost::asio::awaitable<RunOutcome> run(policy::ExecutionPlan plan, std::shared_ptr<OpenedFiles> files,
-                                         RunOptions options);
+                                         RunOptions options) override;
 
   std::size_t running() const;
   std::size_t queued() const;

@@ -58,14 +58,16 @@ Json decision_fields(const policy::RunDecision& decision, const approvals::RunRo
   // Assigned one by one: a list in braces is copied twice.
   Json fields = Json::object();
   fields["stage"] = context.stage;
-  fields["door"] = context.door;
+  fields["door"] = row.door;
+  put_text(fields, "principal", row.principal);
+  if (!context.caller.is_null()) fields["caller"] = context.caller;
   fields["run"] = bounded(row.run_id);
   fields["verdict"] = row.verdict;
   fields["code"] = row.code;
   fields["layer"] = evaluation.decision.layer;
   fields["argv"] = approvals::bounded_words(masked.argv, kRecordedWords);
-  fields["argvHash"] =
-      approvals::argv_hash(evaluation.argv, masked.masked > 0 ? context.hash_key : std::string_view());
+  fields["argvHash"] = approvals::argv_hash(
+      evaluation.argv, masked.masked > 0 ? std::string_view(context.hash_key) : std::string_view());
   fields["programs"] = programs_of(decision);
   put_text(fields, "agent", row.agent_id);
   put_text(fields, "session", row.session_key);

@@ -17,16 +17,17 @@ namespace hostclaw::node_host {
 
 struct DecisionContext {
   std::string_view stage = "run";      // run | prepare
-  std::string_view door;               // gateway | local
-  std::string_view hash_key;           // of argv_hash, for commands that hold secrets
+  Json caller;                         // what else the door knows of who asked; null: nothing
+  std::string hash_key;                // of argv_hash, for commands that hold secrets
   std::string question_id;             // asked, or answered
   std::string answered_by;             // "cli uid 1000 (name)", "gateway"; empty: nobody was asked
   std::int64_t waited_ms = 0;          // for the answer
   std::vector<std::string> grant_ids;  // consumed by this run
 };
 
-// {"verdict", "code", "layer", "why", "argv", "argvHash", "cwd", "programs": [{"path", "device", "inode",
-// "owner"}], "agent", "session", "run", "entries", "rules", "grants", ...}; absent members do not apply.
+// {"door", "principal", "caller", "verdict", "code", "layer", "why", "argv", "argvHash", "cwd", "programs":
+// [{"path", "device", "inode", "owner"}], "agent", "session", "run", "entries", "rules", "grants", ...};
+// absent members do not apply.
 Json decision_fields(const policy::RunDecision& decision, const approvals::RunRow& row,
                      const DecisionContext& context);
 

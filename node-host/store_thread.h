@@ -86,4 +86,39 @@ class StoreThread {
   boost::asio::thread_pool pool_;
 };
 
+// An object that belongs to the store's thread: made on the io_context thread, from then on it can be reached
+// by work on the store's thread only. It goes when the last work that was started has been done and this
+// handle is gone.
+// Requires: `thread` outlives this handle.
+template <class T>
+class StoreOwned {
+ public:
+  template <class... Arguments>
+  explicit StoreOwned(StoreThread& thread, Arguments&&... arguments)
+      : thread_(thread), object_(std::make_shared<T>(std::forward<Arguments>(arguments)...)) {}
+
+  // As StoreThread::start, with work(object, store).
+  template <class Work>
+  auto start(Work work) {
+    return thread_.start(Bound<Work>{object_, std::move(work)});
+  }
+
+  template <class Work>
+  boost::asio::awaitable<std::invoke_result_t<Work&, T&, approvals::Store&>> on_store(Work work) {
+    auto started = start(std::move(work));
+    co_return co_await started.answer();
+  }
+
+  template <class Work>
+  struct Bound {
+    std::shared_ptr<T> object;
+    Work work;
+    auto operator()(approvals::Store& store) { return work(*object, store); }
+  };
+
+ private:
+  StoreThread& thread_;
+  std::shared_ptr<T> object_;
+};
+
 }  // namespace hostclaw::node_host

@@ -26,6 +26,10 @@ constexpr std::array kCodes = {
     DecisionCode{"PLAN_INVALID", "request", "systemRunPlan is malformed."},
     DecisionCode{"APPROVAL_INVALID", "request", "The approval members contradict each other or the plan."},
     DecisionCode{"ENVIRONMENT_REJECTED", "request", "The request sets a variable that no request may set."},
+    // who asks
+    DecisionCode{
+        "ORIGIN_MEMBER_REFUSED", "origin",
+        "The request claims an identity, an approval or a policy that its door does not take from it."},
     // policy
     DecisionCode{"SECURITY_DENY", "document", "The policy denies every command."},
     DecisionCode{"POLICY_MALFORMED", "document",

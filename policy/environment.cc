@@ -154,13 +154,23 @@ bool is_blocked_override(std::string_view name, std::string_view value, Platform
          is_cargo_target_program(upper);
 }
 
-OverrideCheck check_overrides(const Json& overrides, Platform platform) {
-  OverrideCheck out;
+Environment read_overrides(const Json& overrides) {
+  Environment out;
   if (!overrides.is_object()) return out;
-  for (const auto& [raw_name, raw_value] : overrides.items()) {
-    if (!raw_value.is_string()) continue;
+  for (const auto& [name, value] : overrides.items()) {
+    if (value.is_string()) out.emplace_back(name, value.get_ref<const std::string&>());
+  }
+  return out;
+}
+
+OverrideCheck check_overrides(const Json& overrides, Platform platform) {
+  return check_override_pairs(read_overrides(overrides), platform);
+}
+
+OverrideCheck check_override_pairs(const Environment& overrides, Platform platform) {
+  OverrideCheck out;
+  for (const auto& [raw_name, value] : overrides) {
     const std::string name(trim(raw_name));
-    const std::string& value = raw_value.get_ref<const std::string&>();
     if (!is_portable_name(name, true)) {
       out.invalid.push_back(name);
     } else if (is_blocked_override(name, value, platform)) {

@@ -20,8 +20,11 @@ struct OverrideCheck {
   bool rejected() const { return !blocked.empty() || !invalid.empty(); }
 };
 
-// `overrides` that are no object (null, absent) are an empty set. Values that are no strings are skipped.
-OverrideCheck check_overrides(const Json& overrides, Platform platform);
+// The `env` member as pairs in the order of their names. What is no object (null, absent) is an empty set;
+// values that are no strings are skipped.
+Environment read_overrides(const Json& overrides);
+OverrideCheck check_override_pairs(const Environment& overrides, Platform platform);
+OverrideCheck check_overrides(const Json& overrides, Platform platform);  // both together
 
 // True when upstream refuses this name with this value in a request (10.2 steps 3 to 5).
 bool is_blocked_override(std::string_view name, std::string_view value, Platform platform);

@@ -19,10 +19,6 @@
 namespace hostclaw::policy {
 namespace {
 
-constexpr std::string_view kCmdHint =
-    " (Windows shell wrappers like cmd.exe /c require approval; approve once/always or run with --ask "
-    "on-miss|always)";
-
 std::string code_of_invalid(const std::string& message) {
   if (message.find("rawCommand") != std::string::npos) return "RAW_COMMAND_MISMATCH";
   if (message.find("systemRunPlan invalid") != std::string::npos) return "PLAN_INVALID";
@@ -74,8 +70,9 @@ std::optional<InlineEvalHit> inline_eval_in_text(std::string_view text, Platform
 
 class RunDecider {
  public:
-  RunDecider(const Json& params, const PolicyDocument& document, const EngineContext& context)
-      : params_(params), document_(document), context_(context) {}
+  RunDecider(const RunCommand& command, const Asker& asker, const PolicyDocument& document,
+             const EngineContext& context)
+      : command_(command), asker_(asker), document_(document), context_(context) {}
 
   RunDecision run() {
     if (read()) {
@@ -119,7 +116,8 @@ class RunDecider {
   // ---- request ----
 
   bool read() {
-    const Result<void> read = read_run_request(params_, context_, request_);
+    if (!asker_.shown.empty()) note("origin", asker_.shown);
+    const Result<void> read = check_run_command(command_, asker_, context_, request_);
     out_.argv = request_.argv;
     out_.command_text = request_.command_text;
     out_.agent_id = request_.agent_id;
@@ -128,6 +126,7 @@ class RunDecider {
     out_.suppress_notify_on_exit = request_.suppress_notify_on_exit;
     out_.needs_screen_recording = request_.needs_screen_recording;
     out_.timeout_ms = request_.timeout_ms;
+    if (!check_claims()) return false;
     if (read) {
       note("request", "command: " + request_.command_text);
       return true;
@@ -136,10 +135,23 @@ class RunDecider {
     decision.verdict = Verdict::kInvalid;
     decision.code = code_of_invalid(read.error().message);
     decision.layer = "request";
-    decision.wire_code = read.error().code;
-    decision.wire_message = read.error().message;
     decision.explanation = read.error().message;
     note("request", read.error().message);
+    return false;
+  }
+
+  // A caller that could say that it was approved would approve itself.
+  bool check_claims() {
+    if (asker_.may_carry_approval) return true;
+    const std::vector<std::string> names = refused_claims(command_);
+    if (names.empty()) return true;
+    // Whatever else the request says is the caller's word too.
+    request_.approved = false;
+    request_.plan.reset();
+    deny("ORIGIN_MEMBER_REFUSED",
+         "Who asks, whose policy holds and what was approved is decided by the door of this node, not by the "
+         "request.",
+         "send the request again without " + join(names, ", "), join(names, ", "));
     return false;
   }
 
@@ -168,8 +180,7 @@ class RunDecider {
   bool check_snapshot() {
     if (!request_.delayed_approval() || !request_.plan || !request_.plan->policy_snapshot) return true;
     if (is_snapshot_current(*request_.plan->policy_snapshot, policy_)) return true;
-    deny("POLICY_CHANGED", "approval-required", "exec approval policy changed; request approval again",
-         "The policy is not the one under which this approval was prepared.", "");
+    deny("POLICY_CHANGED", "The policy is not the one under which this approval was prepared.", "");
     return false;
   }
 
@@ -178,8 +189,8 @@ class RunDecider {
     if (context_.platform != Platform::kWindows || security_ == Security::kDeny) return true;
     const std::string what = suspicious_windows_path(request_.cwd);
     if (what.empty()) return true;
-    deny("CWD_NOT_CANONICAL", "approval-required", "approval requires an existing canonical cwd",
-         "The working directory: " + what, "");
+    deny("CWD_NOT_CANONICAL", "The working directory: " + what, "",
+         "approval requires an existing canonical cwd");
     return false;
   }
 
@@ -242,16 +253,15 @@ class RunDecider {
     if (windows_cmd && !approved() && !durable) return ask(false);
     if (!check_cwd() || !check_approved_executable() || !check_plan_operand(listed || durable)) return;
     if (listed && !approved() && is_opaque_text()) {
-      return deny("EXECUTION_PLAN_MISS", "execution-plan-miss", "execution plan mismatch",
+      return deny("EXECUTION_PLAN_MISS",
                   "The text is in the language of a shell that this node does not run.", "");
     }
     if (listed && !approved() && is_padded_safe_bin_text()) {
-      return deny("EXECUTION_PLAN_MISS", "execution-plan-miss", "execution plan mismatch",
+      return deny("EXECUTION_PLAN_MISS",
                   "The text has white space around it and uses a safe bin; send it without.", "");
     }
     if (request_.needs_screen_recording) {
-      return deny_raw("SCREEN_RECORDING", "permission:screenRecording", "PERMISSION_MISSING: screenRecording",
-                      "This node has no screen to record.", "");
+      return deny("SCREEN_RECORDING", "This node has no screen to record.", "");
     }
     allow(listed, durable);
   }
@@ -293,11 +303,8 @@ class RunDecider {
       hit = inline_eval_in_text(*request_.shell->invocation.payload, context_.platform);
     }
     if (!hit) return true;
-    const std::string text =
-        "approval required (" + hit->message + " requires explicit approval in strictInlineEval mode)";
-    deny("INLINE_EVAL", "approval-required", text,
-         "Code on a command line needs a person's approval on this node.",
-         "approve the request at the gateway", Verdict::kAsk);
+    deny("INLINE_EVAL", "Code on a command line needs a person's approval on this node.",
+         "approve the request at the gateway", hit->message, Verdict::kAsk);
     return false;
   }
 
@@ -319,8 +326,8 @@ class RunDecider {
       if (layer.kind == LayerKind::kCarrier && skip_carriers) continue;
       if (layer.kind == LayerKind::kPackageManager) continue;
       if (look_up_executable(layer.word, cwd_, environment_, context_).found) continue;
-      deny("EXECUTABLE_UNRESOLVED", "approval-required", "approval requires a resolved executable",
-           "`" + layer.word + "` in front of the command was not found.", "");
+      deny("EXECUTABLE_UNRESOLVED", "`" + layer.word + "` in front of the command was not found.", "",
+           "approval requires a resolved executable");
       return false;
     }
     return true;
@@ -332,8 +339,8 @@ class RunDecider {
     if (request_.cwd.empty()) return true;
     const CwdCheck check = check_canonical_cwd(cwd_, context_);
     if (check.problem.empty()) return true;
-    deny("CWD_NOT_CANONICAL", "approval-required", check.problem,
-         "The working directory " + cwd_ + " cannot be bound to this decision.", "");
+    deny("CWD_NOT_CANONICAL", "The working directory " + cwd_ + " cannot be bound to this decision.", "",
+         check.problem);
     return false;
   }
 
@@ -342,8 +349,8 @@ class RunDecider {
     if (!delayed() || request_.payload() != nullptr || !analysis_.ok || analysis_.shell_text) return true;
     const Segment& segment = analysis_.segments.front();
     if (segment.executable.found || segment.unwrapped.unwrapped() || segment.unwrapped.blocked) return true;
-    deny("EXECUTABLE_UNRESOLVED", "approval-required", "approval requires a stable executable path",
-         "`" + segment.argv().front() + "` was not found.", "");
+    deny("EXECUTABLE_UNRESOLVED", "`" + segment.argv().front() + "` was not found.", "",
+         "approval requires a stable executable path");
     return false;
   }
 
@@ -354,8 +361,7 @@ class RunDecider {
     const bool own_listed_plan = context_.remembered != nullptr && context_.remembered->listed && listed;
     const RequestPlan& plan = *request_.plan;
     if (plan.operand && !is_operand_unchanged(*plan.operand, request_.argv, cwd_, context_)) {
-      deny("OPERAND_CHANGED", "approval-required", "approval script operand changed before execution",
-           plan.operand->path + " is not what was approved.", "");
+      deny("OPERAND_CHANGED", plan.operand->path + " is not what was approved.", "");
       return false;
     }
     operand_bound_ = plan.operand.has_value();
@@ -366,15 +372,15 @@ class RunDecider {
     if (!check.problem.empty() && context_.older_peer && context_.remembered != nullptr) return true;
     if (!check.problem.empty()) {
       const std::size_t line = check.problem.find('\n');
-      deny("OPERAND_UNBINDABLE", "approval-required", check.problem.substr(0, line),
+      deny("OPERAND_UNBINDABLE",
            line == std::string::npos ? "What would run cannot be bound to the plan."
                                      : check.problem.substr(line + 1),
-           "");
+           "", check.problem.substr(0, line));
       return false;
     }
     if (check.operand && !plan.operand) {
-      deny("OPERAND_UNBOUND", "approval-required", "approval missing script operand binding",
-           check.operand->path + " would run, and the plan does not bind its content.", "");
+      deny("OPERAND_UNBOUND", check.operand->path + " would run, and the plan does not bind its content.",
+           "");
       return false;
     }
     return true;
@@ -395,7 +401,7 @@ class RunDecider {
       const Segment& segment = analysis_.segments[i];
       if (segment.builtin != Builtin::kNone) continue;
       if (i < programs.size() && programs[i] == segment.executable.real_path) continue;
-      deny("OPERAND_CHANGED", "approval-required", "approval script operand changed before execution",
+      deny("OPERAND_CHANGED",
            "`" + segment.argv().front() + "` leads to " + segment.executable.real_path +
                " now, which is not what was approved.",
            "");
@@ -412,10 +418,10 @@ class RunDecider {
         return true;
       }
       const std::size_t line = check.problem.find('\n');
-      deny("OPERAND_UNBINDABLE", "approval-required", check.problem.substr(0, line),
+      deny("OPERAND_UNBINDABLE",
            line == std::string::npos ? "What would run cannot be bound to an answer."
                                      : check.problem.substr(line + 1),
-           "");
+           "", check.problem.substr(0, line));
       return false;
     };
     if (!analysis_.ok || !analysis_.shell_text || !programs_can_run(analysis_))
@@ -475,33 +481,30 @@ class RunDecider {
   }
 
   void deny_by_person() {
-    deny("ANSWERED_DENY", "approval-required", "a person refused it",
-         "A person on this node was asked and said no.", "hostclaw audit tail --kind answer");
+    deny("ANSWERED_DENY", "A person on this node was asked and said no.",
+         "hostclaw audit tail --kind answer");
   }
 
   void deny_unanswered() {
-    deny("UNANSWERED", "approval-required", "approval required",
-         "Nobody on this node answered in time, and askFallback is deny.",
+    deny("UNANSWERED", "Nobody on this node answered in time, and askFallback is deny.",
          "hostclaw approvals watch, then send the request again");
   }
 
   void deny_changed() {
-    deny("CHANGED_SINCE_ASKED", "approval-required", "exec approval changed before execution",
+    deny("CHANGED_SINCE_ASKED",
          "A person allowed it, but what would run now is not what they were asked about.",
          "send the request again");
   }
 
   void deny_by_rule() {
     out_.rules.insert(out_.rules.begin(), rule_->id);
-    deny("RULE_DENY", "rule", "a rule of this node refuses it", rule_->note,
-         "hostclaw policy explain " + rule_->id);
+    deny("RULE_DENY", rule_->note, "hostclaw policy explain " + rule_->id);
   }
 
   void ask_by_rule() {
     if (context_.answer == LocalAnswer::kUnanswered) return deny_unanswered();
     out_.rules.insert(out_.rules.begin(), rule_->id);
-    deny("RULE_ASK", "approval-required", "approval required", rule_->note,
-         "hostclaw policy explain " + rule_->id, Verdict::kAsk);
+    deny("RULE_ASK", rule_->note, "hostclaw policy explain " + rule_->id, "", Verdict::kAsk);
   }
 
   void ask(bool audit) {
@@ -512,13 +515,12 @@ class RunDecider {
     if (security_ == Security::kFull && ask_ == Ask::kAlways)
       why = {"ASK_ALWAYS", "The policy asks about every command.", ""};
     if (audit) why.text = "The command concerns the suppression of audit findings.";
-    deny(why.code, "approval-required", "approval required", why.text, why.next, Verdict::kAsk);
+    deny(why.code, why.text, why.next, "", Verdict::kAsk);
   }
 
   void deny_miss(bool windows_cmd) {
     const Why why = why_missed();
-    deny(windows_cmd ? "WINDOWS_CMD" : why.code, "allowlist-miss",
-         "allowlist miss" + (windows_cmd ? std::string(kCmdHint) : ""), why.text, why.next);
+    deny(windows_cmd ? "WINDOWS_CMD" : why.code, why.text, why.next);
   }
 
   bool is_opaque_text() const {
@@ -543,28 +545,18 @@ class RunDecider {
         document_.malformed
             ? "The stored policy is malformed, so everything is denied: " + document_.malformed_reason
             : "The policy denies every command (" + policy_.security_source + ").";
-    deny_raw(document_.malformed ? "POLICY_MALFORMED" : "SECURITY_DENY", "security=deny",
-             "SYSTEM_RUN_DISABLED: security=deny", text,
-             document_.malformed ? "hostclaw approvals get" : "hostclaw exec-policy show");
+    deny(document_.malformed ? "POLICY_MALFORMED" : "SECURITY_DENY", text,
+         document_.malformed ? "hostclaw approvals get" : "hostclaw exec-policy show");
   }
 
-  void deny(std::string code, std::string reason, const std::string& message, std::string explanation,
-            std::string next, Verdict verdict = Verdict::kDeny) {
-    deny_raw(std::move(code), std::move(reason), std::string(kDeniedPrefix) + message, std::move(explanation),
-             std::move(next), verdict);
-  }
-
-  void deny_raw(std::string code, std::string reason, std::string message, std::string explanation,
-                std::string next, Verdict verdict = Verdict::kDeny) {
+  // `detail`: see Decision.
+  void deny(std::string code, std::string explanation, std::string next, std::string detail = {},
+            Verdict verdict = Verdict::kDeny) {
     Decision& decision = out_.decision;
     decision.verdict = verdict;
     decision.layer = layer_of(code);
     decision.code = std::move(code);
-    decision.event_reason = std::move(reason);
-    decision.wire_code = "SYSTEM_RUN_DENIED";
-    decision.wire_message = std::move(message);
-    if (!explanation.empty()) decision.wire_message += "\n" + explanation;
-    if (!next.empty()) decision.wire_message += "\nNext: " + next;
+    decision.detail = std::move(detail);
     decision.explanation = std::move(explanation);
     decision.next = std::move(next);
     note("decide", std::string(to_string(verdict)) + " " + decision.code + ": " + decision.explanation);
@@ -577,13 +569,11 @@ class RunDecider {
     const bool grants = request_.decision == ApprovalDecision::kAllowAlways;
     const bool records_use = !out_.matched.empty() && security_ == Security::kAllowlist;
     if (request_.agent_id.empty() && (records_use || grants)) {
-      return deny("AGENT_MISSING", "approval-state-write-failed", "approval state could not be persisted",
-                  "An entry matches, but without an agentId its use cannot be recorded.",
+      return deny("AGENT_MISSING", "An entry matches, but without an agentId its use cannot be recorded.",
                   "send agentId with the request");
     }
     if (request_.source == ApprovalSource::kAutoReview && policy_.ask == Ask::kAlways) {
-      return deny("ASK_ALWAYS", "approval-state-write-failed", "approval state could not be persisted",
-                  "ask=always needs a person, not an automatic review.", "");
+      return deny("ASK_ALWAYS", "ask=always needs a person, not an automatic review.", "");
     }
     const bool run_programs =
         (listed && !request_.approved && !granted()) || analysis_programs_may_run(listed, durable);
@@ -746,7 +736,8 @@ class RunDecider {
     if (coverage.complete) out_.grants.push_back(node_command_marker(request_.command_text));
   }
 
-  const Json& params_;
+  const RunCommand& command_;
+  const Asker& asker_;
   const PolicyDocument& document_;
   const EngineContext& context_;
   RunDecision result_;
@@ -779,9 +770,16 @@ bool programs_can_run(const CommandAnalysis& analysis) {
          });
 }
 
-RunDecision decide_run(const Json& params, const PolicyDocument& document, const EngineContext& context) {
+RunDecision decide_run(const RunCommand& command, const Asker& asker, const PolicyDocument& document,
+                       const EngineContext& context) {
   const LocalContext local(context);
-  return RunDecider(params, document, local.get()).run();
+  return RunDecider(command, asker, document, local.get()).run();
+}
+
+RunDecision decide_run(const Json& params, const PolicyDocument& document, const EngineContext& context) {
+  RunParameters read = read_run_parameters(params);
+  const Asker gateway{std::move(read.agent_id), std::move(read.session_key), true, {}};
+  return decide_run(read.command, gateway, document, context);
 }
 
 RunEvaluation evaluate_run(const Json& params, const PolicyDocument& document, const EngineContext& context) {

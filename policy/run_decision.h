@@ -20,6 +20,10 @@ struct RunDecision {
   Environment environment;  // of the child
 };
 
+// Decides what `asker` asks for. Never throws on any input.
+RunDecision decide_run(const RunCommand& command, const Asker& asker, const PolicyDocument& document,
+                       const EngineContext& context);
+// The same from OpenClaw's parameters, as from a gateway: who asks and what was approved is taken from them.
 RunDecision decide_run(const Json& params, const PolicyDocument& document, const EngineContext& context);
 
 // Every command of an understood text can be started by the host itself, without its shell.

@@ -1,6 +1,7 @@
 #include "policy/run_request.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -13,6 +14,11 @@ namespace hostclaw::policy {
 namespace {
 
 constexpr double kMaxTimeoutMs = 2'147'000'000;
+
+constexpr std::array<std::string_view, 14> kAuthorityMembers = {
+    "agentId",     "approvalDecision", "approvalSource",       "approved",     "ask",
+    "askFallback", "autoAllowSkills",  "policySnapshot",       "runId",        "security",
+    "sessionKey",  "strictInlineEval", "suppressNotifyOnExit", "systemRunPlan"};
 
 Error invalid_request(std::string message) { return make_error("INVALID_REQUEST", std::move(message)); }
 
@@ -65,23 +71,23 @@ std::string number_text(double value) {
   return out + "e" + (exponent < 0 ? "-" : "+") + std::to_string(std::abs(exponent));
 }
 
-Result<void> read_plan_member(const Json& params, RunRequest& out) {
+void read_plan_member(const Json& params, RunCommand& out) {
   const Json* value = find(params, "systemRunPlan");
-  if (value == nullptr) return {};
+  if (value == nullptr) return;
   out.plan = read_plan(*value);
-  if (!out.plan) return invalid_request("systemRunPlan invalid");
-  return {};
+  if (!out.plan) out.plan_problem = invalid_request("systemRunPlan invalid");
 }
 
-Result<void> read_approval(const Json& params, RunRequest& out) {
+void read_approval(const Json& params, RunCommand& out) {
   const Json* source = find(params, "approvalSource");
   if (source != nullptr && !source->is_null()) {
     const std::string text = source->is_string() ? source->get<std::string>() : "";
     if (text == "ask-fallback") out.source = ApprovalSource::kAskFallback;
     if (text == "auto-review") out.source = ApprovalSource::kAutoReview;
-    if (out.source == ApprovalSource::kNone) return invalid_request("approvalSource invalid");
-    if (find(params, "approved") != nullptr || find(params, "approvalDecision") != nullptr) {
-      return invalid_request("approvalSource cannot be combined with explicit approval");
+    if (out.source == ApprovalSource::kNone) {
+      out.approval_problem = invalid_request("approvalSource invalid");
+    } else if (find(params, "approved") != nullptr || find(params, "approvalDecision") != nullptr) {
+      out.approval_problem = invalid_request("approvalSource cannot be combined with explicit approval");
     }
   }
   const Json* decision = find(params, "approvalDecision");
@@ -89,7 +95,6 @@ Result<void> read_approval(const Json& params, RunRequest& out) {
   if (text == "allow-once") out.decision = ApprovalDecision::kAllowOnce;
   if (text == "allow-always") out.decision = ApprovalDecision::kAllowAlways;
   out.approved = is_true(params, "approved") || out.decision != ApprovalDecision::kNone;
-  return {};
 }
 
 bool plan_equals(const RequestPlan& plan, const RunRequest& request) {
@@ -115,12 +120,11 @@ Result<void> check_plan(const EngineContext& context, RunRequest& out) {
   return {};
 }
 
-Result<void> read_environment(const Json& params, const EngineContext& context, RunRequest& out) {
+Result<void> check_environment(const RunCommand& command, const EngineContext& context, RunRequest& out) {
   const std::vector<std::string> assignments =
       blocked_assignment_keys(env_assignment_keys(out.argv), context.platform);
   if (!assignments.empty()) return invalid_request(assignment_rejection(assignments));
-  const Json* overrides = find(params, "env");
-  OverrideCheck check = check_overrides(overrides != nullptr ? *overrides : Json(), context.platform);
+  OverrideCheck check = check_override_pairs(command.environment, context.platform);
   if (check.rejected()) return invalid_request(override_rejection(check));
   out.overrides = out.shell ? shell_wrapper_overrides(check.accepted) : std::move(check.accepted);
   return {};
@@ -141,15 +145,39 @@ void bind_foreign_text(const EngineContext& context, ShellWrapper& shell) {
   shell.not_bindable_reason.clear();
 }
 
-void read_simple_members(const Json& params, RunRequest& out) {
+void read_simple_members(const Json& params, RunCommand& out) {
   out.run_id = text_member(params, "runId");
   out.needs_screen_recording = is_true(params, "needsScreenRecording");
   out.suppress_notify_on_exit = is_true(params, "suppressNotifyOnExit");
+  if (const Json* environment = find(params, "env")) out.environment = read_overrides(*environment);
   const Json* timeout = find(params, "timeoutMs");
   if (timeout == nullptr || !timeout->is_number()) return;
   const double value = timeout->get<double>();
   if (!(value > 0)) return;
   out.timeout_ms = static_cast<std::int64_t>(std::clamp(std::floor(value), 1.0, kMaxTimeoutMs));
+}
+
+std::vector<std::string> read_words(const Json& params) {
+  std::vector<std::string> words;
+  const Json* command = find(params, "command");
+  if (command == nullptr || !command->is_array()) return words;
+  words.reserve(command->size());
+  for (const Json& item : *command) words.push_back(to_ecmascript_string(item));
+  return words;
+}
+
+// Requires: out.argv and out.raw_command.
+Result<void> understand_words(const EngineContext& context, RunRequest& out) {
+  out.command_text = command_text(out.argv);
+  if (!out.raw_command.empty())
+    out.raw_form = classify_raw_command(out.argv, out.raw_command, out.command_text);
+  if (out.raw_form == RawCommandForm::kMismatch) {
+    return invalid_request("INVALID_REQUEST: rawCommand does not match command");
+  }
+  out.shell = find_shell_wrapper(out.argv, out.raw_form, context.platform);
+  if (out.shell && context.settings.strictness == Strictness::kOfficial)
+    bind_foreign_text(context, *out.shell);
+  return {};
 }
 
 }  // namespace
@@ -214,37 +242,73 @@ std::optional<RequestPlan> read_plan(const Json& value) {
   return out;
 }
 
+std::span<const std::string_view> authority_members() { return kAuthorityMembers; }
+
+RunParameters read_run_parameters(const Json& params) {
+  RunParameters out;
+  if (!params.is_object()) return out;
+  RunCommand& command = out.command;
+  command.argv = read_words(params);
+  command.raw_command = text_member(params, "rawCommand");
+  command.cwd = text_member(params, "cwd");
+  out.agent_id = text_member(params, "agentId");
+  out.session_key = text_member(params, "sessionKey");
+  read_simple_members(params, command);
+  read_plan_member(params, command);
+  read_approval(params, command);
+  for (const std::string_view name : kAuthorityMembers) {
+    const auto claimed = params.find(name);
+    if (claimed != params.end() && !claimed->is_null()) command.claims.emplace_back(name);
+  }
+  return out;
+}
+
+std::vector<std::string> refused_claims(const RunCommand& command) {
+  std::vector<std::string> names = command.claims;
+  if (command.plan || command.plan_problem) names.emplace_back("systemRunPlan");
+  if (command.approved && command.decision == ApprovalDecision::kNone) names.emplace_back("approved");
+  if (command.decision != ApprovalDecision::kNone) names.emplace_back("approvalDecision");
+  if (command.source != ApprovalSource::kNone || command.approval_problem)
+    names.emplace_back("approvalSource");
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
 Result<void> read_command(const Json& params, const EngineContext& context, bool prepare, RunRequest& out) {
   out.raw_command = text_member(params, "rawCommand");
-  const Json* command = find(params, "command");
-  if (command == nullptr || !command->is_array() || command->empty()) {
+  out.argv = read_words(params);
+  if (out.argv.empty()) {
     return invalid_request(prepare && !out.raw_command.empty() ? "rawCommand requires params.command"
                                                                : "command required");
   }
-  for (const Json& item : *command) out.argv.push_back(to_ecmascript_string(item));
-  out.command_text = command_text(out.argv);
   out.cwd = text_member(params, "cwd");
   out.agent_id = text_member(params, "agentId");
   out.session_key = text_member(params, "sessionKey");
-  if (!out.raw_command.empty())
-    out.raw_form = classify_raw_command(out.argv, out.raw_command, out.command_text);
-  if (out.raw_form == RawCommandForm::kMismatch) {
-    return invalid_request("INVALID_REQUEST: rawCommand does not match command");
-  }
-  out.shell = find_shell_wrapper(out.argv, out.raw_form, context.platform);
-  if (out.shell && context.settings.strictness == Strictness::kOfficial)
-    bind_foreign_text(context, *out.shell);
-  return {};
+  return understand_words(context, out);
 }
 
-Result<void> read_run_request(const Json& params, const EngineContext& context, RunRequest& out) {
-  if (!params.is_object()) return invalid_request("command required");
-  read_simple_members(params, out);
-  if (Result<void> read = read_command(params, context, false, out); !read) return read;
-  if (Result<void> read = read_plan_member(params, out); !read) return read;
-  if (Result<void> read = read_approval(params, out); !read) return read;
-  if (Result<void> read = check_plan(context, out); !read) return read;
-  return read_environment(params, context, out);
+Result<void> check_run_command(const RunCommand& command, const Asker& asker, const EngineContext& context,
+                               RunRequest& out) {
+  out.argv = command.argv;
+  out.raw_command = command.raw_command;
+  out.cwd = command.cwd;
+  out.agent_id = asker.agent_id;
+  out.session_key = asker.session_key;
+  out.run_id = command.run_id;
+  out.timeout_ms = command.timeout_ms;
+  out.needs_screen_recording = command.needs_screen_recording;
+  out.suppress_notify_on_exit = command.suppress_notify_on_exit;
+  if (out.argv.empty()) return invalid_request("command required");
+  if (Result<void> understood = understand_words(context, out); !understood) return understood;
+  if (command.plan_problem) return *command.plan_problem;
+  out.plan = command.plan;
+  if (command.approval_problem) return *command.approval_problem;
+  out.approved = command.approved;
+  out.decision = command.decision;
+  out.source = command.source;
+  if (Result<void> checked = check_plan(context, out); !checked) return checked;
+  return check_environment(command, context, out);
 }
 
 }  // namespace hostclaw::policy

@@ -1,10 +1,13 @@
-// The parameters of `system.run`, read in the order in which upstream reads them, with its messages. Exec
-// contract 3, 4.1, 11.5. Pure; safe from any thread.
+// A run as a caller asks for it: what is written down (RunCommand), who asks (Asker), and both checked in the
+// order in which upstream checks them, with its messages (RunRequest). Exec contract 3, 4.1, 11.5. Pure; safe
+// from any thread.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -35,6 +38,53 @@ struct RequestPlan {
 enum class ApprovalSource { kNone, kAskFallback, kAutoReview };
 enum class ApprovalDecision { kNone, kAllowOnce, kAllowAlways };
 
+// Who asks, as the door says that let them in. Nothing here was written by the caller, unless the door takes
+// the caller's word for it.
+struct Asker {
+  std::string agent_id;     // whose policy applies; empty: none, the strictest of all agents applies
+  std::string session_key;  // empty: none
+  // The caller may say that a person approved the command and bring a prepared plan. Where false, members
+  // that claim anything of that kind are refused by name.
+  bool may_carry_approval = false;
+  std::string shown;  // door and principal, for the trace; empty: not shown
+};
+
+// What a caller wrote down, member by member, read and not yet checked against anything.
+struct RunCommand {
+  std::vector<std::string> argv;  // empty: none was given
+  std::string raw_command;        // trimmed; empty: absent
+  std::string cwd;                // trimmed; empty: absent
+  Environment environment;        // of the request
+  std::optional<std::int64_t> timeout_ms;
+  bool needs_screen_recording = false;
+  // For doors whose callers may carry an approval.
+  std::string run_id;  // empty: absent
+  bool suppress_notify_on_exit = false;
+  bool approved = false;  // `approved: true` or a valid decision
+  ApprovalDecision decision = ApprovalDecision::kNone;
+  ApprovalSource source = ApprovalSource::kNone;
+  std::optional<RequestPlan> plan;
+  std::optional<Error> plan_problem;      // the plan is there and is none
+  std::optional<Error> approval_problem;  // the approval members contradict themselves
+  // Names of the members that claim an identity, an approval or a policy, as the caller wrote them.
+  std::vector<std::string> claims;
+};
+
+// The members that speak with somebody else's authority: whose policy, whose approval, what the policy is.
+std::span<const std::string_view> authority_members();
+
+struct RunParameters {
+  RunCommand command;
+  std::string agent_id;     // as the caller wrote it; empty: absent
+  std::string session_key;  // the same
+};
+// From OpenClaw's parameters of `system.run`. Anything that is no object has no command.
+RunParameters read_run_parameters(const Json& params);
+
+// What `command` claims and a door that may carry no approval does not take: its claims, and whatever a door
+// filled in itself. Sorted, each once.
+std::vector<std::string> refused_claims(const RunCommand& command);
+
 struct RunRequest {
   std::vector<std::string> argv;
   std::string command_text;
@@ -60,8 +110,8 @@ struct RunRequest {
 };
 
 // Errors: code INVALID_REQUEST and the message for the wire. `out` holds what was read so far.
-// `remembered` is EngineContext::remembered.
-Result<void> read_run_request(const Json& params, const EngineContext& context, RunRequest& out);
+Result<void> check_run_command(const RunCommand& command, const Asker& asker, const EngineContext& context,
+                               RunRequest& out);
 
 // The part that `system.run.prepare` shares: command, rawCommand, cwd, agentId, sessionKey.
 Result<void> read_command(const Json& params, const EngineContext& context, bool prepare, RunRequest& out);

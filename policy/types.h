@@ -32,21 +32,20 @@ std::optional<Security> security_from(std::string_view text);
 std::optional<Ask> ask_from(std::string_view text);
 std::optional<Strictness> strictness_from(std::string_view text);
 
-// Why a request is allowed, asked about or refused. A normal value, never an exception.
+// Why a request is allowed, asked about or refused. A normal value, never an exception. What a peer is told
+// of it is made at its door.
 struct Decision {
   Verdict verdict = Verdict::kDeny;
-  std::string code;          // stable and specific, SCREAMING_SNAKE_CASE, e.g. ALLOWLIST_MISS
-  std::string layer;         // who decided: request | node-policy | document | rule | binding | analysis
-  std::string event_reason;  // OpenClaw's exec.denied reason, e.g. allowlist-miss; empty when none is sent
-  std::string wire_code;     // INVALID_REQUEST | SYSTEM_RUN_DENIED | UNAVAILABLE; empty when allowed
-  std::string wire_message;  // first line is OpenClaw's text; further lines explain and name the next command
-  std::string explanation;   // one sentence for a human, e.g. which segment missed
-  std::string next;          // the next command to type, or empty
+  std::string code;         // stable and specific, SCREAMING_SNAKE_CASE, e.g. ALLOWLIST_MISS
+  std::string layer;        // who decided: origin | request | node-policy | document | rule | binding | ...
+  std::string detail;       // what exactly, where the code has several ways: a phrase, or names; may be empty
+  std::string explanation;  // one sentence for a human, e.g. which segment missed
+  std::string next;         // the next command to type, or empty
 };
 
 // One line of the trace, written by the code that decides, in the order it decided.
 struct TraceStep {
-  std::string stage;  // request | policy | analyse | resolve | match | decide | bind
+  std::string stage;  // origin | request | policy | analyse | resolve | match | decide | bind
   std::string text;
 };
 

@@ -242,8 +242,8 @@ Comparison run_row(const OrderedJson& row, const Json& params, World& world,
   const std::string expected = observed["outcome"].get<std::string>();
   const std::string message = observed.value("message", std::string());
   out.got = outcome_of(run.decision.verdict);
-  out.outcome = compare(expected, message, out.got, run.decision.wire_message);
-  if (out.got != "allowed") out.got += " `" + first_line(run.decision.wire_message) + "`";
+  out.outcome = compare(expected, message, out.got, told(run.decision));
+  if (out.got != "allowed") out.got += " `" + first_line(told(run.decision)) + "`";
   out.expected = expected + (message.empty() ? "" : " `" + first_line(message) + "`");
   // Rows that upstream itself should not have allowed count as the same when they are refused.
   if (out.outcome == Outcome::kStricter && row.value("hardening", std::string()) == "diverge")

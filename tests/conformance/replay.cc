@@ -5,6 +5,8 @@
 #include <fstream>
 #include <memory>
 
+#include "node-host/doors/gateway/denial_words.h"
+
 namespace hostclaw::conformance {
 
 std::vector<OrderedJson> read_rows(const std::string& path) {
@@ -24,6 +26,11 @@ Json to_plain(const OrderedJson& value) {
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+std::string told(const policy::Decision& decision) {
+  if (decision.verdict == policy::Verdict::kAllow) return {};
+  return node_host::denial_words(decision).message;
+}
 
 policy::IdSource counting_ids() {
   auto next = std::make_shared<int>(0);

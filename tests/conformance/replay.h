@@ -49,6 +49,8 @@ Comparisons replay_others(const Options& options);
 std::vector<OrderedJson> read_rows(const std::string& path);
 Json to_plain(const OrderedJson& value);
 std::string first_line(const std::string& text);
+// What the gateway is told of it; empty when it allows.
+std::string told(const policy::Decision& decision);
 policy::IdSource counting_ids();
 std::vector<std::string> command_of(const Json& params);
 

@@ -273,7 +273,7 @@ Answer run_end_to_end(const Vector& v) {
   const policy::RunEvaluation run = policy::evaluate_run(v.input["params"], *document, context);
   const bool got = run.decision.verdict == Verdict::kAllow;
   const bool want = v.expected["outcome"] == "run";
-  return {got == want, got && !want, run.decision.code + " " + first_line(run.decision.wire_message)};
+  return {got == want, got && !want, run.decision.code + " " + first_line(told(run.decision))};
 }
 
 Answer resolve_path(const Vector& v) {

@@ -14,6 +14,8 @@ RunRow sample_run(const std::string& run_id) {
   RunRow row;
   row.run_id = run_id;
   row.invoke_id = "invoke-1";
+  row.door = "hostlink";
+  row.principal = "tokens/ci";
   row.agent_id = "main";
   row.session_key = "agent:main:main";
   row.command_text = "uname -s";
@@ -223,6 +225,8 @@ TEST_CASE("a run row comes back as it went in", "[store][runs]") {
   REQUIRE(stored.has_value());
   CHECK(stored->row_id == row.row_id);
   CHECK(stored->invoke_id == row.invoke_id);
+  CHECK(stored->door == "hostlink");
+  CHECK(stored->principal == "tokens/ci");
   CHECK(stored->agent_id == row.agent_id);
   CHECK(stored->session_key == row.session_key);
   CHECK(stored->command_text == row.command_text);
@@ -400,6 +404,22 @@ TEST_CASE("an older database is brought to the current schema", "[store]") {
     CHECK(must(store->database().integer("PRAGMA user_version")) == schema_version());
     CHECK(setting_text(*store, "kept") == "1");
   }
+}
+
+TEST_CASE("runs of a database that knew one door are read, without a door", "[store][runs]") {
+  TemporaryDirectory base;
+  write_file(base / "hostclaw.sqlite", must(empty_database_image(4)));
+  close_directory(base.path());
+  run_sql(
+      base / "hostclaw.sqlite",
+      "INSERT INTO runs VALUES (1, 'run-1', 'i', 'main', 's', 'allow', 'ALLOWED', 'finished', 1, 0, NULL, "
+      "0, 0, 0, 1000, 2000, '/', '/bin/true', 'listed', 'true', '[\"true\"]', '')");
+  auto store = open_store(base.path());
+  const auto before = must(store->run("run-1"));
+  REQUIRE(before.has_value());
+  CHECK(before->door.empty());
+  CHECK(before->principal.empty());
+  CHECK(before->command_text == "true");
 }
 
 }  // namespace

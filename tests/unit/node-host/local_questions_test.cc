@@ -19,7 +19,7 @@ Askable asked(Machine& machine, const Json& params) {
   machine.context.answer = LocalAnswer::kGranted;
   const policy::RunDecision granted = policy::decide_run(params, machine.document, machine.context);
   REQUIRE(granted.evaluation.decision.verdict == policy::Verdict::kAllow);
-  return askable(refused, granted);
+  return askable(refused, granted, "gateway wss://gateway.example:443");
 }
 
 Json with(Json params, const char* name, const Json& value) {

@@ -4,8 +4,10 @@
 
 #include "approvals/policy_cache.h"
 #include "base/text.h"
+#include "node-host/corridor/corridor.h"
+#include "node-host/doors/gateway/methods.h"
+#include "node-host/doors/gateway/run_answers.h"
 #include "node-host/exec_approvals.h"
-#include "node-host/exec_pipeline.h"
 #include "windows_support.h"
 
 namespace hostclaw::node_host {
@@ -13,20 +15,22 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class Corridor {
+class Scene {
  public:
-  Corridor() {
+  Scene() {
     auto opened = approvals::Store::open(directory_ / "state", approvals::OpenMode::kReadWrite);
     REQUIRE(opened.has_value());
     store_ = std::make_unique<StoreThread>(context_.get_executor(), std::move(*opened));
     executor_ = std::make_unique<RunExecutor>(context_.get_executor(), RunExecutor::Settings{});
-    ExecPipeline::Settings settings;
-    settings.host_environment = {{"SystemRoot", "C:\\windows"},
+    Corridor::Settings settings;
+    settings.host.environment = {{"SystemRoot", "C:\\windows"},
                                  {"Path", directory_ / "bin" + ";C:\\windows\\system32"},
                                  {"PATHEXT", ".COM;.EXE;.BAT;.CMD"}};
-    settings.host_cwd = directory_.path();
-    settings.home = directory_.path();
-    pipeline_ = std::make_unique<ExecPipeline>(*store_, *executor_, std::move(settings));
+    settings.host.cwd = directory_.path();
+    settings.host.home = directory_.path();
+    corridor_ =
+        std::make_unique<Corridor>(context_.get_executor(), *store_, *executor_, std::move(settings), clock_);
+    methods_ = std::make_unique<GatewayMethods>(*store_, corridor_->store_side(), plans_, clock_);
     directory_.make_directory("bin");
     program_ = directory_.copy_of_test_child("bin\\A tool.exe");
   }
@@ -42,12 +46,16 @@ class Corridor {
     REQUIRE(added);
   }
 
-  ExecReply run(std::vector<std::string> command) {
+  gateway_proto::InvokeResult run(std::vector<std::string> command) {
+    const Json params{{"command", std::move(command)}, {"agentId", "main"}, {"cwd", directory_.path()}};
+    policy::RunParameters read = policy::read_run_parameters(params);
     ExecRequest request;
-    request.door = "gateway";
-    request.invoke_id = "1";
-    request.params = Json{{"command", std::move(command)}, {"agentId", "main"}, {"cwd", directory_.path()}};
-    return wait_for<ExecReply>(pipeline_->run(std::move(request), RunCancellation()));
+    request.origin.door = kGatewayDoor;
+    request.origin.agent = std::move(read.agent_id);
+    request.origin.may_carry_approval = true;
+    request.id = "1";
+    request.what = RunAsked{std::move(read.command), nullptr, false};
+    return run_answer(wait_for<ExecOutcome>(corridor_->walk(std::move(request))));
   }
 
   // Of the newest run.
@@ -59,7 +67,7 @@ class Corridor {
   }
 
   gateway_proto::InvokeResult which(const std::vector<std::string>& names) {
-    return wait_for<gateway_proto::InvokeResult>(pipeline_->which(Json{{"bins", names}}));
+    return wait_for<gateway_proto::InvokeResult>(methods_->which(Json{{"bins", names}}));
   }
 
  private:
@@ -83,22 +91,21 @@ class Corridor {
   boost::asio::io_context context_;
   std::unique_ptr<StoreThread> store_;
   std::unique_ptr<RunExecutor> executor_;
-  std::unique_ptr<ExecPipeline> pipeline_;
+  const SystemClock clock_;
+  std::unique_ptr<Corridor> corridor_;
+  PreparedPlans plans_;
+  std::unique_ptr<GatewayMethods> methods_;
   std::string program_;
 };
 
 Json payload_of(const gateway_proto::InvokeResult& result) {
+  INFO(result.error_code << " " << result.error_message);
+  REQUIRE(result.ok);
   return Json::parse(Json::parse(result.payload_string).get<std::string>());
 }
 
-Json payload_of(const ExecReply& reply) {
-  INFO(reply.result.error_code << " " << reply.result.error_message);
-  REQUIRE(reply.result.ok);
-  return payload_of(reply.result);
-}
-
 TEST_CASE("a listed program runs and is recorded") {
-  Corridor corridor;
+  Scene corridor;
   corridor.allow(corridor.program());
   const auto reply = corridor.run({corridor.program(), "streams"});
   const Json payload = payload_of(reply);
@@ -109,7 +116,7 @@ TEST_CASE("a listed program runs and is recorded") {
 }
 
 TEST_CASE("a listed program runs under each of its spellings, and by its name from the search path") {
-  Corridor corridor;
+  Scene corridor;
   corridor.allow(corridor.program());
   std::string forward = corridor.program();
   for (char& c : forward)
@@ -124,7 +131,7 @@ TEST_CASE("a listed program runs under each of its spellings, and by its name fr
 }
 
 TEST_CASE("arguments reach the program as they were asked for") {
-  Corridor corridor;
+  Scene corridor;
   corridor.allow(corridor.program());
   const Json payload = payload_of(corridor.run({corridor.program(), "arguments", "a b", "\"", "\\\"", ""}));
   const std::string& output = payload.at("stdout").get_ref<const std::string&>();
@@ -132,7 +139,7 @@ TEST_CASE("arguments reach the program as they were asked for") {
 }
 
 TEST_CASE("what is not listed does not run, whatever it is called") {
-  Corridor corridor;
+  Scene corridor;
   corridor.allow(corridor.program());
   corridor.directory().copy_of_test_child("bin\\other.exe");
   for (const std::string& word :
@@ -140,13 +147,13 @@ TEST_CASE("what is not listed does not run, whatever it is called") {
         corridor.program() + " .", std::string("other"), std::string("cmd.exe")}) {
     INFO(word);
     const auto reply = corridor.run({word, "streams"});
-    CHECK_FALSE(reply.result.ok);
+    CHECK_FALSE(reply.ok);
     CHECK(corridor.recorded_state() == "decided");
   }
 }
 
 TEST_CASE("a file that is being written does not run, and nothing else does in its place") {
-  Corridor corridor;
+  Scene corridor;
   corridor.allow(corridor.program());
   const UniqueFd writer = open_for_writing(corridor.program());
   REQUIRE(writer);
@@ -156,7 +163,7 @@ TEST_CASE("a file that is being written does not run, and nothing else does in i
 }
 
 TEST_CASE("what the gateway asks about is found as Windows finds it") {
-  Corridor corridor;
+  Scene corridor;
   const auto found = corridor.which({"A tool", "a tool.exe", "nothing here"});
   REQUIRE(found.ok);
   const Json bins = payload_of(found).at("bins");

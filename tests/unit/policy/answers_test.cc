@@ -93,8 +93,7 @@ TEST_CASE("answer: a no, a change and silence are refusals of their own") {
     const RunEvaluation run = answered(machine, request, answer);
     CHECK(run.decision.verdict == Verdict::kDeny);
     CHECK(run.decision.code == code);
-    CHECK(run.decision.wire_code == "SYSTEM_RUN_DENIED");
-    CHECK_FALSE(run.decision.wire_message.empty());
+    CHECK_FALSE(run.decision.explanation.empty());
     CHECK_FALSE(run.decision.next.empty());
     CHECK(run.plan.empty());
   }

@@ -14,7 +14,9 @@ constexpr const char* kHere = "/home/u/work";
 
 Coverage coverage_of(Machine& machine, const Json& params) {
   RunRequest request;
-  REQUIRE(read_run_request(params, machine.context, request).has_value());
+  const RunParameters read = read_run_parameters(params);
+  const Asker gateway{read.agent_id, read.session_key, true, {}};
+  REQUIRE(check_run_command(read.command, gateway, machine.context, request).has_value());
   const EffectivePolicy policy =
       resolve_policy(machine.document, "main", machine.context.settings, Platform::kPosix);
   const Environment environment = sanitized_environment(machine.context.host_environment, Platform::kPosix);

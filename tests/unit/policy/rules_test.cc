@@ -67,7 +67,7 @@ TEST_CASE("rules: deny wins over ask, ask over allow, whatever their order") {
   const RunEvaluation denied = machine.run({"git", "log", "--all"});
   CHECK(denied.decision.code == "RULE_DENY");
   CHECK(denied.decision.layer == "rule");
-  CHECK(denied.decision.wire_message.find("because") != std::string::npos);
+  CHECK(denied.decision.explanation.find("because") != std::string::npos);
   CHECK(denied.rules == std::vector<std::string>{"r"});
 }
 

@@ -9,8 +9,8 @@ namespace {
 std::string invalid(Machine& machine, const Json& params) {
   const RunEvaluation run = machine.decide(params);
   CHECK(run.decision.verdict == Verdict::kInvalid);
-  CHECK(run.decision.wire_code == "INVALID_REQUEST");
-  return run.decision.wire_message;
+  CHECK(run.decision.layer == "request");
+  return run.decision.explanation;
 }
 
 Json plan_for(const std::vector<std::string>& argv) {

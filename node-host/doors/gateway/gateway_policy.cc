@@ -1,6 +1,4 @@
-#include "node-host/gateway_policy.h"
-
-#include <optional>
+#include "node-host/doors/gateway/gateway_policy.h"
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -23,20 +21,24 @@ std::optional<GatewayPolicy> gateway_policy_from(const Json& json) {
 
 }  // namespace
 
-void GatewayPolicies::note(approvals::Store& store, const std::string& agent, const Json& params) {
-  if (!params.is_object()) return;
+std::optional<GatewayPolicy> GatewayPolicies::news(const std::string& agent, const Json& params) {
+  if (!params.is_object()) return std::nullopt;
   const auto said = gateway_policy_from(params);
-  if (!said) return;
+  if (!said) return std::nullopt;
   if (const auto last = known_.find(agent);
       last != known_.end() ? last->second == *said : known_.size() >= kMostAgents)
-    return;
+    return std::nullopt;
   known_[agent] = *said;
+  return said;
+}
+
+void keep_gateway_policy(approvals::Store& store, const std::string& agent, const GatewayPolicy& policy) {
   Json all = Json::object();
   if (auto stored = store.setting(kGatewayPolicyKey); stored && *stored && (*stored)->is_object())
     all = std::move(**stored);
   if (!all.contains(agent) && all.size() >= kMostAgents) all = Json::object();
   all[agent] = {
-      {"security", to_string(said->security)}, {"ask", to_string(said->ask)}, {"atMs", unix_ms_now()}};
+      {"security", to_string(policy.security)}, {"ask", to_string(policy.ask)}, {"atMs", unix_ms_now()}};
   (void)store.put_setting(kGatewayPolicyKey, all);
 }
 

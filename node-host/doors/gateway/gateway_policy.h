@@ -1,11 +1,10 @@
 // What the gateway's own exec policy is, as far as its calls tell. `system.run.prepare` carries the caller's
 // security and ask (exec contract 11.1; gateways of protocol 3 leave them out). The stricter of the two
 // policies holds: what a gateway refuses or asks about by itself never reaches this node as a run.
-//
-// Thread rule: the store's thread.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "approvals/store.h"
@@ -24,16 +23,18 @@ struct GatewayPolicy {
   friend bool operator==(const GatewayPolicy&, const GatewayPolicy&) = default;
 };
 
+// What was heard in the life of this process. Thread rule: the io_context thread.
 class GatewayPolicies {
  public:
-  // Keeps what the params of a system.run.prepare say, when that is new; a store that cannot be written loses
-  // it. At most 64 agents.
-  void note(approvals::Store& store, const std::string& agent, const Json& params);
+  // What the params of a system.run.prepare say, when that is new and worth keeping. At most 64 agents.
+  std::optional<GatewayPolicy> news(const std::string& agent, const Json& params);
 
  private:
   std::map<std::string, GatewayPolicy> known_;
 };
 
+// Thread rule of both: the thread that owns the store. A store that cannot be written loses it.
+void keep_gateway_policy(approvals::Store& store, const std::string& agent, const GatewayPolicy& policy);
 // What was kept, by agent; empty when nothing was, or none of it can be read.
 std::map<std::string, GatewayPolicy> read_gateway_policies(approvals::Store& store);
 

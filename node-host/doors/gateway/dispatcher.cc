@@ -1,11 +1,11 @@
-#include "node-host/dispatcher.h"
+#include "node-host/doors/gateway/dispatcher.h"
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "base/clock.h"
+#include "node-host/doors/gateway/run_answers.h"
 #include "node-host/log.h"
 #include "node-host/use_tuple.h"
 
@@ -40,7 +40,6 @@ struct Dispatcher::Flight {
          InvokeRequest its_request)
       : session(its_session),
         request(std::move(its_request)),
-        admitted(executor),
         budget(executor),
         older_peer(its_session->hello().protocol < 4),
         closed_snapshot(!older_peer &&
@@ -49,16 +48,20 @@ struct Dispatcher::Flight {
   std::weak_ptr<GatewaySession> session;
   InvokeRequest request;
   RunCancellation cancellation;
-  asio::steady_timer admitted;
   asio::steady_timer budget;
-  bool has_slot = false;
-  bool paused = false;  // it gave its place away and has none
+  // The gateway speaks protocol 3: it drops what newer ones send back.
   const bool older_peer;
   const bool closed_snapshot;  // the gateway takes no document that comes with resolvedDefaults
 };
 
-Dispatcher::Dispatcher(asio::any_io_executor executor, ExecPipeline& pipeline, Settings settings)
-    : executor_(executor), pipeline_(pipeline), settings_(std::move(settings)), all_done_(executor) {
+Dispatcher::Dispatcher(asio::any_io_executor executor, StoreThread& store, Corridor& corridor,
+                       const Clock& clock, Settings settings)
+    : executor_(executor),
+      corridor_(corridor),
+      clock_(clock),
+      settings_(std::move(settings)),
+      methods_(store, corridor.store_side(), plans_, clock),
+      all_done_(executor) {
   all_done_.expires_at(std::chrono::steady_clock::time_point::max());
 }
 
@@ -79,33 +82,6 @@ void Dispatcher::cancel(const std::string& invoke_id) {
   const auto it = flights_.find(invoke_id);
   if (it == flights_.end()) return;
   it->second->cancellation.cancel();
-  it->second->admitted.cancel();
-}
-
-asio::awaitable<bool> Dispatcher::enter(std::shared_ptr<Flight> flight) {
-  if (active_ < settings_.max_concurrent) {
-    ++active_;
-    co_return true;
-  }
-  // Who comes back from waiting for a person was let in before.
-  if (!flight->paused && waiting_.size() >= settings_.max_waiting) co_return false;
-  if (flight->cancellation.cancelled()) co_return false;
-  flight->admitted.expires_at(std::chrono::steady_clock::time_point::max());
-  waiting_.push_back(flight);
-  co_await flight->admitted.async_wait(kTuple);
-  if (flight->has_slot) co_return true;
-  std::erase(waiting_, flight);  // cancelled while it waited
-  co_return false;
-}
-
-void Dispatcher::leave() {
-  --active_;
-  if (waiting_.empty()) return;
-  const std::shared_ptr<Flight> next = waiting_.front();
-  waiting_.pop_front();
-  ++active_;
-  next->has_slot = true;
-  next->admitted.cancel();
 }
 
 asio::awaitable<void> Dispatcher::serve(std::shared_ptr<Flight> flight) {
@@ -150,65 +126,53 @@ asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
     const std::int64_t clamped = std::min<std::int64_t>(*request.timeout_ms, 1'000LL * 60 * 60 * 24 * 365);
     flight->budget.expires_after(std::chrono::milliseconds(clamped));
     flight->budget.async_wait([flight](boost::system::error_code stopped) {
-      if (stopped) return;
-      flight->cancellation.cancel();
-      flight->admitted.cancel();
+      if (!stopped) flight->cancellation.cancel();
     });
   }
-  if (!co_await enter(flight)) {
-    flight->budget.cancel();
-    if (!flight->cancellation.cancelled()) {
-      co_await deliver(
-          flight, InvokeResult::failure("UNAVAILABLE", "this node has too many commands waiting; try again"));
-    }
-    co_return;
-  }
-  ExecReply reply;
-  if (!flight->cancellation.cancelled()) {
-    ExecRequest exec;
-    exec.door = "gateway";
-    exec.invoke_id = request.id;
-    exec.unasked = sent_unasked_by_a_tool(*params);
-    exec.params = std::move(*params);
-    exec.older_peer = flight->older_peer;
-    if (request.timeout_ms) exec.caller_deadline_ms = unix_ms_now() + *request.timeout_ms;
-    exec.notify = [this, flight](std::string_view event, std::string_view payload_string) {
-      const auto session = flight->session.lock();
-      if (!session || !session->open()) return;
-      // Before the result, on the same ordered connection; its answer need not delay the result.
-      asio::co_spawn(
-          executor_,
-          [session, params = gateway_proto::node_event_params(event, payload_string)]()
-              -> asio::awaitable<void> { co_await session->call_with_retries("node.event", params); },
-          asio::detached);
-    };
-    exec.caller_left = [this, flight] {
-      const auto session = flight->session.lock();
-      return refusing_ || !session || !session->open();
-    };
-    exec.pause = [this, flight] {
-      flight->paused = true;
-      flight->has_slot = false;
-      leave();
-    };
-    exec.resume = [this, flight]() -> asio::awaitable<bool> {
-      flight->paused = !co_await enter(flight);
-      co_return !flight->paused;
-    };
-    reply = co_await pipeline_.run(std::move(exec), flight->cancellation);
-  } else {
-    reply.cancelled = true;
-  }
+  ExecRequest asked = request_of(flight, *params);
+  ExecOutcome outcome = co_await corridor_.walk(std::move(asked));
   flight->budget.cancel();
-  if (!flight->paused) leave();
-  if (reply.cancelled) co_return;
+  if (outcome.cancelled()) co_return;
 
   const std::shared_ptr<GatewaySession> session = flight->session.lock();
   if (!session || !session->open()) {
-    log_warn("a run outlived its connection; it is recorded: hostclaw runs show " + reply.run_id);
+    log_warn("a run outlived its connection; it is recorded: hostclaw runs show " + outcome.run_id);
     co_return;
   }
-  if (co_await deliver(flight, std::move(reply.result))) co_await pipeline_.mark_delivered(reply.row_id);
+  if (co_await deliver(flight, run_answer(outcome))) co_await corridor_.delivered(outcome.row_id);
+}
+
+ExecRequest Dispatcher::request_of(std::shared_ptr<Flight> flight, const Json& params) {
+  policy::RunParameters read = policy::read_run_parameters(params);
+  ExecRequest request;
+  request.origin = settings_.gateway();
+  request.origin.agent = std::move(read.agent_id);
+  request.origin.session = std::move(read.session_key);
+  request.id = flight->request.id;
+  request.unasked = sent_unasked_by_a_tool(params);
+  request.what = RunAsked{std::move(read.command), plans_.find(params), flight->older_peer};
+  if (flight->request.timeout_ms)
+    request.limits.caller_deadline_ms = clock_.unix_ms() + *flight->request.timeout_ms;
+  request.sinks.caller_left = [this, flight] {
+    const auto session = flight->session.lock();
+    return refusing_ || !session || !session->open();
+  };
+  request.sinks.ended = [this, flight](const ExecOutcome& outcome) { send_event(*flight, outcome); };
+  request.cancellation = flight->cancellation;
+  return request;
+}
+
+// Before the result, on the same ordered connection; its answer need not delay the result.
+void Dispatcher::send_event(const Flight& flight, const ExecOutcome& outcome) {
+  const auto session = flight.session.lock();
+  if (!session || !session->open()) return;
+  const std::optional<RunEvent> event = run_event(outcome);
+  if (!event) return;
+  asio::co_spawn(
+      executor_,
+      [session, params = gateway_proto::node_event_params(event->name, event->payload_string)]()
+          -> asio::awaitable<void> { co_await session->call_with_retries("node.event", params); },
+      asio::detached);
 }
 
 asio::awaitable<InvokeResult> Dispatcher::answer(const Flight& flight) {
@@ -216,16 +180,17 @@ asio::awaitable<InvokeResult> Dispatcher::answer(const Flight& flight) {
   if (!request.params_json || request.params_json->empty()) co_return params_error("paramsJSON required");
   auto params = parse_ordered_json(*request.params_json);
   if (!params) co_return params_error("paramsJSON malformed JSON");
+  Origin from = settings_.gateway();
   if (request.command == "system.execApprovals.set") {
-    co_return co_await pipeline_.set_approvals(std::move(*params), "gateway", !flight.closed_snapshot);
+    co_return co_await methods_.set_approvals(std::move(*params), std::move(from), !flight.closed_snapshot);
   }
   Json plain = Json::parse(dump_json(*params), nullptr, false);
   if (request.command == "system.run.prepare") {
-    co_return co_await pipeline_.prepare(std::move(plain), flight.older_peer);
+    co_return co_await methods_.prepare(std::move(plain), std::move(from), flight.older_peer);
   }
-  if (request.command == "system.which") co_return co_await pipeline_.which(std::move(plain));
+  if (request.command == "system.which") co_return co_await methods_.which(std::move(plain));
   if (request.command == "system.execApprovals.get")
-    co_return co_await pipeline_.get_approvals(std::move(plain), !flight.closed_snapshot);
+    co_return co_await methods_.get_approvals(std::move(plain), !flight.closed_snapshot);
   co_return InvokeResult::failure("UNAVAILABLE", "command not supported");
 }
 
@@ -259,7 +224,6 @@ asio::awaitable<void> Dispatcher::finish() {
   finishing_ = true;
   for (const auto& [id, flight] : flights_) {
     flight->cancellation.cancel();
-    flight->admitted.cancel();
   }
   while (!flights_.empty()) co_await all_done_.async_wait(kTuple);
 }

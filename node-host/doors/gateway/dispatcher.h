@@ -1,17 +1,23 @@
-// Turns invocations of a gateway into calls of the corridor and carries the answers back.
+// The gateway's door: turns its invocations into requests to the corridor or calls of its other methods, and
+// carries the answers back in its words.
 // Thread rule: the io_context thread.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <deque>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
 #include <unordered_map>
 
+#include "base/clock.h"
 #include "gateway-proto/messages.h"
-#include "node-host/exec_pipeline.h"
+#include "node-host/corridor/corridor.h"
+#include "node-host/doors/gateway/methods.h"
+#include "node-host/doors/gateway/prepared_plans.h"
 #include "node-host/gateway_session.h"
 
 namespace hostclaw::node_host {
@@ -21,12 +27,13 @@ class Dispatcher {
   struct Settings {
     std::string device_id;
     std::set<std::string> commands;  // advertised; anything else is refused
-    // Runs and other commands that may be under way at once; the rest wait in order.
-    std::size_t max_concurrent = 64;
-    std::size_t max_waiting = 4096;
+    // The gateway at the other end, as it was authenticated. Never empty.
+    std::function<Origin()> gateway;
   };
 
-  Dispatcher(boost::asio::any_io_executor executor, ExecPipeline& pipeline, Settings settings);
+  // Requires: all outlive this object.
+  Dispatcher(boost::asio::any_io_executor executor, StoreThread& store, Corridor& corridor,
+             const Clock& clock, Settings settings);
 
   void invoke(std::shared_ptr<GatewaySession> session, gateway_proto::InvokeRequest request);
   void cancel(const std::string& invoke_id);
@@ -42,18 +49,19 @@ class Dispatcher {
   struct Flight;
   boost::asio::awaitable<void> serve(std::shared_ptr<Flight> flight);
   boost::asio::awaitable<void> serve_run(std::shared_ptr<Flight> flight);
+  ExecRequest request_of(std::shared_ptr<Flight> flight, const Json& params);
+  void send_event(const Flight& flight, const ExecOutcome& outcome);
   boost::asio::awaitable<gateway_proto::InvokeResult> answer(const Flight& flight);
-  boost::asio::awaitable<bool> enter(std::shared_ptr<Flight> flight);
-  void leave();
   boost::asio::awaitable<bool> deliver(std::shared_ptr<Flight> flight, gateway_proto::InvokeResult result);
 
   boost::asio::any_io_executor executor_;
-  ExecPipeline& pipeline_;
+  Corridor& corridor_;
+  const Clock& clock_;
   Settings settings_;
-  std::size_t active_ = 0;
+  PreparedPlans plans_;
+  GatewayMethods methods_;
   bool finishing_ = false;
   bool refusing_ = false;
-  std::deque<std::shared_ptr<Flight>> waiting_;
   std::unordered_map<std::string, std::shared_ptr<Flight>> flights_;  // by invoke id
   boost::asio::steady_timer all_done_;
 };

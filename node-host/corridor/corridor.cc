@@ -1,0 +1,178 @@
+#include "node-host/corridor/corridor.h"
+
+#include <chrono>
+#include <utility>
+
+#include "node-host/log.h"
+
+namespace hostclaw::node_host {
+
+namespace asio = boost::asio;
+using policy::Verdict;
+
+// Writes down what was decided; answers the id of the row.
+struct Corridor::Beginning {
+  std::shared_ptr<const Judged> judged;
+  Result<std::int64_t> operator()(StoreSide& side, approvals::Store& store) const {
+    return side.journal.begin(store, *judged);
+  }
+};
+
+// A decision and its row, which is being written meanwhile.
+struct Corridor::Decided {
+  std::shared_ptr<const Judged> judged;
+  StoreWork<StoreOwned<StoreSide>::Bound<Beginning>> beginning;
+  std::optional<Result<std::int64_t>> row;  // once somebody waited for it
+
+  asio::awaitable<void> recorded() {
+    if (!row) row = co_await beginning.answer();
+  }
+};
+
+namespace {
+
+ExecOutcome not_admitted(Admission::Entry entry) {
+  ExecOutcome outcome;
+  if (entry != Admission::Entry::kFull) return outcome;
+  Denied denied;
+  denied.decision.verdict = Verdict::kDeny;
+  denied.decision.code = "ADMISSION_FULL";
+  denied.decision.layer = "admission";
+  denied.decision.explanation = "This node has too many commands waiting.";
+  denied.decision.next = "send the request again later";
+  outcome.end = std::move(denied);
+  return outcome;
+}
+
+}  // namespace
+
+Corridor::Corridor(asio::any_io_executor executor, StoreThread& store, Runner& runner, Settings settings,
+                   const Clock& clock)
+    : store_side_(store, std::move(settings.host), std::move(settings.hash_key), clock),
+      runner_(runner),
+      output_(settings.output),
+      clock_(clock),
+      admission_(std::move(executor), settings.admission),
+      waiting_(store, clock),
+      deliveries_(store) {}
+
+asio::awaitable<ExecOutcome> Corridor::walk(ExecRequest request) {
+  Admission::Place place(admission_, request.origin.who());
+  if (const auto entry = co_await place.enter(request.cancellation); entry != Admission::Entry::kAdmitted)
+    co_return not_admitted(entry);
+
+  Asking asking;  // named: gcc 12 copies aggregates that are temporaries of an await byte by byte
+  Decided decided = co_await decide(request, asking);
+  while (decided.judged->waits) {
+    asking = decided.judged->asking;
+    if (!co_await ask(request, *decided.judged, asking, place)) co_return ExecOutcome{};
+    decided = co_await decide(request, asking);
+  }
+
+  RunOutcome run;
+  if (decided.judged->allowed()) run = co_await perform(request, decided);
+  co_await decided.recorded();
+  if (!*decided.row) co_return deny(request, decided, decided.row->error());
+  if (!decided.judged->allowed()) co_return deny(request, decided, std::nullopt);
+
+  ExecOutcome outcome{Finished{std::move(run)}, decided.judged, decided.judged->row.run_id, **decided.row};
+  co_await end(request, outcome);
+  co_return outcome;
+}
+
+// The row is written right behind the decision, before anybody knows here what was decided.
+asio::awaitable<Corridor::Decided> Corridor::decide(const ExecRequest& request, const Asking& asking) {
+  const auto judged = std::make_shared<Judged>();
+  auto judging = store_side_.start(
+      [&request, judged, asking = std::move(asking)](StoreSide& side, approvals::Store& store) mutable {
+        *judged = side.judge.judge(store, request, std::move(asking));
+        return true;
+      });
+  Decided decided{judged, store_side_.start(Beginning{judged}), std::nullopt};
+  co_await judging.answer();
+  co_return decided;
+}
+
+// Waits for a person, without a place meanwhile. False: the caller does not wait any more.
+asio::awaitable<bool> Corridor::ask(const ExecRequest& request, const Judged& judged, Asking& asking,
+                                    Admission::Place& place) {
+  log_info("a person is asked: " + judged.shown_command() + " -- next: hostclaw approvals resolve " +
+           judged.asking.question_id + " allow-once|allow-always|deny");
+  place.leave();
+  const auto left = [&request] { return request.sinks.caller_left && request.sinks.caller_left(); };
+  if (co_await waiting_.answered(asking, request) &&
+      co_await place.enter(request.cancellation) == Admission::Entry::kAdmitted && !left())
+    co_return true;
+  const auto done = co_await store_side_.on_store([&judged](StoreSide& side, approvals::Store& store) {
+    return side.desk.caller_left(store, judged.asking);
+  });
+  if (!done) log_error("a caller's leaving could not be recorded: " + done.error().message);
+  co_return false;
+}
+
+// Of the kinds of requests, only a run spawns.
+asio::awaitable<RunOutcome> Corridor::perform(const ExecRequest& request, Decided& decided) {
+  const JudgedRun& run = std::get<JudgedRun>(decided.judged->what);
+  const policy::RunEvaluation& evaluation = run.decided.evaluation;
+  RunOptions options;
+  if (evaluation.timeout_ms) options.timeout = std::chrono::milliseconds(*evaluation.timeout_ms);
+  options.limits = output_;
+  options.cancellation = request.cancellation;
+  // No spawn precedes its row.
+  options.before_spawn = [&decided]() -> asio::awaitable<std::optional<Error>> {
+    co_await decided.recorded();
+    co_return *decided.row ? std::nullopt : std::optional(decided.row->error());
+  };
+  co_return co_await runner_.run(evaluation.plan, run.files, std::move(options));
+}
+
+// The door is told while the end is written; whoever waits for the outcome waits for that.
+asio::awaitable<void> Corridor::end(const ExecRequest& request, ExecOutcome& outcome) {
+  const RunOutcome& run = outcome.finished()->run;
+  const std::int64_t now = clock_.unix_ms();
+  auto ending = store_side_.start([&outcome, &run, now](StoreSide& side, approvals::Store& store) {
+    return side.journal.end(store, *outcome.judged, outcome.row_id, run, now);
+  });
+  if (!run.cancelled && request.sinks.ended) request.sinks.ended(outcome);
+  if (const Result<void> ended = co_await ending.answer(); !ended) {
+    log_error("the end of run " + outcome.run_id + " could not be recorded yet: " + ended.error().message);
+  }
+  if (run.cancelled) outcome.end = Cancelled{};
+}
+
+ExecOutcome Corridor::deny(const ExecRequest& request, const Decided& decided,
+                           std::optional<Error> record_failure) {
+  const Judged& judged = *decided.judged;
+  if (record_failure) {
+    log_error("a decision could not be recorded: " + record_failure->code + ": " + record_failure->message);
+  }
+  if (judged.asking_failure) {
+    log_error("nobody could be asked: " + judged.asking_failure->code + ": " +
+              judged.asking_failure->message);
+  }
+  Denied denied{judged.decision(), std::nullopt, {}};
+  if (judged.open && !record_failure) denied.open_question = judged.asking.question_id;
+  if (judged.allowed()) denied.decision = unrecorded(*record_failure);
+  if (denied.decision.verdict == Verdict::kAsk && judged.asking.question_id.empty())
+    denied.nobody_asked = record_failure ? record_failure : judged.asking_failure;
+  log_info(std::string(policy::to_string(denied.decision.verdict)) + " " + denied.decision.code + ": " +
+           judged.shown_command());
+  ExecOutcome outcome{std::move(denied), decided.judged, judged.row.run_id,
+                      record_failure ? 0 : **decided.row};
+  if (request.sinks.ended) request.sinks.ended(outcome);
+  return outcome;
+}
+
+asio::awaitable<void> Corridor::write_late_ends() {
+  co_await store_side_.on_store([](StoreSide& side, approvals::Store& store) {
+    side.journal.write_late_ends(store);
+    return true;
+  });
+}
+
+asio::awaitable<std::string> Corridor::describe_policy() {
+  co_return co_await store_side_.on_store(
+      [](StoreSide& side, approvals::Store& store) { return side.policy.describe(store); });
+}
+
+}  // namespace hostclaw::node_host

@@ -1,0 +1,181 @@
+#include "node-host/corridor/judge.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "approvals/secret_masking.h"
+#include "node-host/local_questions.h"
+#include "node-host/log.h"
+#include "node-host/question_files.h"
+#include "node-host/uuid.h"
+
+namespace hostclaw::node_host {
+namespace {
+
+// How long an agent whose gateway asks nobody waits: enough for somebody who watches, and far below what a
+// tool call may take.
+constexpr std::int64_t kUnaskedWaitMs = 30'000;
+
+// What is left of the caller's time has to suffice for the run or the refusal.
+std::int64_t patience_of(const ExecRequest& request, std::int64_t now_ms) {
+  if (request.limits.caller_deadline_ms <= 0) return kUnaskedWaitMs;
+  return std::clamp<std::int64_t>((request.limits.caller_deadline_ms - now_ms) * 4 / 5, 1, kUnaskedWaitMs);
+}
+
+}  // namespace
+
+using policy::LocalAnswer;
+using policy::Verdict;
+
+const policy::Decision& Judged::decision() const {
+  return std::get<JudgedRun>(what).decided.evaluation.decision;
+}
+
+std::string Judged::shown_command() const { return approvals::mask_secrets_in_text(row.command_text); }
+
+policy::Decision unrecorded(const Error& failure) {
+  policy::Decision decision;
+  decision.verdict = Verdict::kDeny;
+  decision.code = "RECORD_FAILED";
+  decision.layer = "record";
+  decision.explanation = failure.code + ": " + failure.message;
+  decision.next = failure.next;
+  return decision;
+}
+
+approvals::RunRow row_of(const policy::RunEvaluation& evaluation, const Origin& origin,
+                         const std::string& request_id, std::int64_t now_ms) {
+  approvals::RunRow row;
+  row.run_id = evaluation.run_id;
+  row.invoke_id = request_id;
+  row.door = origin.door;
+  row.principal = origin.principal.name;
+  row.agent_id = evaluation.agent_id;
+  row.session_key = evaluation.session_key;
+  row.command_text = evaluation.command_text;
+  row.argv_json = dump_json(Json(evaluation.argv));
+  row.verdict = std::string(policy::to_string(evaluation.decision.verdict));
+  row.code = evaluation.decision.code;
+  row.reason = evaluation.decision.explanation;
+  row.started_at_ms = now_ms;
+  return row;
+}
+
+Judged Judge::judge(approvals::Store& store, const ExecRequest& request, Asking asking) {
+  Judged judged;
+  judged.asking = std::move(asking);
+  judged.context.caller = request.origin.details();
+  judged.context.hash_key = hash_key_;
+  std::visit([&](const auto& asked) { judged.what = judge_run(store, request, asked, judged); },
+             request.what);
+  if (judged.waits) return judged;
+  if (judged.open) {
+    if (auto left = desk_.caller_left(store, judged.asking); !left)
+      log_warn("a caller's leaving could not be recorded: " + left.error().message);
+  } else {
+    desk_.settled(judged.asking);
+  }
+  judged.context.question_id = judged.asking.question_id;
+  if (!judged.asking.question_id.empty())
+    judged.context.waited_ms = judged.row.started_at_ms - judged.asking.asked_at_ms;
+  return judged;
+}
+
+JudgedRun Judge::judge_run(approvals::Store& store, const ExecRequest& request, const RunAsked& asked,
+                           Judged& judged) {
+  JudgedRun run;
+  run.files = std::make_shared<OpenedFiles>();
+  const approvals::ExecSettings exec = policy_.settings(store);
+  const auto document = policy_.document(store);
+  policy::EngineContext context = policy_.context(exec, *run.files);
+  context.remembered = asked.prepared.get();
+  context.older_peer = asked.peer_cannot_bind;
+  run.decided = policy::decide_run(asked.command, request.origin.asker(), *document, context);
+  policy::RunEvaluation& evaluation = run.decided.evaluation;
+  if (evaluation.decision.verdict == Verdict::kAsk)
+    seek_answer(store, request, asked, exec, *document, context, run, judged);
+  // Where the store cannot say what was answered, nothing else allows in its place.
+  if (judged.asking_failure && evaluation.decision.verdict == Verdict::kAllow)
+    evaluation.decision = unrecorded(*judged.asking_failure);
+  if (evaluation.run_id.empty()) evaluation.run_id = new_uuid();
+  judged.row = row_of(evaluation, request.origin, request.id, clock_.unix_ms());
+  if (judged.waits) {
+    // It is decided anew when there is an answer; while a person thinks, nobody's file is held.
+    run.files.reset();
+    return run;
+  }
+  approvals::RunRow& row = judged.row;
+  if (evaluation.decision.verdict == Verdict::kAllow) {
+    row.state = "running";
+    row.cwd = evaluation.plan.cwd;
+    if (!evaluation.plan.empty() && !evaluation.plan.pipelines.front().commands.empty())
+      row.resolved_path = evaluation.plan.pipelines.front().commands.front().executable;
+  } else {
+    row.state = "decided";
+    row.ended_at_ms = row.started_at_ms;
+    row.cwd = asked.command.cwd;
+  }
+  if (evaluation.approved_by_gateway && judged.context.answered_by.empty())
+    judged.context.answered_by = request.origin.door;
+  return run;
+}
+
+// A decision that asks for a person: is there an answer, or somebody to ask? Leaves in `run` what then holds.
+void Judge::seek_answer(approvals::Store& store, const ExecRequest& request, const RunAsked& asked,
+                        const approvals::ExecSettings& exec, const policy::PolicyDocument& document,
+                        policy::EngineContext& context, JudgedRun& run, Judged& judged) {
+  const auto decide_as = [&](LocalAnswer answer) {
+    context.answer = answer;
+    return policy::decide_run(asked.command, request.origin.asker(), document, context);
+  };
+  const bool by_setting = exec.ask_via != approvals::AskVia::kGateway;
+  const bool asks_here = by_setting || request.unasked;
+  policy::RunDecision granted = decide_as(LocalAnswer::kGranted);
+  if (granted.evaluation.decision.verdict != Verdict::kAllow) {
+    // No answer could make it run, so nobody is asked.
+    if (asks_here) run.decided = std::move(granted);
+    return;
+  }
+  Askable what = askable(run.decided, granted, request.origin.who());
+  const std::vector<approvals::AskedCommand> programs = what.question.commands;
+  DeskCase brought{request.origin,
+                   request.id,
+                   request.limits.caller_deadline_ms,
+                   std::move(what),
+                   asks_here,
+                   exec.ask_wait_ms,
+                   by_setting ? 0 : patience_of(request, clock_.unix_ms()),
+                   [&] { return question_files(programs, *run.files); }};
+  DeskAnswer answer = desk_.seek(store, std::move(brought), judged.asking);
+  judged.asking_failure = std::move(answer.failure);
+  judged.context.answered_by = std::move(answer.answered_by);
+  judged.context.grant_ids = std::move(answer.grant_ids);
+  judged.consumes = std::move(answer.consumes);
+  switch (answer.kind) {
+    case DeskAnswer::Kind::kNobody:
+      break;
+    case DeskAnswer::Kind::kWaits:
+      judged.waits = true;
+      break;
+    case DeskAnswer::Kind::kOpen:
+      judged.open = true;
+      break;
+    case DeskAnswer::Kind::kGranted:
+      run.decided = std::move(granted);
+      break;
+    case DeskAnswer::Kind::kCovered:
+      run.decided = decide_as(LocalAnswer::kCovered);
+      break;
+    case DeskAnswer::Kind::kDenied:
+      run.decided = decide_as(LocalAnswer::kDenied);
+      break;
+    case DeskAnswer::Kind::kUnanswered:
+      run.decided = decide_as(LocalAnswer::kUnanswered);
+      break;
+    case DeskAnswer::Kind::kChanged:
+      run.decided = decide_as(LocalAnswer::kChanged);
+      break;
+  }
+}
+
+}  // namespace hostclaw::node_host

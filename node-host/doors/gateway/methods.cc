@@ -1,0 +1,187 @@
+#include "node-host/doors/gateway/methods.h"
+
+#include <utility>
+
+#include "approvals/questions.h"
+#include "base/text.h"
+#include "node-host/doors/gateway/denial_words.h"
+#include "node-host/exec_approvals.h"
+#include "node-host/local_questions.h"
+#include "node-host/log.h"
+#include "node-host/uuid.h"
+#include "policy/lint.h"
+
+namespace hostclaw::node_host {
+namespace {
+
+namespace asio = boost::asio;
+using gateway_proto::InvokeResult;
+using policy::Verdict;
+
+Error invalid_params(const std::string& message) {
+  return make_error("INVALID_REQUEST", "Error: INVALID_REQUEST: " + message);
+}
+
+InvokeResult failure_of(const Error& error) {
+  const bool request = error.code == "INVALID_REQUEST";
+  return InvokeResult::failure(request ? "INVALID_REQUEST" : "UNAVAILABLE", error.message);
+}
+
+std::string text_at(const Json& object, const char* name) {
+  if (!object.is_object()) return {};
+  const auto it = object.find(name);
+  return it != object.end() && it->is_string() ? std::string(trim(it->get_ref<const std::string&>()))
+                                               : std::string();
+}
+
+// The gateway ends a refused call at prepare and may end one that it asks about: this is the only trace of
+// it.
+void record_prepared(StoreSide& side, approvals::Store& store, policy::RunDecision decided,
+                     const Origin& origin, const std::string& cwd, const Clock& clock) {
+  Judged judged;
+  judged.row = row_of(decided.evaluation, origin, "", clock.unix_ms());
+  judged.row.run_id = new_uuid();
+  judged.row.cwd = cwd;
+  judged.row.state = "decided";
+  judged.row.ended_at_ms = judged.row.started_at_ms;
+  judged.context.stage = "prepare";
+  judged.context.caller = origin.details();
+  judged.context.hash_key = side.judge.hash_key();
+  judged.what = JudgedRun{std::move(decided), nullptr};
+  if (auto kept = side.journal.note(store, judged); !kept)
+    log_error("a decision could not be recorded: " + kept.error().message);
+}
+
+// The gateway need not ask where a grant covers the command, nor where this node asks by itself: it is told
+// so for this very command, judged as it will come back.
+void prepare_for_answers(approvals::Store& store, const Json& params, const approvals::ExecSettings& exec,
+                         const policy::PolicyDocument& document, policy::EngineContext& context,
+                         policy::PrepareEvaluation& prepared, const Origin& origin, const Clock& clock) {
+  const Json& plan = prepared.payload["plan"];
+  Json run = {{"command", plan["argv"]}, {"systemRunPlan", plan}};
+  for (const char* name : {"cwd", "agentId", "sessionKey"}) {
+    if (const auto it = plan.find(name); it != plan.end() && !it->is_null()) run[name] = *it;
+  }
+  if (const auto env = params.find("env"); env != params.end()) run["env"] = *env;
+  context.remembered = &prepared.remember;
+  context.answer = policy::LocalAnswer::kNone;
+  const policy::RunDecision refused = policy::decide_run(run, document, context);
+  context.answer = policy::LocalAnswer::kGranted;
+  const policy::RunDecision granted = policy::decide_run(run, document, context);
+  if (refused.evaluation.decision.verdict != Verdict::kAsk ||
+      granted.evaluation.decision.verdict != Verdict::kAllow)
+    return;
+  bool told = exec.ask_via == approvals::AskVia::kLocal;
+  if (!told) {
+    const auto grants = approvals::Questions(store).covering(askable(refused, granted, origin.who()).request,
+                                                             clock.unix_ms());
+    told = grants && !grants->empty();
+  }
+  if (told) prepared.payload["execPolicy"] = {{"security", "full"}, {"ask", "off"}};
+}
+
+}  // namespace
+
+struct GatewayMethods::Prepared {
+  policy::PrepareEvaluation evaluation;
+  std::shared_ptr<const policy::PolicyDocument> document;  // under which it was prepared
+};
+
+GatewayMethods::Prepared GatewayMethods::prepare_on_store(StoreSide& side, approvals::Store& store,
+                                                          const Json& params, const Origin& origin,
+                                                          bool older_peer, const Clock& clock) {
+  Prepared out;
+  OpenedFiles files;
+  out.document = side.policy.document(store);
+  const approvals::ExecSettings exec = side.policy.settings(store);
+  policy::EngineContext context = side.policy.context(exec, files);
+  context.older_peer = older_peer;
+  policy::PrepareEvaluation& prepared = out.evaluation;
+  prepared = policy::prepare_run(params, *out.document, context);
+  if (!prepared.ok) return out;
+  const Verdict verdict = prepared.run.decision.verdict;
+  if (verdict == Verdict::kDeny || verdict == Verdict::kAsk) {
+    policy::RunDecision decided = policy::decide_run(params, *out.document, context);
+    decided.evaluation = prepared.run;
+    record_prepared(side, store, std::move(decided), origin, text_at(params, "cwd"), clock);
+  }
+  if (verdict == Verdict::kAsk)
+    prepare_for_answers(store, params, exec, *out.document, context, prepared, origin, clock);
+  return out;
+}
+
+asio::awaitable<InvokeResult> GatewayMethods::prepare(Json params, Origin origin, bool older_peer) {
+  const Prepared prepared = co_await side_.on_store([&](StoreSide& side, approvals::Store& store) {
+    return prepare_on_store(side, store, params, origin, older_peer, clock_);
+  });
+  const policy::PrepareEvaluation& evaluation = prepared.evaluation;
+  if (!evaluation.ok) co_return InvokeResult::failure(evaluation.wire_code, evaluation.wire_message);
+  const std::string& agent = evaluation.run.agent_id;
+  if (const auto said = gateway_policies_.news(agent, params)) {
+    co_await store_.on_store([&](approvals::Store& store) {
+      keep_gateway_policy(store, agent, *said);
+      return true;
+    });
+  }
+  // Told as a failure, the reason reaches the agent; `execPolicy` could only say that the policy denies.
+  if (evaluation.run.decision.verdict == Verdict::kDeny) {
+    DenialWords words = denial_words(evaluation.run.decision);
+    co_return InvokeResult::failure(std::move(words.code), std::move(words.message));
+  }
+  plans_.remember(evaluation, prepared.document);
+  co_return InvokeResult::success(evaluation.payload);
+}
+
+asio::awaitable<InvokeResult> GatewayMethods::which(Json params) {
+  co_return co_await side_.on_store([&params](StoreSide& side, approvals::Store& store) {
+    OpenedFiles files;
+    const approvals::ExecSettings exec = approvals::read_exec_settings(store).settings;
+    const auto found = policy::which(params, side.policy.context(exec, files));
+    return found ? InvokeResult::success(*found) : failure_of(found.error());
+  });
+}
+
+asio::awaitable<InvokeResult> GatewayMethods::get_approvals(Json params, bool with_resolved_defaults) {
+  if (params.is_object()) {
+    const auto it = params.find("includeResolvedDefaults");
+    if (it != params.end() && !it->is_boolean())
+      co_return failure_of(invalid_params("includeResolvedDefaults must be boolean"));
+  }
+  const std::vector<PreparedPlans::Marker> markers = plans_.markers();
+  co_return co_await side_.on_store([&markers, with_resolved_defaults](StoreSide& side,
+                                                                       approvals::Store& store) {
+    auto snapshot = approvals_snapshot(store, side.policy.cache());
+    if (!snapshot) return InvokeResult::failure("UNAVAILABLE", snapshot.error().message);
+    if (!with_resolved_defaults) snapshot->erase("resolvedDefaults");
+    const auto document = side.policy.document(store);
+    for (const PreparedPlans::Marker& marker : markers) {
+      if (marker.document != document) continue;
+      // Shown, never stored: the hash below is that of the document without them.
+      OrderedJson entry{{"id", new_uuid()}, {"pattern", marker.entry.pattern}, {"source", "allow-always"}};
+      if (marker.entry.arg_pattern) entry["argPattern"] = *marker.entry.arg_pattern;
+      (*snapshot)["file"]["agents"][marker.agent]["allowlist"].push_back(std::move(entry));
+    }
+    return InvokeResult::success(json_string(dump_json(*snapshot)));
+  });
+}
+
+asio::awaitable<InvokeResult> GatewayMethods::set_approvals(OrderedJson params, Origin origin,
+                                                            bool with_resolved_defaults) {
+  ReplaceRequest request{std::move(params), {origin.door, origin.principal.name}, {}};
+  for (const PreparedPlans::Marker& marker : plans_.markers()) request.shown_only.push_back(marker.entry);
+  co_return co_await side_.on_store(
+      [&request, with_resolved_defaults](StoreSide& side, approvals::Store& store) {
+        const auto before = side.policy.document(store);
+        auto snapshot = replace_approvals(store, side.policy.cache(), std::move(request));
+        if (!snapshot) return failure_of(snapshot.error());
+        if (!with_resolved_defaults) snapshot->erase("resolvedDefaults");
+        OpenedFiles files;
+        const approvals::ExecSettings exec = side.policy.settings(store);
+        const policy::EngineContext lint_context = side.policy.context(exec, files);
+        for (const auto& finding : policy::lint_changes(*before, *side.policy.document(store), lint_context))
+          log_warn("the gateway's edit: " + finding.message);
+        return InvokeResult::success(json_string(dump_json(*snapshot)));
+      });
+}
+
+}  // namespace hostclaw::node_host

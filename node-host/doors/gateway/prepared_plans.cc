@@ -1,0 +1,49 @@
+#include "node-host/doors/gateway/prepared_plans.h"
+
+namespace hostclaw::node_host {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// A prepared plan is good for as long as OpenClaw keeps an approval.
+constexpr std::chrono::minutes kPlanLifetime{30};
+// Markers are shown for the one `get` that follows a `prepare`.
+constexpr std::chrono::seconds kMarkerLifetime{60};
+constexpr std::size_t kMaxPreparedPlans = 1024;
+
+}  // namespace
+
+void PreparedPlans::remember(const policy::PrepareEvaluation& prepared,
+                             const std::shared_ptr<const policy::PolicyDocument>& document) {
+  forget_expired();
+  const auto plan = prepared.payload.find("plan");
+  if (plan != prepared.payload.end() && plans_.size() < kMaxPreparedPlans) {
+    plans_[policy::plan_key(*plan)] = {std::make_shared<const policy::RememberedPlan>(prepared.remember),
+                                       SteadyClock::now() + kPlanLifetime};
+  }
+  for (const policy::GrantToStore& entry : prepared.visible_markers)
+    markers_.push_back({prepared.run.agent_id, entry, document, SteadyClock::now() + kMarkerLifetime});
+}
+
+std::shared_ptr<const policy::RememberedPlan> PreparedPlans::find(const Json& params) {
+  if (!params.is_object()) return nullptr;
+  const auto plan = params.find("systemRunPlan");
+  if (plan == params.end()) return nullptr;
+  forget_expired();
+  if (plans_.empty()) return nullptr;
+  const auto it = plans_.find(policy::plan_key(*plan));
+  return it != plans_.end() ? it->second.remembered : nullptr;
+}
+
+std::vector<PreparedPlans::Marker> PreparedPlans::markers() {
+  forget_expired();
+  return markers_;
+}
+
+void PreparedPlans::forget_expired() {
+  const auto now = SteadyClock::now();
+  std::erase_if(plans_, [&](const auto& item) { return item.second.expires < now; });
+  std::erase_if(markers_, [&](const Marker& marker) { return marker.expires < now; });
+}
+
+}  // namespace hostclaw::node_host

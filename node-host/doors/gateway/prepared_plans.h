@@ -1,0 +1,49 @@
+// Plans that this node has answered to a gateway, by what binds them, and what its next look at the approvals
+// document may show. A plan that comes back is judged again; what is remembered only stands in for what a
+// gateway drops on the way (2026.4.20 drops the policy snapshot).
+// Thread rule: the io_context thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/json.h"
+#include "policy/engine.h"
+
+namespace hostclaw::node_host {
+
+class PreparedPlans {
+ public:
+  struct Marker {
+    std::string agent;
+    policy::GrantToStore entry;
+    // By which the command was allowed: another one may not allow it.
+    std::shared_ptr<const policy::PolicyDocument> document;
+    std::chrono::steady_clock::time_point expires;
+  };
+
+  // Keeps what was prepared under `document`, for as long as OpenClaw keeps an approval.
+  void remember(const policy::PrepareEvaluation& prepared,
+                const std::shared_ptr<const policy::PolicyDocument>& document);
+
+  // What is remembered of the plan in the params of a `system.run`; null: nothing.
+  std::shared_ptr<const policy::RememberedPlan> find(const Json& params);
+
+  // Those that may be shown now.
+  std::vector<Marker> markers();
+
+ private:
+  struct Plan {
+    std::shared_ptr<const policy::RememberedPlan> remembered;
+    std::chrono::steady_clock::time_point expires;
+  };
+  void forget_expired();
+
+  std::unordered_map<std::string, Plan> plans_;
+  std::vector<Marker> markers_;
+};
+
+}  // namespace hostclaw::node_host
