@@ -75,6 +75,12 @@ enum class LocalAnswer {
   kChanged,     // allowed, but what would run now is not what was asked about
 };
 
+// The file of the running program, for requests that would use it on itself (self_guard.h).
+struct OwnProgram {
+  std::string path;  // real path, as policy/ writes paths
+  FileIdentity identity;
+};
+
 struct EngineContext {
   Platform platform = Platform::kPosix;
   EngineSettings settings;
@@ -94,6 +100,8 @@ struct EngineContext {
   std::optional<std::int64_t> now_ms;
   // sanitized_environment(host_environment, platform), made once per process; null: made for each decision.
   const Environment* child_environment = nullptr;
+  // Null: this program is known by its name alone.
+  const OwnProgram* own_program = nullptr;
 };
 
 // Key by which a node finds a prepared plan again (exec contract 16): a digest over argv, cwd, agentId,
