@@ -27,6 +27,7 @@
 #include "node-host/record_mirror_state.h"
 #include "node-host/system/file_handles.h"
 #include "node-host/system/host_facts.h"
+#include "node-host/system/own_program.h"
 #include "policy/lint.h"
 
 namespace hostclaw::cli {
@@ -506,6 +507,7 @@ CheckResult lint_result(approvals::Store& store, const policy::PolicyDocument& d
   context.home = node_host::home_directory();
   context.running_as_root = node_host::running_as_root();
   context.files = &files;
+  context.own_program = &node_host::own_program();
   context.now_ms = unix_ms_now();
   approvals::RuleCache rules;
   rules.apply(store, context.settings);

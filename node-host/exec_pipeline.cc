@@ -24,6 +24,7 @@
 #include "node-host/question_files.h"
 #include "node-host/run_record.h"
 #include "node-host/system/host_facts.h"
+#include "node-host/system/own_program.h"
 #include "node-host/uuid.h"
 #include "policy/environment.h"
 #include "policy/lint.h"
@@ -281,6 +282,7 @@ policy::EngineContext ExecPipeline::context(const approvals::ExecSettings& exec,
   context.home = settings_.home;
   context.running_as_root = settings_.running_as_root;
   context.files = &files;
+  context.own_program = &own_program();
   context.now_ms = unix_ms_now();
   context.host_environment = settings_.host_environment;
   if (exec.path_override) {
@@ -550,6 +552,7 @@ asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellatio
       recorded = co_await recording->answer();
       co_return *recorded ? std::nullopt : std::optional(recorded->error());
     };
+    options.row = [&recorded] { return recorded && *recorded ? **recorded : 0; };
     outcome = co_await executor_.run(evaluation.plan, decided->files, std::move(options));
   }
   if (!recorded) recorded = co_await recording->answer();
@@ -666,7 +669,8 @@ asio::awaitable<InvokeResult> ExecPipeline::prepare(Json params, bool older_peer
     policy::EngineContext engine_context = context(exec, files);
     engine_context.older_peer = older_peer;
     policy::PrepareEvaluation prepared = policy::prepare_run(params, *document, engine_context);
-    if (!prepared.ok) return InvokeResult::failure(prepared.wire_code, prepared.wire_message);
+    if (!prepared.ok && prepared.run.decision.code.empty())
+      return InvokeResult::failure(prepared.wire_code, prepared.wire_message);
     // The gateway ends a refused call here and may end one that it asks about: this is the only trace of it.
     const Verdict verdict = prepared.run.decision.verdict;
     if (verdict == Verdict::kDeny || verdict == Verdict::kAsk) {
@@ -674,6 +678,7 @@ asio::awaitable<InvokeResult> ExecPipeline::prepare(Json params, bool older_peer
       judged.evaluation = prepared.run;
       record_prepared(store, judged, text_at(params, "cwd"));
     }
+    if (!prepared.ok) return InvokeResult::failure(prepared.wire_code, prepared.wire_message);
     if (verdict == Verdict::kAsk)
       prepare_for_answers(store, params, exec, *document, engine_context, prepared);
     gateway_policies_.note(store, prepared.run.agent_id, params);

@@ -29,6 +29,7 @@
 #include "node-host/system/freed_memory.h"
 #include "node-host/system/host_facts.h"
 #include "node-host/system/instance_lock.h"
+#include "node-host/system/run_roster.h"
 #include "node-host/system/supervisor.h"
 
 namespace hostclaw::node_host {
@@ -241,7 +242,8 @@ class Node {
         environment_(current_environment()),
         home_(home_directory()),
         store_(io_.get_executor(), std::move(store)),
-        executor_(io_.get_executor(), RunExecutor::Settings{.max_concurrent = max_concurrent}),
+        executor_(io_.get_executor(), RunExecutor::Settings{.max_concurrent = max_concurrent,
+                                        .roster = options.state_directory + "/" + kRosterName}),
         pipeline_(store_, executor_, pipeline_settings()),
         keeper_(io_.get_executor(), store_, options.state_directory, audit_options()),
         signals_(io_),

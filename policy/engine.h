@@ -158,7 +158,8 @@ struct PrepareEvaluation {
   std::string wire_code;  // INVALID_REQUEST when not ok
   std::string wire_message;
   Json payload;  // {plan, execPolicy, allowAlwaysCoverage} when ok
-  // The evaluation of the very command that the plan describes; its verdict is what execPolicy reports.
+  // The evaluation of the very command that the plan describes; its verdict is what execPolicy reports. When
+  // not ok: of the command that was refused, or without a code where nothing was decided.
   RunEvaluation run;
   // Patterns that `system.execApprovals.get` may show for a short time so that the gateway's own check can
   // match (exec contract 12.5). Never stored; dropped when a `set` brings them back. Empty when not needed.

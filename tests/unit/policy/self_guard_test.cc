@@ -164,17 +164,18 @@ TEST_CASE("self: what shows others' runs is refused with another code and the ve
   }
 }
 
-TEST_CASE("self: prepare tells the gateway that the policy denies it, and keeps the reason") {
+TEST_CASE("self: prepare makes no plan for it, says why, and keeps the reason for the record") {
   OwnMachine machine;
   const PrepareEvaluation prepared = prepare_run(
       Machine::request({"hostclaw", "exec-policy", "preset", "yolo"}), machine.document, machine.context);
-  REQUIRE(prepared.ok);
-  CHECK(prepared.payload["execPolicy"]["security"] == "deny");
+  CHECK_FALSE(prepared.ok);
+  CHECK(prepared.wire_message.find("does not change the policy of its own node") != std::string::npos);
   CHECK(prepared.run.decision.code == "SELF_POLICY");
   machine.list({"/usr/bin/hostclaw"});
   const PrepareEvaluation text = prepare_run(Machine::carried("hostclaw exec-policy preset yolo"),
                                              machine.document, machine.context);
-  CHECK((!text.ok || text.payload["execPolicy"]["security"] == "deny"));
+  CHECK_FALSE(text.ok);
+  CHECK(text.run.decision.code == "SELF_POLICY");
   const PrepareEvaluation twin =
       prepare_run(Machine::carried("hostclaw status"), machine.document, machine.context);
   REQUIRE(twin.ok);

@@ -1,0 +1,58 @@
+#include "node-host/system/run_ancestry.h"
+
+#include <algorithm>
+
+namespace hostclaw::node_host {
+namespace {
+
+constexpr int kMostAncestors = 4096;
+
+}  // namespace
+
+Descent find_descent(ProcessTable& processes) {
+  Descent out;
+  const std::optional<ProcessFacts> self = processes.look_at_self();
+  if (!self) {
+    out.from_run = true;
+    out.because = "where it comes from cannot be told, because this system's processes cannot be seen";
+    return out;
+  }
+  ProcessFacts child = *self;
+  std::int64_t marked = child.marked ? child.pid : 0;
+  for (int i = 0; i < kMostAncestors && child.parent > 0; ++i) {
+    const std::optional<ProcessFacts> parent = processes.look(child.parent);
+    // A parent is never younger: then the number has passed to another process.
+    if (!parent || parent->started > child.started) break;
+    if (parent->node_of) {
+      out.from_run = true;
+      out.because = "its ancestor " + std::to_string(parent->pid) + " is a node";
+      out.node_directory = *parent->node_of;
+      out.top_pid = child.pid;
+      out.top_session = child.session;
+      return out;
+    }
+    if (marked == 0 && parent->marked) marked = parent->pid;
+    child = *parent;
+  }
+  if (marked != 0) {
+    out.from_run = true;
+    out.because = "process " + std::to_string(marked) + " carries HOSTCLAW_RUN";
+    return out;
+  }
+  out.because = processes.confinement();
+  out.from_run = !out.because.empty();
+  return out;
+}
+
+std::int64_t find_run_row(const Descent& descent, const std::vector<RunRoster::Member>& roster,
+                          ProcessTable& processes) {
+  const auto member =
+      std::find_if(roster.begin(), roster.end(), [&](const RunRoster::Member& candidate) {
+        const bool above = descent.top_pid != 0 &&
+                           (candidate.pid == descent.top_pid || candidate.pid == descent.top_session);
+        return above || processes.in_job_of(candidate.marker);
+      });
+  return member == roster.end() ? 0 : member->row;
+}
+
+}  // namespace hostclaw::node_host
