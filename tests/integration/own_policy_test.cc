@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 
+#include "approvals/store.h"
 #include "policy/own_verbs.h"
 #include "tests/integration/scene.h"
 
@@ -195,7 +196,7 @@ TEST_CASE("a run reads what belongs to nobody, and of runs its own agent's in it
   CHECK(ids_of(scene.run({tool, "runs", "--json"}, own)) == std::vector<std::string>{"reader", "mine"});
   CHECK(ids_of(scene.run({tool, "runs", "--agent", "other", "--json"}, own)).empty());
   const std::string status = scene.run({tool, "status", "--json"}, own).dump();
-  CHECK(says(status, "mine"));
+  CHECK(says(status, "reader"));
   CHECK_FALSE(says(status, "other-"));
   CHECK(pick(scene.run({tool, "runs", "show", "mine"}, own), "/exitCode") == 0);
   CHECK(says(scene.run({tool, "runs", "show", "other-session"}, own).dump(), "NOT_FOUND"));
@@ -234,14 +235,30 @@ TEST_CASE("a run without a session is shown itself alone, and one that cannot be
 
 TEST_CASE("an attempt is refused when it cannot be recorded, and says so") {
   Attack attack;
-  // The store is busy for as long as the script runs: its writers wait five seconds, then give up.
-  const Json answer = attack.run_script(
-      "chmod 0400 '" + attack.scene.state_directory() + "/hostclaw.sqlite'\n" + attack.tool() +
-      " exec-policy preset deny-all\nstatus=$?\nchmod 0600 '" + attack.scene.state_directory() +
-      "/hostclaw.sqlite'\nexit $status\n");
-  INFO(answer.dump());
-  CHECK(pick(answer, "/exitCode") == 1);
-  CHECK(says(answer.dump(), "SELF_POLICY"));
+  const std::string go = attack.scene.directory.path() + "/go";
+  const std::string out = attack.scene.directory.path() + "/out";
+  Fifo started(attack.scene.directory.path() + "/started");
+  Fifo done(attack.scene.directory.path() + "/done");
+  write_file(attack.scene.directory.path() + "/script",
+             "echo x >" + started.path() + "\nuntil [ -e " + go + " ]; do sleep 0.01; done\n" + attack.tool() +
+                 " exec-policy preset deny-all >" + out + " 2>&1\necho $? >>" + out + "\necho x >" + done.path() +
+                 "\n");
+  auto answer = attack.scene.invoke_async(
+      "system.run", {{"command", {"/bin/sh", attack.scene.directory.path() + "/script"}}, {"agentId", "main"}});
+  REQUIRE(started.wait_opened(kPatience));
+  auto store = approvals::Store::open(attack.scene.state_directory(), approvals::OpenMode::kReadWrite);
+  REQUIRE(store);
+  // Nobody else can write until the body is over.
+  (void)(*store)->transaction([&]() -> Result<void> {
+    write_file(go, "");
+    CHECK(done.wait_opened(kPatience));
+    return make_error("TEST", "nothing is kept");
+  });
+  INFO(read_file(out));
+  CHECK(says(read_file(out), "SELF_POLICY"));
+  CHECK(says(read_file(out), "The attempt could not be recorded (STORE_LOCKED"));
+  CHECK(read_file(out).ends_with("\n1\n"));
+  REQUIRE(answer.wait_for(kPatience) == std::future_status::ready);
   CHECK(attack.security() == "full");
 }
 
@@ -259,6 +276,11 @@ TEST_CASE("every verb declares what it is to a run, and no declared verb is miss
     if (!verb.words.starts_with("service ")) declared[std::string(verb.words)] = policy::to_string(verb.use);
   }
   CHECK(verbs == declared);
+  const std::string guide = read_file(std::string(HOSTCLAW_SOURCE_DIR) + "/docs/guide.md");
+  for (const auto& [words, use] : declared) {
+    INFO(words);
+    if (words != "generate") CHECK(says(guide, "`" + words + "`"));
+  }
 }
 
 TEST_CASE("beside a running node its owner's commands are nobody's run") {

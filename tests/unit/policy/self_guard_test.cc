@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "policy/decision_codes.h"
+#include "policy/lint.h"
 #include "tests/unit/policy/decision_fixture.h"
 #include "tests/unit/policy/windows_machine.h"
 
@@ -200,6 +201,35 @@ TEST_CASE("self: every declared verb is read as itself, and a group is of one ki
       if (other.words.starts_with(std::string(verb.words) + " ")) CHECK(other.use == verb.use);
     }
   }
+}
+
+TEST_CASE("self: lint warns of entries and rules that cover hostclaw, not of others or of named arguments") {
+  OwnMachine machine;
+  const auto codes = [&](const char* pattern, std::optional<std::string> arguments = std::nullopt) {
+    AllowlistEntry entry;
+    entry.pattern = pattern;
+    entry.arg_pattern = std::move(arguments);
+    std::string out;
+    for (const LintFinding& finding : lint_entry("main", entry, machine.context)) out += finding.code + " ";
+    return out;
+  };
+  for (const char* pattern : {"hostclaw", "/usr/bin/hostclaw", "/usr/bin/*", "/usr/**", "host*", "/opt/tools/hc",
+                              "/opt/tools/copy", "/somewhere/hostclaw"}) {
+    CAPTURE(pattern);
+    CHECK(codes(pattern).find("SELF_LISTED") != std::string::npos);
+  }
+  for (const char* pattern : {"git", "/usr/bin/git", "/usr/bin/g*", "/opt/tools/other", "/opt/*"}) {
+    CAPTURE(pattern);
+    CHECK(codes(pattern).find("SELF_LISTED") == std::string::npos);
+  }
+  CHECK(codes("hostclaw", "^runs( |$)").find("SELF_LISTED") == std::string::npos);
+  Rule rule;
+  rule.effect = RuleEffect::kAllow;
+  rule.program = "hostclaw";
+  REQUIRE(lint_rules({rule}, machine.context).size() == 1);
+  CHECK(lint_rules({rule}, machine.context)[0].code == "RULE_SELF_LISTED");
+  rule.arguments = {{"runs", "..."}};
+  CHECK(lint_rules({rule}, machine.context).empty());
 }
 
 }  // namespace hostclaw::policy
