@@ -19,7 +19,8 @@ namespace hostclaw::cli {
 
 approvals::Actor local_actor() {
   std::string who = node_host::current_user();
-  if (const CallingRun* run = calling_run()) who = (run->run ? "run " + run->run->run_id : "a run") + ", " + who;
+  if (const CallingRun* run = calling_run())
+    who = (run->run ? "run " + run->run->run_id : "a run") + ", " + who;
   return {"cli", who};
 }
 

@@ -86,8 +86,9 @@ int refuse(const std::string& directory, const Verb& verb, bool json) {
   const auto recorded = record_attempt(directory, verb);
   const bool changes = verb.use == policy::VerbUse::kChanges;
   const std::string run = caller->run ? "run " + caller->run->run_id : std::string("a run");
-  std::string message = "`hostclaw " + verb.words + "` is not for commands that come through a node, and this is " +
-                        run + ": " + caller->because + ".";
+  std::string message = "`hostclaw " + verb.words +
+                        "` is not for commands that come through a node, and this is " + run + ": " +
+                        caller->because + ".";
   if (!recorded)
     message += " The attempt could not be recorded (" + recorded.error().code + ": " +
                recorded.error().message + ").";
@@ -111,8 +112,7 @@ std::optional<int> refuse_to_runs(const CLI::App& root, const std::vector<std::s
   caller = CallingRun{descent.because, descent.node_directory, std::nullopt};
   if (verb.use == policy::VerbUse::kReads) return std::nullopt;
   (void)node_host::act_as_owner_of(directory);
-  const std::int64_t row =
-      find_row(descent, directory + "/" + node_host::kRosterName, *processes);
+  const std::int64_t row = find_row(descent, directory + "/" + node_host::kRosterName, *processes);
   if (row != 0) {
     if (const auto store = open_existing(directory, approvals::OpenMode::kReadOnly)) {
       if (auto found = store->runs({.limit = 1, .only_row = row}); found && !found->empty())

@@ -19,15 +19,16 @@ namespace hostclaw::cli {
 std::optional<int> refuse_to_runs(const CLI::App& root, const std::vector<std::string>& words);
 
 struct CallingRun {
-  std::string because;                   // why this process counts as part of a run
-  std::string state_directory;           // of the node whose run it is, whatever the environment says; empty: not known
+  std::string because;  // why this process counts as part of a run
+  std::string
+      state_directory;  // of the node whose run it is, whatever the environment says; empty: not known
   std::optional<approvals::RunRow> run;  // absent: which one it is cannot be told
 };
 // Null: not a run.
 const CallingRun* calling_run();
 
-// `filter` narrowed to what may be shown here: to a run, those of its own agent and session; without both only
-// itself. RUN_UNKNOWN when it cannot be told which run this is.
+// `filter` narrowed to what may be shown here: to a run, those of its own agent and session; without both
+// only itself. RUN_UNKNOWN when it cannot be told which run this is.
 Result<approvals::RunFilter> visible(approvals::RunFilter filter);
 bool is_visible(const approvals::RunRow& run);
 

@@ -1,5 +1,5 @@
-// hostclaw completion bash|zsh|fish|powershell, and what packages are made from: hostclaw generate man|unit; and, for
-// a test, which verbs there are: hostclaw generate verbs.
+// hostclaw completion bash|zsh|fish|powershell, and what packages are made from: hostclaw generate man|unit;
+// and, for a test, which verbs there are: hostclaw generate verbs.
 #include <iostream>
 
 #include "cli/command_line.h"
@@ -42,7 +42,9 @@ void add_completion(CLI::App& parent, Action& action) {
 
   const auto what = std::make_shared<std::string>();
   CLI::App* generate = parent.add_subcommand("generate", "Print a file that packages contain")->group("");
-  generate->add_option("what", *what, "Which file")->required()->check(CLI::IsMember({"man", "unit", "verbs"}));
+  generate->add_option("what", *what, "Which file")
+      ->required()
+      ->check(CLI::IsMember({"man", "unit", "verbs"}));
   generate->callback([&parent, &action, what] {
     action = [&parent, what] {
       if (*what == "verbs") return print_verbs(parent, "");

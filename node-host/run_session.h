@@ -112,7 +112,7 @@ class RunSession {
   RunEnvironment environment_;
   WorkingDirectory directory_;
   std::string marker_;
-  std::vector<std::size_t> listed_;  // places in the roster
+  std::vector<std::size_t> listed_;      // places in the roster
   std::vector<std::string> read_later_;  // scripts that started programs may still be reading
   std::optional<SteadyTime> deadline_;
   SteadyTime last_output_;

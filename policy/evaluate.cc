@@ -480,13 +480,14 @@ class RunDecider {
   // Before everything else: neither policy, rule, list, grant nor answer comes into it.
   void deny_self(const SelfUse& own) {
     const bool changes = own.use == VerbUse::kChanges;
-    deny(std::string(self_code(own.use)), "self-policy",
-         changes ? "a run does not change the policy of its own node" : "a run sees its own runs only",
-         "`" + own.shown +
-             (changes ? "` is not for commands that come through the node; no list, approval or retry changes "
-                        "that. The operator of the machine types it in a terminal there."
-                      : "` shows what others did here; `hostclaw runs` shows the runs of this session."),
-         changes ? "" : "hostclaw runs");
+    deny(
+        std::string(self_code(own.use)), "self-policy",
+        changes ? "a run does not change the policy of its own node" : "a run sees its own runs only",
+        "`" + own.shown +
+            (changes ? "` is not for commands that come through the node; no list, approval or retry changes "
+                       "that. The operator of the machine types it in a terminal there."
+                     : "` shows what others did here; `hostclaw runs` shows the runs of this session."),
+        changes ? "" : "hostclaw runs");
   }
 
   void deny_by_rule() {

@@ -53,7 +53,8 @@ std::string watching_rules(const std::string& program, const std::string& agent,
 }
 
 constexpr const char* kSelfListed =
-    "hostclaw itself is listed: an agent can read the policy and its own runs with it. What changes the policy "
+    "hostclaw itself is listed: an agent can read the policy and its own runs with it. What changes the "
+    "policy "
     "is refused to every run all the same.";
 constexpr const char* kSelfInstead =
     "name the arguments you mean, such as an argPattern `^runs( |$)`, or leave hostclaw out";

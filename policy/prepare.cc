@@ -105,8 +105,8 @@ class Preparer {
     return true;
   }
 
-  // What the gateway is told about the policy is about this command, so the owner's rules are part of it. What
-  // no run may do gets no plan: then the caller reads why. False when the answer is complete.
+  // What the gateway is told about the policy is about this command, so the owner's rules are part of it.
+  // What no run may do gets no plan: then the caller reads why. False when the answer is complete.
   bool look_at_refusals() {
     const std::string cwd = request_.cwd.empty()
                                 ? context_.host_cwd

@@ -26,7 +26,9 @@ namespace {
 
 constexpr std::size_t kMaxEnvironmentBytes = 8 << 20;
 
-std::optional<ProcessStatus> read_status(std::int64_t pid) { return read_process_status(proc_file(pid, "stat")); }
+std::optional<ProcessStatus> read_status(std::int64_t pid) {
+  return read_process_status(proc_file(pid, "stat"));
+}
 
 std::vector<ProcessStatus> read_all_processes() {
   std::vector<ProcessStatus> processes;

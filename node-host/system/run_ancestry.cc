@@ -5,7 +5,21 @@
 namespace hostclaw::node_host {
 namespace {
 
-constexpr int kMostAncestors = 4096;
+constexpr int kMostLooks = 4096;
+
+// The parent of `child`, which is read anew when its parent has gone meanwhile and it was adopted by another.
+// nullopt at the end of the chain, or of what can be seen of it.
+std::optional<ProcessFacts> parent_of(ProcessTable& processes, ProcessFacts& child, int& looks) {
+  while (child.parent > 0 && looks++ < kMostLooks) {
+    const std::optional<ProcessFacts> parent = processes.look(child.parent);
+    // A parent is never younger: then the number has passed to another process.
+    if (parent && parent->started <= child.started) return parent;
+    const std::optional<ProcessFacts> again = processes.look(child.pid);
+    if (!again || again->parent == child.parent) return std::nullopt;
+    child.parent = again->parent;
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -19,10 +33,8 @@ Descent find_descent(ProcessTable& processes) {
   }
   ProcessFacts child = *self;
   std::int64_t marked = child.marked ? child.pid : 0;
-  for (int i = 0; i < kMostAncestors && child.parent > 0; ++i) {
-    const std::optional<ProcessFacts> parent = processes.look(child.parent);
-    // A parent is never younger: then the number has passed to another process.
-    if (!parent || parent->started > child.started) break;
+  int looks = 0;
+  while (const std::optional<ProcessFacts> parent = parent_of(processes, child, looks)) {
     if (parent->node_of) {
       out.from_run = true;
       out.because = "its ancestor " + std::to_string(parent->pid) + " is a node";
@@ -46,12 +58,11 @@ Descent find_descent(ProcessTable& processes) {
 
 std::int64_t find_run_row(const Descent& descent, const std::vector<RunRoster::Member>& roster,
                           ProcessTable& processes) {
-  const auto member =
-      std::find_if(roster.begin(), roster.end(), [&](const RunRoster::Member& candidate) {
-        const bool above = descent.top_pid != 0 &&
-                           (candidate.pid == descent.top_pid || candidate.pid == descent.top_session);
-        return above || processes.in_job_of(candidate.marker);
-      });
+  const auto member = std::find_if(roster.begin(), roster.end(), [&](const RunRoster::Member& candidate) {
+    const bool above =
+        descent.top_pid != 0 && (candidate.pid == descent.top_pid || candidate.pid == descent.top_session);
+    return above || processes.in_job_of(candidate.marker);
+  });
   return member == roster.end() ? 0 : member->row;
 }
 

@@ -27,10 +27,10 @@ namespace hostclaw::node_host {
 
 struct ProcessFacts {
   std::int64_t pid = 0;
-  std::int64_t parent = 0;    // 0: none
-  std::int64_t session = 0;   // 0: there is no such thing
-  std::uint64_t started = 0;  // grows with time
-  bool marked = false;        // HOSTCLAW_RUN is in the environment that it was started with
+  std::int64_t parent = 0;             // 0: none
+  std::int64_t session = 0;            // 0: there is no such thing
+  std::uint64_t started = 0;           // grows with time
+  bool marked = false;                 // HOSTCLAW_RUN is in the environment that it was started with
   std::optional<std::string> node_of;  // it is a node; its state directory, empty when that cannot be told
 };
 

@@ -19,6 +19,7 @@ namespace hostclaw::node_host {
 namespace {
 
 constexpr std::string_view kLockName = "/node.lock";
+constexpr std::string_view kDeleted = " (deleted)";
 constexpr std::string_view kInitialPidNamespace = "pid:[4026531836]";
 constexpr std::size_t kMostTextBytes = 65'536;
 constexpr std::size_t kMostEnvironment = 8 << 20;
@@ -31,11 +32,13 @@ std::string link_text(const std::string& path) {
 
 std::string_view name_in(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-// `hostclaw node run ...` or `hostclaw connect ...`; for a process whose open files may not be seen.
+// `PROGRAM node run ...` or `hostclaw connect ...`; for a process whose open files may not be seen.
 bool is_command_line_of_node(std::int64_t pid) {
-  const std::vector<std::string> words = split(read_proc_file(proc_file(pid, "cmdline"), kMostTextBytes), '\0');
-  if (words.size() < 2 || name_in(words[0]) != "hostclaw") return false;
-  return words[1] == "connect" || (words.size() > 2 && words[1] == "node" && words[2] == "run");
+  const std::vector<std::string> words =
+      split(read_proc_file(proc_file(pid, "cmdline"), kMostTextBytes), '\0');
+  if (words.size() < 2) return false;
+  return (words[1] == "connect" && name_in(words[0]) == "hostclaw") ||
+         (words.size() > 2 && words[1] == "node" && words[2] == "run");
 }
 
 // A node holds the lock of its state directory open for as long as it lives.
@@ -44,7 +47,8 @@ std::optional<std::string> node_directory_of(std::int64_t pid) {
   const std::unique_ptr<DIR, int (*)(DIR*)> files(::opendir(directory.c_str()), ::closedir);
   if (!files) return is_command_line_of_node(pid) ? std::optional<std::string>("") : std::nullopt;
   while (const dirent* item = ::readdir(files.get())) {
-    const std::string target = link_text(directory + "/" + item->d_name);
+    std::string target = link_text(directory + "/" + item->d_name);
+    if (target.ends_with(kDeleted)) target.resize(target.size() - kDeleted.size());
     if (!target.ends_with(kLockName)) continue;
     const std::string state = target.substr(0, target.size() - kLockName.size());
     if (::access((state + "/hostclaw.sqlite").c_str(), F_OK) == 0) return state;
@@ -58,7 +62,8 @@ std::string control_group(const std::string& file) {
   std::string named;
   for (const std::string& line : split(read_proc_file(file, kMostTextBytes), '\n')) {
     if (line.starts_with("0::")) return line.substr(3);
-    if (const std::size_t at = line.find(":name=systemd:"); at != std::string::npos) named = line.substr(at + 14);
+    if (const std::size_t at = line.find(":name=systemd:"); at != std::string::npos)
+      named = line.substr(at + 14);
   }
   return named;
 }
@@ -115,7 +120,8 @@ class LinuxProcesses final : public ProcessTable {
   // The node of the state directory, as it has written itself into its lock; 0 when it is not to be seen.
   std::int64_t visible_node() const {
     const std::string text = read_proc_file(state_directory_ + std::string(kLockName), 32);
-    if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos) return 0;
+    if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos)
+      return 0;
     const std::int64_t pid = std::stoll(text);
     return node_directory_of(pid) ? pid : 0;
   }

@@ -19,7 +19,8 @@ std::uint64_t creation_time(DWORD pid) {
   FILETIME ended{};
   FILETIME kernel{};
   FILETIME user{};
-  if (!process || ::GetProcessTimes(as_handle(process.get()), &created, &ended, &kernel, &user) == 0) return 0;
+  if (!process || ::GetProcessTimes(as_handle(process.get()), &created, &ended, &kernel, &user) == 0)
+    return 0;
   return static_cast<std::uint64_t>(created.dwHighDateTime) << 32 | created.dwLowDateTime;
 }
 
@@ -27,9 +28,9 @@ std::uint64_t creation_time(DWORD pid) {
 std::int64_t lock_owner(const std::string& state_directory) {
   const auto path = exact_wide(state_directory + "\\node.lock");
   if (!path) return 0;
-  const UniqueFd writing =
-      owned(::CreateFileW(path->c_str(), GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                          nullptr, OPEN_EXISTING, 0, nullptr));
+  const UniqueFd writing = owned(::CreateFileW(path->c_str(), GENERIC_WRITE,
+                                               FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                                               nullptr, OPEN_EXISTING, 0, nullptr));
   if (writing || ::GetLastError() != ERROR_SHARING_VIOLATION) return 0;
   const UniqueFd reading =
       owned(::CreateFileW(path->c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
@@ -77,8 +78,7 @@ class WindowsProcesses final : public ProcessTable {
   }
 
   std::string confinement() override {
-    const std::vector<RunRoster::Member> roster =
-        RunRoster::read(state_directory_ + "/" + kRosterName);
+    const std::vector<RunRoster::Member> roster = RunRoster::read(state_directory_ + "/" + kRosterName);
     const bool inside = std::any_of(roster.begin(), roster.end(), [this](const RunRoster::Member& member) {
       return in_job_of(member.marker);
     });

@@ -1,8 +1,11 @@
 // No run lifts its own policy: what a command that came through the node gets when it turns hostclaw on
 // itself, whatever it does to hide where it comes from. And what such a command may read.
-#include <catch2/catch.hpp>
-#include <csignal>
+#include <sqlite3.h>
 
+#include <catch2/catch.hpp>
+#include <sstream>
+
+#include "approvals/sqlite.h"
 #include "approvals/store.h"
 #include "policy/own_verbs.h"
 #include "tests/integration/scene.h"
@@ -26,7 +29,9 @@ struct Attack {
     scene.connect_host();
   }
 
-  std::string tool() const { return "HOSTCLAW_STATE_DIR='" + scene.state_directory() + "' " + hostclaw_program(); }
+  std::string tool() const {
+    return "HOSTCLAW_STATE_DIR='" + scene.state_directory() + "' " + hostclaw_program();
+  }
   // A script is not looked into by the decision, so that the command line itself has to refuse.
   Json run_script(const std::string& text, const Json& extra = Json::object()) {
     const std::string path = scene.directory.path() + "/script";
@@ -77,7 +82,8 @@ TEST_CASE("a run that names hostclaw is refused by the decision, and its attempt
   const Json asked = attack.scene.exec(tool + " exec-policy preset deny-all");
   INFO(asked.dump());
   CHECK(says(asked.dump(), "a run does not change the policy of its own node"));
-  const Finished prepared = attack.scene.hostclaw({"audit", "tail", "--kind", "decision", "--limit", "1", "--json"});
+  const Finished prepared =
+      attack.scene.hostclaw({"audit", "tail", "--kind", "decision", "--limit", "1", "--json"});
   CHECK(says(prepared.standard_output, "SELF_POLICY"));
   CHECK(says(prepared.standard_output, "prepare"));
   CHECK(attack.security() == "full");
@@ -119,7 +125,8 @@ TEST_CASE("a script of a run is refused by the command line, however it is start
        "ln -s '@STATE@' other && HOSTCLAW_STATE_DIR=$PWD/other exec @PROGRAM@ exec-policy preset deny-all"},
   }));
   std::string script = filled_in(form, "@ORDER@", attack.tool() + " exec-policy preset deny-all");
-  script = filled_in(filled_in(script, "@PROGRAM@", hostclaw_program()), "@STATE@", attack.scene.state_directory());
+  script = filled_in(filled_in(script, "@PROGRAM@", hostclaw_program()), "@STATE@",
+                     attack.scene.state_directory());
   INFO(how);
   const Json answer = attack.run_script("cd '" + attack.scene.directory.path() + "'\n" + script + "\n",
                                         {{"runId", "the-run"}});
@@ -143,8 +150,8 @@ TEST_CASE("an orphan of a run that has ended is refused still, without mark, ses
   // Two forks, a session of its own, an empty environment; it goes on when the run's own process is gone.
   const Json answer = attack.run_script(
       "leader=$$\n"
-      "(setsid env -i PATH=/usr/bin:/bin sh -c 'while kill -0 '$leader'; do sleep 0.01; done; " + attack.tool() +
-      " exec-policy preset deny-all >" + out + " 2>&1; echo x >" + done.path() +
+      "(setsid env -i PATH=/usr/bin:/bin sh -c 'while kill -0 '$leader'; do sleep 0.01; done; " +
+      attack.tool() + " exec-policy preset deny-all >" + out + " 2>&1; echo x >" + done.path() +
       "' >/dev/null 2>&1 </dev/null &)\n"
       "exit 0\n");
   CHECK(pick(answer, "/exitCode") == 0);
@@ -204,7 +211,9 @@ TEST_CASE("a run reads what belongs to nobody, and of runs its own agent's in it
   // By one of its programs, below a shell of it, and from a background process of a pipeline.
   CHECK(ids_of(scene.run({"/bin/sh", "-c", tool + " runs --limit 1 --json | cat"}, own)).size() == 1);
   for (const std::vector<std::string>& words :
-       std::vector<std::vector<std::string>>{{"approvals", "get"}, {"policy", "check", "--", "id"}, {"audit", "verify"},
+       std::vector<std::vector<std::string>>{{"approvals", "get"},
+                                             {"policy", "check", "--", "id"},
+                                             {"audit", "verify"},
                                              {"policy", "explain", "SELF_POLICY"}}) {
     std::vector<std::string> command{tool};
     command.insert(command.end(), words.begin(), words.end());
@@ -217,18 +226,19 @@ TEST_CASE("a run reads what belongs to nobody, and of runs its own agent's in it
 TEST_CASE("a run without a session is shown itself alone, and one that cannot be told nothing") {
   Attack attack;
   attack.scene.run({"/bin/true"}, {{"runId", "before"}, {"sessionKey", nullptr}});
-  const Json alone = attack.scene.run({hostclaw_program(), "runs", "--json"},
-                                      {{"runId", "alone"}, {"sessionKey", nullptr}});
+  const Json alone =
+      attack.scene.run({hostclaw_program(), "runs", "--json"}, {{"runId", "alone"}, {"sessionKey", nullptr}});
   CHECK(ids_of(alone) == std::vector<std::string>{"alone"});
-  const Json orphan = attack.run_script("setsid -w " + hostclaw_program() + " runs\nsetsid -w sh -c 'env - HOSTCLAW_RUN=x " +
-                                        attack.tool() + " runs --json & wait'\n");
+  const Json orphan =
+      attack.run_script("setsid -w " + hostclaw_program() + " runs\nsetsid -w sh -c 'env - HOSTCLAW_RUN=x " +
+                        attack.tool() + " runs --json & wait'\n");
   INFO(orphan.dump());
   // Still below the run's own process, so it can be told.
   CHECK(pick(orphan, "/exitCode") == 0);
   Fifo done(attack.scene.directory.path() + "/done");
   const std::string out = attack.scene.directory.path() + "/out";
-  attack.run_script("(setsid sh -c 'while kill -0 '$$'; do sleep 0.01; done; " + attack.tool() + " runs >" + out +
-                    " 2>&1; echo x >" + done.path() + "' >/dev/null 2>&1 </dev/null &)\n");
+  attack.run_script("(setsid sh -c 'while kill -0 '$$'; do sleep 0.01; done; " + attack.tool() + " runs >" +
+                    out + " 2>&1; echo x >" + done.path() + "' >/dev/null 2>&1 </dev/null &)\n");
   REQUIRE(done.wait_opened(kPatience));
   CHECK(says(read_file(out), "RUN_UNKNOWN"));
 }
@@ -240,14 +250,15 @@ TEST_CASE("an attempt is refused when it cannot be recorded, and says so") {
   Fifo started(attack.scene.directory.path() + "/started");
   Fifo done(attack.scene.directory.path() + "/done");
   write_file(attack.scene.directory.path() + "/script",
-             "echo x >" + started.path() + "\nuntil [ -e " + go + " ]; do sleep 0.01; done\n" + attack.tool() +
-                 " exec-policy preset deny-all >" + out + " 2>&1\necho $? >>" + out + "\necho x >" + done.path() +
-                 "\n");
+             "echo x >" + started.path() + "\nuntil [ -e " + go + " ]; do sleep 0.01; done\n" +
+                 attack.tool() + " exec-policy preset deny-all >" + out + " 2>&1\necho $? >>" + out +
+                 "\necho x >" + done.path() + "\n");
   auto answer = attack.scene.invoke_async(
-      "system.run", {{"command", {"/bin/sh", attack.scene.directory.path() + "/script"}}, {"agentId", "main"}});
+      "system.run",
+      {{"command", {"/bin/sh", attack.scene.directory.path() + "/script"}}, {"agentId", "main"}});
   REQUIRE(started.wait_opened(kPatience));
   auto store = approvals::Store::open(attack.scene.state_directory(), approvals::OpenMode::kReadWrite);
-  REQUIRE(store);
+  REQUIRE(store.has_value());
   // Nobody else can write until the body is over.
   (void)(*store)->transaction([&]() -> Result<void> {
     write_file(go, "");
@@ -260,6 +271,23 @@ TEST_CASE("an attempt is refused when it cannot be recorded, and says so") {
   CHECK(read_file(out).ends_with("\n1\n"));
   REQUIRE(answer.wait_for(kPatience) == std::future_status::ready);
   CHECK(attack.security() == "full");
+}
+
+// What docs/guide.md lists as a limit is true.
+TEST_CASE(
+    "whoever may write the database changes the policy without hostclaw, and the record does not show it") {
+  Attack attack;
+  // As any program of the same user could.
+  auto database = approvals::Database::open(attack.scene.state_directory() + "/hostclaw.sqlite", "",
+                                            SQLITE_OPEN_READWRITE, std::chrono::seconds(5));
+  REQUIRE(database.has_value());
+  const auto written = (*database)->execute(
+      "UPDATE policy_document SET raw_text = replace(raw_text, '\"full\"', '\"deny\"'), generation = "
+      "generation + 1");
+  REQUIRE(written.has_value());
+  CHECK(attack.security() == "deny");
+  CHECK(attack.scene.hostclaw({"audit", "verify"}).status == 0);
+  CHECK(attack.attempts().empty());
 }
 
 TEST_CASE("every verb declares what it is to a run, and no declared verb is missing") {

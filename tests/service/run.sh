@@ -142,6 +142,46 @@ expect "a command sees an environment" grep -q '^PATH=' "$work/env"
 no_manager_variables() { ! grep -E '^(NOTIFY_SOCKET|WATCHDOG_|CREDENTIALS_DIRECTORY|JOURNAL_STREAM|INVOCATION_ID)' "$work/env"; }
 expect "without the variables of the service manager" no_manager_variables
 
+step "no run lifts its own policy"
+cat >"$container_root/usr/local/bin/attack" <<'END'
+#!/bin/sh
+# attack WAY: tries to set the policy to deny-all.
+order="/usr/local/bin/hostclaw exec-policy preset deny-all"
+case $1 in
+  plain) $order ;;
+  orphan) (setsid env -i sh -c "while kill -0 $$; do sleep 0.05; done; $order; touch /tmp/orphan-done" >/tmp/orphan 2>&1 </dev/null &) ;;
+  manager) systemd-run --quiet --wait $order ;;
+  user-manager) XDG_RUNTIME_DIR=/run/user/$(id -u) systemd-run --user --quiet --wait $order ;;
+  cron) echo "* * * * * $order >/tmp/cron 2>&1" | crontab - ;;
+esac
+END
+chmod 755 "$container_root/usr/local/bin/attack"
+policy_is() { says "security=$1" "$(in_container hostclaw exec-policy show)"; }
+in_container hostclaw exec-policy preset yolo >/dev/null 2>&1
+agent_runs machine 'hostclaw exec-policy preset deny-all' >"$work/attack" 2>&1 && fail "a run changed the policy"
+expect "the decision refuses it" grep -q 'does not change the policy of its own node' "$work/exec.log"
+agent_runs machine 'systemd-run hostclaw exec-policy preset deny-all' >"$work/attack" 2>&1 && fail "a run changed the policy"
+expect "behind systemd-run too" grep -q 'does not change the policy of its own node' "$work/exec.log"
+agent_runs machine 'attack plain' >"$work/attack" 2>&1 || true
+expect "a script is refused by the command line" grep -q SELF_POLICY "$work/attack" "$work/exec.log"
+agent_runs machine 'attack orphan' >/dev/null 2>&1
+within 10 "an orphan goes on after its run" in_container test -e /tmp/orphan-done
+expect "and is refused too" in_container grep -q SELF_POLICY /tmp/orphan
+agent_runs machine 'attack manager' >"$work/attack" 2>&1 || true
+expect "the service's account may not have the system's manager start anything" policy_is full
+group=/sys/fs/cgroup$(in_container systemctl show hostclaw -P ControlGroup)
+inside=$(in_container sh -c "echo \$\$ >$group/cgroup.procs && exec hostclaw exec-policy preset deny-all" 2>&1) &&
+  fail "from the control group of the service the policy was changed"
+expect "the control group of the service counts as a run" says "control group of the node's service" "$inside"
+expect "the policy is what it was" policy_is full
+expect "each attempt that came so far is a row" \
+  [ "$(in_container hostclaw audit tail --kind attempt --json | grep -c '"verb":"exec-policy preset"')" = 3 ]
+expect "and names who" says 'run ' "$(in_container hostclaw audit tail --kind attempt)"
+expect "a run reads the policy of its node" says 'security=full' "$(agent_runs machine 'hostclaw exec-policy show')"
+expect "and its own runs" says 'hostclaw runs' "$(agent_runs machine 'hostclaw runs')"
+in_container hostclaw exec-policy preset cautious >/dev/null
+expect "root's verbs beside it change what they say" policy_is allowlist
+
 step "doctor and logs"
 examined=$(in_container hostclaw doctor --json) || fail "doctor finds a fault: $examined"
 for code in SERVICE_RUNNING SECRETS_CLOSED PATH_SAME DOCKER_ABSENT GATEWAY_REACHABLE LINK_CONNECTED PAIRING_DONE \
@@ -223,6 +263,21 @@ session 'hostclaw approvals allowlist add /usr/bin/id; hostclaw node status' >"$
 expect "the user's verbs find the user's state" grep -q '/home/tester/.local/state/hostclaw' "$work/user.log"
 expect "it survives the end of a session" node_ready person
 expect "its commands run as the user" [ "$(agent_runs person 'id -un')" = tester ]
+
+step "what the same user still can"
+# docs/guide.md lists these as limits: if one of them no longer works, say so there.
+session 'hostclaw exec-policy preset yolo' >/dev/null 2>&1
+user_policy_is() { session 'hostclaw exec-policy show' >"$work/user.log" 2>&1; grep -q "security=$1" "$work/user.log"; }
+agent_runs person 'attack plain' >"$work/attack" 2>&1 || true
+expect "a script is refused" user_policy_is full
+agent_runs person 'systemd-run --user hostclaw exec-policy preset deny-all' >"$work/attack" 2>&1 || true
+expect "so is what names hostclaw behind systemd-run --user" user_policy_is full
+agent_runs person 'attack user-manager' >"$work/attack" 2>&1 || true
+expect "the user's own manager is a way out" user_policy_is deny
+session 'hostclaw exec-policy preset yolo' >/dev/null 2>&1
+agent_runs person 'attack cron' >"$work/attack" 2>&1 || true
+within 70 "and so is cron" user_policy_is deny
+session 'crontab -r; hostclaw exec-policy preset cautious' >/dev/null 2>&1
 
 step "reboot"
 container_off

@@ -28,6 +28,12 @@ class MadeUp final : public ProcessTable {
     return facts;
   }
   std::optional<ProcessFacts> look(std::int64_t pid) override {
+    if (pid == ends_when_looked_at) {
+      // Its children are adopted by the node.
+      processes.erase(pid);
+      for (auto& [number, facts] : processes)
+        if (facts.parent == pid) facts.parent = 10;
+    }
     const auto found = processes.find(pid);
     return found == processes.end() ? std::nullopt : std::optional(found->second);
   }
@@ -37,6 +43,7 @@ class MadeUp final : public ProcessTable {
 
   std::map<std::int64_t, ProcessFacts> processes;
   std::int64_t self = 30;
+  std::int64_t ends_when_looked_at = 0;
   std::string confined;
   std::string job;
 };
@@ -63,6 +70,19 @@ TEST_CASE("ancestry: an orphan in a session of its own hangs below the node that
   // In the session of a program that is still listed it can be told.
   table.processes[30].session = 20;
   CHECK(find_run_row(find_descent(table), {{20, 7, "b"}}, table) == 7);
+}
+
+TEST_CASE("ancestry: a parent that ends at the moment of the look does not cut the chain") {
+  MadeUp table;
+  table.ends_when_looked_at = 20;
+  const Descent descent = find_descent(table);
+  CHECK(descent.from_run);
+  CHECK(descent.top_pid == 30);
+  // Nor does its number in other hands.
+  MadeUp reused;
+  reused.add(21, 1, 21, 900);
+  reused.processes[30].parent = 21;
+  CHECK_FALSE(find_descent(reused).from_run);
 }
 
 TEST_CASE("ancestry: a person's shell beside the node is of no run") {

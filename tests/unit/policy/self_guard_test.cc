@@ -14,17 +14,20 @@ namespace {
 struct OwnMachine : Machine {
   OwnProgram own;
   OwnMachine() {
-    const std::string content = "\x7f"
-                                "ELF hostclaw itself";
+    const std::string content =
+        "\x7f"
+        "ELF hostclaw itself";
     files.add_file("/usr/bin/hostclaw", content, true);
     files.add_symlink("/opt/tools/hc", "/usr/bin/hostclaw");
     files.add_file("/opt/tools/copy", content, true);
-    files.add_file("/opt/tools/other", "\x7f"
-                                       "ELF some other thing",
+    files.add_file("/opt/tools/other",
+                   "\x7f"
+                   "ELF some other thing",
                    true);
     for (const char* name : {"sudo", "xargs", "systemd-run", "grep", "make", "unshare"})
-      files.add_file(std::string("/usr/bin/") + name, "\x7f"
-                                                      "ELF",
+      files.add_file(std::string("/usr/bin/") + name,
+                     "\x7f"
+                     "ELF",
                      true);
     own = {"/usr/bin/hostclaw", files.facts("/usr/bin/hostclaw").identity};
     context.own_program = &own;
@@ -38,9 +41,9 @@ using Words = std::vector<std::string>;
 
 TEST_CASE("self: a verb that changes something is refused under every policy, its allow twin runs") {
   OwnMachine machine;
-  const auto [security, ask] = GENERATE(
-      std::pair{"full", "off"}, std::pair{"full", "always"}, std::pair{"allowlist", "on-miss"},
-      std::pair{"allowlist", "off"}, std::pair{"deny", "off"});
+  const auto [security, ask] =
+      GENERATE(std::pair{"full", "off"}, std::pair{"full", "always"}, std::pair{"allowlist", "on-miss"},
+               std::pair{"allowlist", "off"}, std::pair{"deny", "off"});
   machine.policy(security, ask, {{{"pattern", "/usr/bin/hostclaw"}}, {{"pattern", "*"}}});
   const RunEvaluation refused = machine.run({"hostclaw", "exec-policy", "preset", "yolo"});
   CHECK(refused.decision.verdict == Verdict::kDeny);
@@ -104,10 +107,11 @@ TEST_CASE("self: it is found behind wrappers, in chains, in text and under other
     CAPTURE(command);
     CHECK(machine.run(command).decision.code == "SELF_POLICY");
   }
-  for (const char* text : {"hostclaw exec-policy preset yolo", "uname && hostclaw exec-policy preset yolo",
-                           "uname | /opt/tools/hc approvals set --stdin", "uname > x; hostclaw policy remove a",
-                           "echo $(h\"ostcla\"w exec-policy preset yolo)",
-                           "sh -c 'sh -c \"hostclaw node stop\"'", "if id; then hostclaw node stop; fi"}) {
+  for (const char* text :
+       {"hostclaw exec-policy preset yolo", "uname && hostclaw exec-policy preset yolo",
+        "uname | /opt/tools/hc approvals set --stdin", "uname > x; hostclaw policy remove a",
+        "echo $(h\"ostcla\"w exec-policy preset yolo)", "sh -c 'sh -c \"hostclaw node stop\"'",
+        "if id; then hostclaw node stop; fi"}) {
     CAPTURE(text);
     CHECK(machine.text(text).decision.code == "SELF_POLICY");
   }
@@ -117,7 +121,8 @@ TEST_CASE("self: without a file to compare it is known by its name, and by its f
   OwnMachine machine;
   machine.context.own_program = nullptr;
   CHECK(machine.run({"hostclaw", "exec-policy", "preset", "yolo"}).decision.code == "SELF_POLICY");
-  CHECK(machine.run({"/opt/tools/other", "exec-policy", "preset", "yolo"}).decision.verdict == Verdict::kAllow);
+  CHECK(machine.run({"/opt/tools/other", "exec-policy", "preset", "yolo"}).decision.verdict ==
+        Verdict::kAllow);
   // A hard link: the file is the same, whatever name the process was started by.
   machine.own = {"/somewhere/else", machine.files.facts("/opt/tools/other").identity};
   machine.context.own_program = &machine.own;
@@ -156,8 +161,8 @@ TEST_CASE("self: what only looks, or only names it, is judged like everything el
 
 TEST_CASE("self: what shows others' runs is refused with another code and the verb that shows one's own") {
   OwnMachine machine;
-  for (const Words& command :
-       std::vector<Words>{{"hostclaw", "audit", "tail"}, {"hostclaw", "logs"}, {"sh", "-c", "hostclaw bugreport"}}) {
+  for (const Words& command : std::vector<Words>{
+           {"hostclaw", "audit", "tail"}, {"hostclaw", "logs"}, {"sh", "-c", "hostclaw bugreport"}}) {
     CAPTURE(command);
     const RunEvaluation refused = machine.run(command);
     CHECK(refused.decision.code == "SELF_PRIVATE");
@@ -173,8 +178,8 @@ TEST_CASE("self: prepare makes no plan for it, says why, and keeps the reason fo
   CHECK(prepared.wire_message.find("does not change the policy of its own node") != std::string::npos);
   CHECK(prepared.run.decision.code == "SELF_POLICY");
   machine.list({"/usr/bin/hostclaw"});
-  const PrepareEvaluation text = prepare_run(Machine::carried("hostclaw exec-policy preset yolo"),
-                                             machine.document, machine.context);
+  const PrepareEvaluation text =
+      prepare_run(Machine::carried("hostclaw exec-policy preset yolo"), machine.document, machine.context);
   CHECK_FALSE(text.ok);
   CHECK(text.run.decision.code == "SELF_POLICY");
   const PrepareEvaluation twin =
@@ -213,8 +218,8 @@ TEST_CASE("self: lint warns of entries and rules that cover hostclaw, not of oth
     for (const LintFinding& finding : lint_entry("main", entry, machine.context)) out += finding.code + " ";
     return out;
   };
-  for (const char* pattern : {"hostclaw", "/usr/bin/hostclaw", "/usr/bin/*", "/usr/**", "host*", "/opt/tools/hc",
-                              "/opt/tools/copy", "/somewhere/hostclaw"}) {
+  for (const char* pattern : {"hostclaw", "/usr/bin/hostclaw", "/usr/bin/*", "/usr/**", "host*",
+                              "/opt/tools/hc", "/opt/tools/copy", "/somewhere/hostclaw"}) {
     CAPTURE(pattern);
     CHECK(codes(pattern).find("SELF_LISTED") != std::string::npos);
   }
