@@ -42,9 +42,12 @@ class SelfSearch {
       note(read_own_command(std::span(argv).subspan(1)));
     look_at_words(segment.source);
     look_at_words(argv);
-    if (!starts_text(segment)) return;
+    const auto is_text = [](const std::string& word) {
+      return word.find_first_of(" \t\n;|&(") != std::string::npos;
+    };
+    if (std::none_of(argv.begin(), argv.end(), is_text) || !starts_text(segment)) return;
     for (const std::string& word : argv) {
-      if (word.find_first_of(" \t\n;|&(") != std::string::npos) look_at_text(word);
+      if (is_text(word)) look_at_text(word);
     }
   }
 

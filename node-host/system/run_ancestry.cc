@@ -27,8 +27,8 @@ Descent find_descent(ProcessTable& processes) {
   Descent out;
   const std::optional<ProcessFacts> self = processes.look_at_self();
   if (!self) {
-    out.from_run = true;
-    out.because = "where it comes from cannot be told, because this system's processes cannot be seen";
+    out.because = processes.confinement();
+    out.from_run = !out.because.empty();
     return out;
   }
   ProcessFacts child = *self;

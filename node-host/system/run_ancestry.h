@@ -5,8 +5,7 @@
 // setsid, double forks and wiped environments. A node is known by the lock of its state directory that it
 // holds open. Also from a run is: what carries HOSTCLAW_RUN, or is below a process that does, in the
 // environment that the kernel keeps; what is in the control group of a service that is the node's own; what
-// is in a PID namespace in which the node of the state directory cannot be seen; and, where /proc cannot be
-// read, everything.
+// is in a PID namespace, or has no /proc, where the node that uses the state directory cannot be seen.
 //
 // Windows. A node above it in the tree (parents that have ended end the chain), HOSTCLAW_RUN in its
 // environment, or membership in the job object of a run.

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
 
 #include "base/text.h"
 #include "node-host/system/orphans.h"
@@ -57,15 +58,18 @@ std::optional<std::string> node_directory_of(std::int64_t pid) {
   return is_command_line_of_node(pid) ? std::optional<std::string>("") : std::nullopt;
 }
 
-// The path in the unified hierarchy, or in systemd's own where there is none.
+// The path in the unified hierarchy, or in systemd's own where that one is not used.
 std::string control_group(const std::string& file) {
+  constexpr std::string_view kUnified = "0::";
+  constexpr std::string_view kNamed = ":name=systemd:";
+  std::string unified;
   std::string named;
   for (const std::string& line : split(read_proc_file(file, kMostTextBytes), '\n')) {
-    if (line.starts_with("0::")) return line.substr(3);
-    if (const std::size_t at = line.find(":name=systemd:"); at != std::string::npos)
-      named = line.substr(at + 14);
+    if (line.starts_with(kUnified)) unified = line.substr(kUnified.size());
+    if (const std::size_t at = line.find(kNamed); at != std::string::npos)
+      named = line.substr(at + kNamed.size());
   }
-  return named;
+  return unified.size() > 1 || named.empty() ? unified : named;
 }
 
 class LinuxProcesses final : public ProcessTable {
@@ -82,14 +86,19 @@ class LinuxProcesses final : public ProcessTable {
 
   // Under the number that /proc itself uses, which in a namespace need not be getpid()'s.
   std::optional<ProcessFacts> look_at_self() override {
-    struct statfs system {};
-    if (::statfs("/proc", &system) != 0 || system.f_type != PROC_SUPER_MAGIC) return std::nullopt;
+    if (!has_proc()) return std::nullopt;
     const std::optional<ProcessStatus> status = read_process_status("/proc/self/stat");
     if (!status) return std::nullopt;
     return facts_of(*status, "/proc/self/environ");
   }
 
   std::string confinement() override {
+    if (!has_proc()) {
+      if (std::getenv(kRunMarkerVariable) != nullptr) return "it carries HOSTCLAW_RUN";
+      return is_locked()
+                 ? "a node uses this state directory, and without /proc it cannot be seen who started this"
+                 : "";
+    }
     const std::int64_t node = visible_node();
     if (node != 0) {
       const std::string group = own_service_group(node);
@@ -105,6 +114,11 @@ class LinuxProcesses final : public ProcessTable {
   bool in_job_of(const std::string&) override { return false; }
 
  private:
+  static bool has_proc() {
+    struct statfs system {};
+    return ::statfs("/proc", &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
+  }
+
   static ProcessFacts facts_of(const ProcessStatus& status, const std::string& environment) {
     ProcessFacts facts;
     facts.pid = status.pid;

@@ -95,7 +95,11 @@ TEST_CASE("a run that names hostclaw is refused by the decision, and its attempt
 
 TEST_CASE("a listed hostclaw reads for an agent, and changes nothing even when its command was approved") {
   Scene scene;
-  scene.allow(hostclaw_program());
+  const Finished added =
+      scene.hostclaw({"approvals", "allowlist", "add", hostclaw_program(), "--agent", "*"});
+  REQUIRE(added.status == 0);
+  CHECK(says(added.standard_error, "hostclaw itself is listed"));
+  CHECK(says(scene.hostclaw({"policy", "lint"}).standard_output, "SELF_LISTED"));
   scene.connect_host();
   const Json read = scene.run({hostclaw_program(), "exec-policy", "show", "--json"});
   CHECK(pick(read, "/exitCode") == 0);
@@ -141,6 +145,21 @@ TEST_CASE("a script of a run is refused by the command line, however it is start
   CHECK(pick(rows[0], "/body/agent") == "main");
   CHECK(says(pick(rows[0], "/body/who").get<std::string>(), "run the-run, uid "));
   CHECK(attack.scene.hostclaw({"audit", "verify"}).status == 0);
+}
+
+TEST_CASE("neither a user namespace nor a PID namespace hides where a command comes from") {
+  Attack attack;
+  const std::string order = attack.tool() + " exec-policy preset deny-all";
+  const std::string way = GENERATE("unshare -Ur", "unshare -Ur -pf", "unshare -Ur -pf --mount-proc");
+  if (std::system((way + " true 2>/dev/null").c_str()) != 0) {
+    WARN("SKIPPED: namespaces may not be made here: " + way);
+    return;
+  }
+  const Json answer = attack.run_script("exec " + way + " env -i " + order + "\n");
+  INFO(way << "\n" << answer.dump());
+  CHECK(pick(answer, "/exitCode") == 1);
+  CHECK(says(answer.dump(), "SELF_POLICY"));
+  CHECK(attack.security() == "full");
 }
 
 TEST_CASE("an orphan of a run that has ended is refused still, without mark, session and parent") {

@@ -111,7 +111,7 @@ TEST_CASE("ancestry: the mark of any ancestor counts where no node is above, its
   CHECK(find_descent(table).from_run);
 }
 
-TEST_CASE("ancestry: confinement counts, a job tells the run, and what cannot be seen counts as a run") {
+TEST_CASE("ancestry: confinement counts, a job tells the run, also where no process can be seen") {
   MadeUp table;
   table.processes[10].node_of.reset();
   table.confined = "it is in the job object of a run";
@@ -119,8 +119,11 @@ TEST_CASE("ancestry: confinement counts, a job tells the run, and what cannot be
   const Descent descent = find_descent(table);
   CHECK(descent.from_run);
   CHECK(find_run_row(descent, {{19, 6, "a"}, {20, 7, "b"}}, table) == 7);
+  // Where not even the process itself can be seen, nothing else is asked.
   table.self = 77;
   CHECK(find_descent(table).from_run);
+  table.confined.clear();
+  CHECK_FALSE(find_descent(table).from_run);
 }
 
 TEST_CASE("ancestry: a tree that bites its own tail ends") {
