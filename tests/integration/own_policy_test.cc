@@ -1,12 +1,11 @@
 // No run lifts its own policy: what a command that came through the node gets when it turns hostclaw on
 // itself, whatever it does to hide where it comes from. And what such a command may read.
-#include <sqlite3.h>
-
 #include <catch2/catch.hpp>
 #include <sstream>
 
 #include "approvals/sqlite.h"
 #include "approvals/store.h"
+#include "base/sha256.h"
 #include "policy/own_verbs.h"
 #include "tests/integration/scene.h"
 
@@ -297,16 +296,27 @@ TEST_CASE(
     "whoever may write the database changes the policy without hostclaw, and the record does not show it") {
   Attack attack;
   // As any program of the same user could.
-  auto database = approvals::Database::open(attack.scene.state_directory() + "/hostclaw.sqlite", "",
-                                            SQLITE_OPEN_READWRITE, std::chrono::seconds(5));
-  REQUIRE(database.has_value());
-  const auto written = (*database)->execute(
-      "UPDATE policy_document SET raw_text = replace(raw_text, '\"full\"', '\"deny\"'), generation = "
-      "generation + 1");
+  auto store = approvals::Store::open(attack.scene.state_directory(), approvals::OpenMode::kReadWrite);
+  REQUIRE(store.has_value());
+  std::string text = (*store)->document()->raw_text;
+  while (says(text, "\"full\"")) text = filled_in(text, "\"full\"", "\"deny\"");
+  const auto written =
+      (*store)
+          ->database()
+          .statement("UPDATE policy_document SET raw_text = ?, hash = ?, generation = generation + 1")
+          .bind(text)
+          .bind(sha256_hex(text))
+          .run();
   REQUIRE(written.has_value());
   CHECK(attack.security() == "deny");
   CHECK(attack.scene.hostclaw({"audit", "verify"}).status == 0);
   CHECK(attack.attempts().empty());
+  // What it left can be seen as long as nobody has covered it up.
+  const Finished examined = attack.scene.hostclaw({"doctor", "--only", "document", "--json"});
+  CHECK(says(examined.standard_output, "DOCUMENT_UNRECORDED"));
+  attack.scene.preset("yolo");
+  CHECK(says(attack.scene.hostclaw({"doctor", "--only", "document", "--json"}).standard_output,
+             "DOCUMENT_READABLE"));
 }
 
 TEST_CASE("every verb declares what it is to a run, and no declared verb is missing") {

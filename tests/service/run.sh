@@ -285,6 +285,7 @@ session 'hostclaw exec-policy preset yolo' >/dev/null 2>&1
 agent_runs person 'attack cron' >"$work/attack" 2>&1 || true
 expect "cron takes nothing from a service, which gains no privileges" [ -z "$(session 'crontab -l 2>/dev/null')" ]
 session 'hostclaw exec-policy preset cautious' >/dev/null 2>&1
+rm "$container_root/usr/local/bin/attack"
 
 step "reboot"
 container_off
@@ -306,7 +307,8 @@ expect "a second uninstall is no failure" says '"result":"not-loaded"' "$(in_con
 expect "no unit is left" [ "$(unit LoadState)" = not-found ]
 files_of_container >"$work/after"
 expect "nothing is left" diff "$work/before" "$work/after"
-expect "nothing of the user's is left" [ -z "$(in_container find /home/tester -name '*hostclaw*')" ]
+left=$(in_container find /home/tester -name '*hostclaw*')
+expect "nothing of the user's is left" diff <(printf '') <(printf '%s' "$left")
 
 step "the only process of a container, not root"
 # As docs/containers.md says, with what a container runtime does: process 1 of its own process namespace, a user without
