@@ -9,6 +9,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "approvals/private_files.h"
 #include "base/file_names.h"
 #include "base/utf8.h"
 #include "cli/run_guard.h"
@@ -28,7 +29,8 @@ std::string likely_state_directory() {
   const bool named = !environment_variable("HOSTCLAW_STATE_DIR").value_or("").empty() ||
                      !environment_variable("OPENCLAW_STATE_DIR").value_or("").empty();
   if (!named) {
-    if (auto installed = node_host::installed_state_directory()) return *installed;
+    const auto installed = node_host::installed_state_directory();
+    if (installed && approvals::file_exists(*installed + "/hostclaw.sqlite")) return *installed;
   }
   auto usual = approvals::default_state_directory();
   return usual ? *usual : std::string();

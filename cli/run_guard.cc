@@ -108,6 +108,8 @@ std::optional<int> refuse_to_runs(const CLI::App& root, const std::vector<std::s
   const auto processes = node_host::processes_of_this_system(likely);
   const node_host::Descent descent = node_host::find_descent(*processes);
   if (!descent.from_run) return std::nullopt;
+  // A second node on the same state is refused by the first one's lock, in words that fit.
+  if (!descent.seen && (verb.words == "node run" || verb.words == "connect")) return std::nullopt;
   const std::string directory = descent.node_directory.empty() ? likely : descent.node_directory;
   caller = CallingRun{descent.because, descent.node_directory, std::nullopt};
   if (verb.use == policy::VerbUse::kReads) return std::nullopt;

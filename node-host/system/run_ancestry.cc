@@ -26,11 +26,13 @@ std::optional<ProcessFacts> parent_of(ProcessTable& processes, ProcessFacts& chi
 Descent find_descent(ProcessTable& processes) {
   Descent out;
   const std::optional<ProcessFacts> self = processes.look_at_self();
-  if (!self) {
+  const auto by_confinement = [&] {
     out.because = processes.confinement();
     out.from_run = !out.because.empty();
+    out.seen = false;
     return out;
-  }
+  };
+  if (!self) return by_confinement();
   ProcessFacts child = *self;
   std::int64_t marked = child.marked ? child.pid : 0;
   int looks = 0;
@@ -51,9 +53,7 @@ Descent find_descent(ProcessTable& processes) {
     out.because = "process " + std::to_string(marked) + " carries HOSTCLAW_RUN";
     return out;
   }
-  out.because = processes.confinement();
-  out.from_run = !out.because.empty();
-  return out;
+  return by_confinement();
 }
 
 std::int64_t find_run_row(const Descent& descent, const std::vector<RunRoster::Member>& roster,

@@ -51,6 +51,7 @@ std::unique_ptr<ProcessTable> processes_of_this_system(const std::string& state_
 
 struct Descent {
   bool from_run = false;
+  bool seen = true;            // false: by what confines it, not by the tree or a mark
   std::string because;         // half a sentence: "its ancestor 812 is a node"
   std::string node_directory;  // of the node whose run it is; empty: not known
   // The child of the node that is above this process, or is it; 0 when not known.

@@ -12,6 +12,7 @@
 #include <cstdlib>
 
 #include "base/text.h"
+#include "node-host/system/file_handles.h"
 #include "node-host/system/orphans.h"
 #include "node-host/system/proc_files.h"
 #include "node-host/system/run_ancestry.h"

@@ -161,6 +161,31 @@ TEST_CASE("neither a user namespace nor a PID namespace hides where a command co
   CHECK(attack.security() == "full");
 }
 
+TEST_CASE(
+    "from a PID namespace in which the node is not to be seen, its owner reads, and is told where to type") {
+  if (std::system("unshare -Ur -pf --mount-proc true 2>/dev/null") != 0) {
+    WARN("SKIPPED: namespaces may not be made here");
+    return;
+  }
+  Attack attack;
+  const auto type = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"-Ur", "-pf", "--mount-proc", hostclaw_program()});
+    HostProcess process("/usr/bin/unshare", words, attack.scene.environment());
+    const std::optional<Finished> finished = process.wait_exit(kPatience);
+    REQUIRE(finished.has_value());
+    return *finished;
+  };
+  CHECK(type({"exec-policy", "show"}).status == 0);
+  const Finished refused = type({"exec-policy", "preset", "deny-all"});
+  CHECK(refused.status == 1);
+  CHECK(says(refused.standard_error, "PID namespace"));
+  // A second node hears of the first one's lock.
+  const Finished second = type({"node", "run", "--host", "127.0.0.1", "--port", "1"});
+  CHECK(says(second.standard_error, "ALREADY_RUNNING"));
+  attack.scene.stop_host();
+  CHECK(type({"exec-policy", "preset", "deny-all"}).status == 0);
+}
+
 TEST_CASE("an orphan of a run that has ended is refused still, without mark, session and parent") {
   Attack attack;
   Fifo done(attack.scene.directory.path() + "/done");

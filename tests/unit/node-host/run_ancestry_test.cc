@@ -117,6 +117,7 @@ TEST_CASE("ancestry: confinement counts, a job tells the run, also where no proc
   table.confined = "it is in the job object of a run";
   table.job = "b";
   const Descent descent = find_descent(table);
+  CHECK_FALSE(descent.seen);
   CHECK(descent.from_run);
   CHECK(find_run_row(descent, {{19, 6, "a"}, {20, 7, "b"}}, table) == 7);
   // Where not even the process itself can be seen, nothing else is asked.
