@@ -65,6 +65,10 @@ constexpr std::array kVerbs = {
     OwnVerb{"status", VerbUse::kReadsOwnRuns},
 };
 
+constexpr std::array<std::string_view, 16> kFirstWords = {
+    "approvals", "audit",  "bugreport", "completion", "connect", "doctor", "exec-approvals", "exec-policy",
+    "generate",  "import", "logs",      "node",       "policy",  "runs",   "service",        "status"};
+
 constexpr std::size_t kMostWords = 3;
 
 bool is_help(std::string_view word) { return word == "--help" || word == "-h"; }
@@ -99,6 +103,10 @@ const OwnVerb* find_own_verb(std::string_view words) {
   const auto it =
       std::find_if(kVerbs.begin(), kVerbs.end(), [&](const OwnVerb& verb) { return verb.words == words; });
   return it == kVerbs.end() ? nullptr : &*it;
+}
+
+bool begins_own_command(std::string_view word) {
+  return std::find(kFirstWords.begin(), kFirstWords.end(), word) != kFirstWords.end();
 }
 
 OwnCommand read_own_command(std::span<const std::string> words) {

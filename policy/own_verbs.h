@@ -33,6 +33,9 @@ std::span<const OwnVerb> own_verbs();
 // Exactly this verb; `words` as in the table. Null: not declared.
 const OwnVerb* find_own_verb(std::string_view words);
 
+// The first word of a declared verb; a cheap question.
+bool begins_own_command(std::string_view word);
+
 struct OwnCommand {
   VerbUse use = VerbUse::kChanges;
   const OwnVerb* verb = nullptr;  // null: none that is declared

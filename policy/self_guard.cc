@@ -41,7 +41,7 @@ class SelfSearch {
     if (has_own_name(argv.front()) || is_own_program(segment.executable, input_.context))
       note(read_own_command(std::span(argv).subspan(1)));
     look_at_words(segment.source);
-    look_at_words(argv);
+    if (segment.unwrapped.unwrapped()) look_at_words(argv);
     const auto is_text = [](const std::string& word) {
       return word.find_first_of(" \t\n;|&(") != std::string::npos;
     };
@@ -54,13 +54,14 @@ class SelfSearch {
   // Any word could be a program that another one starts; which ones are is known to that program alone. So
   // only what reads like a whole command of ours counts here, lest a word that merely names us is one.
   void look_at_words(const std::vector<std::string>& words) {
-    for (std::size_t i = 0; i + 1 < std::min(words.size(), kMostOwnWords) && !found_; ++i) {
-      const auto rest = std::span(words).subspan(i + 1);
-      const auto verb =
-          std::find_if(rest.begin(), rest.end(), [](const std::string& w) { return !w.starts_with('-'); });
-      const OwnCommand command = read_own_command({verb, rest.end()});
+    const std::size_t end = std::min(words.size(), kMostOwnWords);
+    for (std::size_t verb = 1; verb < end && !found_; ++verb) {
+      if (!begins_own_command(words[verb])) continue;
+      const OwnCommand command = read_own_command(std::span(words).subspan(verb));
       if (command.verb == nullptr || is_for_runs(command.use)) continue;
-      if (is_own_word(words[i])) note(command);
+      std::size_t program = verb - 1;
+      while (program > 0 && words[program].starts_with('-')) --program;
+      if (is_own_word(words[program])) note(command);
     }
   }
 

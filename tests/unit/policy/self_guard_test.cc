@@ -99,6 +99,7 @@ TEST_CASE("self: it is found behind wrappers, in chains, in text and under other
            {"sudo", "sh", "-c", "hostclaw exec-policy preset yolo"},
            {"python3", "-c", "import os; os.system('hostclaw exec-policy preset yolo')"},
            {"hostclaw", "exec-approvals", "set"},
+           {"xargs", "hostclaw", "--json", "exec-policy", "set"},
            {"hostclaw", "--frobnicate", "exec-policy", "show"},
            {"hostclaw", "later-verb"},
            {"hostclaw", "approvals", "later-verb"},
@@ -201,6 +202,7 @@ TEST_CASE("self: every declared verb is read as itself, and a group is of one ki
     REQUIRE(read.verb != nullptr);
     CHECK(read.verb->words == verb.words);
     CHECK(read.use == verb.use);
+    CHECK(begins_own_command(words.front()));
     // Otherwise options in front of the second word would choose between two kinds.
     for (const OwnVerb& other : own_verbs()) {
       if (other.words.starts_with(std::string(verb.words) + " ")) CHECK(other.use == verb.use);
