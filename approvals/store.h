@@ -84,8 +84,10 @@ struct RunRow {
 
 struct RunFilter {
   std::size_t limit = 50;
-  std::string verdict;   // empty: all
-  std::string agent_id;  // empty: all
+  std::string verdict;           // empty: all
+  std::string agent_id;          // empty: all
+  std::string session_key = {};  // empty: all
+  std::int64_t only_row = 0;     // 0: all
 };
 
 // The last use of one allowlist entry. Kept apart from the document, so that using an entry does not change

@@ -151,8 +151,10 @@ Result<std::vector<RunRow>> Store::runs(const RunFilter& filter) {
   Statement query =
       database().statement("SELECT row_id, " HOSTCLAW_RUN_COLUMNS
                            " FROM runs WHERE (?1 = '' OR verdict = ?1) AND (?2 = '' OR agent_id = ?2) "
+                           "AND (?4 = '' OR session_key = ?4) AND (?5 = 0 OR row_id = ?5) "
                            "ORDER BY row_id DESC LIMIT ?3");
   query.bind(filter.verdict).bind(filter.agent_id).bind(static_cast<std::int64_t>(filter.limit));
+  query.bind(filter.session_key).bind(filter.only_row);
   return read_runs(query);
 }
 

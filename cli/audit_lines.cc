@@ -115,6 +115,9 @@ std::string summary(const std::string& kind, const Json& body) {
                                     : std::string("?");
     return joined({"rows " + member(body, "firstSequence") + " to " + through, writer(body)});
   }
+  if (kind == "attempt")
+    return joined({member(body, "code"), writer(body), "hostclaw " + member(body, "verb"),
+                   "refused: " + member(body, "because")});
   if (kind == "checkpoint") return "signs row " + member(body, "sequence");
   if (kind == "chain") return member(body, "chain");
   return for_terminal(dump_json(body));

@@ -9,18 +9,40 @@
 #include <iostream>
 #include <iterator>
 
+#include "approvals/private_files.h"
 #include "base/file_names.h"
 #include "base/utf8.h"
+#include "cli/run_guard.h"
 #include "node-host/service_manager.h"
 #include "node-host/system/host_facts.h"
 
 namespace hostclaw::cli {
 
-approvals::Actor local_actor() { return {"cli", node_host::current_user()}; }
+approvals::Actor local_actor() {
+  std::string who = node_host::current_user();
+  if (const CallingRun* run = calling_run())
+    who = (run->run ? "run " + run->run->run_id : "a run") + ", " + who;
+  return {"cli", who};
+}
+
+std::string likely_state_directory() {
+  const bool named = !environment_variable("HOSTCLAW_STATE_DIR").value_or("").empty() ||
+                     !environment_variable("OPENCLAW_STATE_DIR").value_or("").empty();
+  if (!named) {
+    const auto installed = node_host::installed_state_directory();
+    if (installed && approvals::file_exists(*installed + "/hostclaw.sqlite")) return *installed;
+  }
+  auto usual = approvals::default_state_directory();
+  return usual ? *usual : std::string();
+}
 
 // Where the verbs look: where the environment says, else where the installed service keeps its state, else
 // the account's own place. An administrator acts as the owner of a service's state.
 Result<std::string> state_directory() {
+  if (const CallingRun* run = calling_run(); run != nullptr && !run->state_directory.empty()) {
+    if (auto acting = node_host::act_as_owner_of(run->state_directory); !acting) return acting.error();
+    return run->state_directory;
+  }
   const std::string own = environment_variable("HOSTCLAW_STATE_DIR").value_or("");
   const std::string openclaw = environment_variable("OPENCLAW_STATE_DIR").value_or("");
   auto usual = approvals::default_state_directory();

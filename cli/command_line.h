@@ -42,8 +42,10 @@ std::string version();
 // Who types here, for the record.
 approvals::Actor local_actor();
 
-// The state directory, or a message and an empty string.
+// The state directory. In a run of a node that node's, whatever the environment says.
 Result<std::string> state_directory();
+// The same before it is known whether it is ours to read; nothing is changed. May be empty.
+std::string likely_state_directory();
 // Opens the store there. Read-only answers STORE_MISSING with the command to type when nothing was ever
 // stored.
 Result<std::unique_ptr<approvals::Store>> open_store(approvals::OpenMode mode);

@@ -18,6 +18,7 @@
 #include "approvals/settings.h"
 #include "base/clock.h"
 #include "base/file_names.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/status_report.h"
@@ -27,6 +28,7 @@
 #include "node-host/record_mirror_state.h"
 #include "node-host/system/file_handles.h"
 #include "node-host/system/host_facts.h"
+#include "node-host/system/own_program.h"
 #include "policy/lint.h"
 
 namespace hostclaw::cli {
@@ -517,6 +519,7 @@ CheckResult lint_result(approvals::Store& store, const policy::PolicyDocument& d
   context.home = node_host::home_directory();
   context.running_as_root = node_host::running_as_root();
   context.files = &files;
+  context.own_program = &node_host::own_program();
   context.now_ms = unix_ms_now();
   approvals::RuleCache rules;
   rules.apply(store, context.settings);
@@ -545,6 +548,26 @@ CheckResult lint_result(approvals::Store& store, const policy::PolicyDocument& d
                  "hostclaw policy lint");
 }
 
+// The policy is a row of a file that other programs of the same user can write. What hostclaw itself has
+// written is in the record.
+CheckResult document_result(approvals::Store& store) {
+  const auto document = store.document();
+  const auto written = approvals::AuditChain(store).rows({.kind = "policy-write", .limit = 1});
+  if (document && document->exists && written && !written->empty()) {
+    const Json body = Json::parse(written->front().body, nullptr, false);
+    const bool recorded = body.is_object() && body.value("hashAfter", "") == document->hash;
+    if (!recorded || sha256_hex(document->raw_text) != document->hash) {
+      return failure(
+          "document", "DOCUMENT_UNRECORDED",
+          "the approvals document was changed past hostclaw: it is not what the record says was written "
+          "last, at " +
+              format_time(written->front().at_ms),
+          "hostclaw approvals get, then hostclaw audit tail --kind policy-write");
+    }
+  }
+  return ok("document", "DOCUMENT_READABLE", "the approvals document is understood");
+}
+
 Results check_policy(const Facts& facts) {
   auto store = open_again(facts);
   if (!store) {
@@ -561,7 +584,7 @@ Results check_policy(const Facts& facts) {
                           "hostclaw approvals set --file FILE"));
     out.push_back(skipped("policy", "POLICY_UNKNOWN", "the document cannot be read"));
   } else {
-    out.push_back(ok("document", "DOCUMENT_READABLE", "the approvals document is understood"));
+    out.push_back(document_result(**store));
     out.push_back(lint_result(**store, *document, approvals::engine_settings(**store)));
   }
   out.push_back(settings_result(**store));
@@ -669,7 +692,7 @@ const std::vector<CheckInfo>& known_checks() {
       {"state", "STATE_PRIVATE STATE_OPEN STATE_MISSING STATE_UNUSABLE"},
       {"database", "DATABASE_OK DATABASE_DAMAGED DATABASE_UNUSABLE"},
       {"audit", "AUDIT_OK AUDIT_DAMAGED AUDIT_UNREADABLE AUDIT_MIRROR_MISSES"},
-      {"document", "DOCUMENT_READABLE DOCUMENT_UNREADABLE"},
+      {"document", "DOCUMENT_READABLE DOCUMENT_UNREADABLE DOCUMENT_UNRECORDED"},
       {"settings", "SETTINGS_OK SETTINGS_INVALID"},
       {"policy", "POLICY_OK POLICY_WARNINGS POLICY_OBSERVES POLICY_UNKNOWN RULES_UNREADABLE"},
   };

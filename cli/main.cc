@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/command_line.h"
+#include "cli/run_guard.h"
 #include "cli/this_system.h"
 
 int main(int argc, char** argv) {
@@ -44,6 +45,7 @@ int main(int argc, char** argv) {
     return status == 0 ? kDone : kUsage;
   }
   try {
+    if (const auto refused = refuse_to_runs(app, {arguments.begin() + 1, arguments.end()})) return *refused;
     const int status = action ? action() : kUsage;
     return std::fflush(stdout) == 0 ? status : kFailed;
   } catch (const std::exception& error) {

@@ -9,6 +9,7 @@
 #include "approvals/sqlite.h"
 #include "base/file_names.h"
 #include "cli/command_line.h"
+#include "cli/run_guard.h"
 #include "cli/verb_audit.h"
 #include "node-host/exec_approvals.h"
 #include "node-host/node_host.h"
@@ -29,9 +30,17 @@ Json link_of(approvals::Store& store) {
   return json;
 }
 
-std::optional<approvals::RunRow> first_of(Result<std::vector<approvals::RunRow>> rows) {
-  if (!rows || rows->empty()) return std::nullopt;
-  return std::move(rows->front());
+// To a run its own only; none when they cannot be read.
+std::vector<approvals::RunRow> visible_runs(approvals::Store& store, const approvals::RunFilter& filter) {
+  const auto allowed = visible(filter);
+  if (!allowed) return {};
+  auto rows = store.runs(*allowed);
+  return rows ? std::move(*rows) : std::vector<approvals::RunRow>();
+}
+
+std::optional<approvals::RunRow> first_of(std::vector<approvals::RunRow> rows) {
+  if (rows.empty()) return std::nullopt;
+  return std::move(rows.front());
 }
 
 Json run_json(const approvals::RunRow& run) {
@@ -89,9 +98,9 @@ Result<StatusReport> read_status(approvals::Store& store) {
         "POLICY_MALFORMED",
         "the stored approvals document is malformed, so everything is denied: " + document->malformed_reason,
         "hostclaw approvals set --file FILE");
-  if (auto runs = store.runs({3, "", ""})) report.last_runs = std::move(*runs);
-  report.last_denial = first_of(store.runs({1, "deny", ""}));
-  report.last_question = first_of(store.runs({1, "ask", ""}));
+  report.last_runs = visible_runs(store, {3, "", ""});
+  report.last_denial = first_of(visible_runs(store, {1, "deny", ""}));
+  report.last_question = first_of(visible_runs(store, {1, "ask", ""}));
   report.gateway_policies = node_host::read_gateway_policies(store);
   report.mirrors = mirrors_json(store);
   report.failing_mirrors = mirror_lines(store, true);

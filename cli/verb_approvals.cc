@@ -11,6 +11,7 @@
 #include "cli/verb_policy.h"
 #include "node-host/exec_approvals.h"
 #include "node-host/system/file_handles.h"
+#include "node-host/system/own_program.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -75,6 +76,7 @@ int with_document(const ApprovalsFlags& flags, Use use) {
   approvals::RuleCache rules;
   rules.apply(**store, context.settings);
   context.files = &files;
+  context.own_program = &node_host::own_program();
   context.now_ms = unix_ms_now();
   note_findings(policy::lint_changes(*before, *cache.current(**store), context));
   return kDone;

@@ -342,7 +342,7 @@ void add_audit(CLI::App& parent, Action& action) {
       ->capture_default_str();
   tail_verb->add_option(
       "--kind", flags->kind,
-      "Only these: decision, end, question, answer, grant, policy-write, pairing, start ...");
+      "Only these: decision, end, question, answer, grant, policy-write, attempt, pairing, start ...");
   tail_verb->add_flag("-f,--follow", flags->follow, "Go on with what is written from now on");
   add_json(tail_verb);
 

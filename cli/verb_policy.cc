@@ -16,6 +16,7 @@
 #include "node-host/node_config.h"
 #include "node-host/system/file_handles.h"
 #include "node-host/system/host_facts.h"
+#include "node-host/system/own_program.h"
 #include "policy/batch.h"
 #include "policy/command_text.h"
 #include "policy/decision_codes.h"
@@ -47,6 +48,7 @@ policy::EngineContext make_context(const policy::EngineSettings& settings, polic
   context.home = node_host::home_directory();
   context.running_as_root = node_host::running_as_root();
   context.files = &files;
+  context.own_program = &node_host::own_program();
   context.now_ms = unix_ms_now();
   return context;
 }

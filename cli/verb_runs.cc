@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/command_line.h"
+#include "cli/run_guard.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -55,7 +56,9 @@ std::string column(std::string text, std::size_t width) {
 int list(const RunsFlags& flags) {
   auto store = open_store(approvals::OpenMode::kReadOnly);
   if (!store) return fail(store.error(), flags.json);
-  auto rows = (*store)->runs({static_cast<std::size_t>(flags.limit), flags.verdict, flags.agent});
+  const auto filter = visible({static_cast<std::size_t>(flags.limit), flags.verdict, flags.agent});
+  if (!filter) return fail(filter.error(), flags.json);
+  auto rows = (*store)->runs(*filter);
   if (!rows) return fail(rows.error(), flags.json);
   if (flags.json) {
     Json all = Json::array();
@@ -90,7 +93,8 @@ int show(const RunsFlags& flags) {
   if (!store) return fail(store.error(), flags.json);
   auto run = (*store)->run(flags.id);
   if (!run) return fail(run.error(), flags.json);
-  if (!*run) return fail(make_error("NOT_FOUND", "no run `" + flags.id + "`", "hostclaw runs"), flags.json);
+  if (!*run || !is_visible(**run))
+    return fail(make_error("NOT_FOUND", "no run `" + flags.id + "`", "hostclaw runs"), flags.json);
   const approvals::RunRow& row = **run;
   if (flags.json) {
     Json json = to_json(row);

@@ -30,6 +30,7 @@
 #include "node-host/system/freed_memory.h"
 #include "node-host/system/host_facts.h"
 #include "node-host/system/instance_lock.h"
+#include "node-host/system/run_roster.h"
 #include "node-host/system/supervisor.h"
 
 namespace hostclaw::node_host {
@@ -270,7 +271,7 @@ class Node {
         environment_(current_environment()),
         home_(home_directory()),
         store_(io_.get_executor(), std::move(store)),
-        executor_(io_.get_executor(), executor_settings(max_concurrent)),
+        executor_(io_.get_executor(), executor_settings(max_concurrent, options.state_directory)),
         corridor_(io_.get_executor(), store_, executor_, corridor_settings(max_concurrent), clock_),
         keeper_(io_.get_executor(), store_, options.state_directory, audit_options()),
         signals_(io_),
@@ -318,8 +319,10 @@ class Node {
   }
 
   // The turns are the corridor's; nothing waits a second time.
-  static RunExecutor::Settings executor_settings(std::size_t max_concurrent) {
+  static RunExecutor::Settings executor_settings(std::size_t max_concurrent,
+                                                 const std::string& state_directory) {
     RunExecutor::Settings settings;
+    settings.roster = state_directory + "/" + kRosterName;
     settings.max_concurrent = max_concurrent + admission_limits(max_concurrent).own_places;
     return settings;
   }

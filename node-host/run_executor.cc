@@ -7,6 +7,7 @@
 #include "node-host/run_session.h"
 #include "node-host/run_wakeup.h"
 #include "node-host/system/orphans.h"
+#include "node-host/system/run_roster.h"
 
 namespace hostclaw::node_host {
 
@@ -35,7 +36,8 @@ void RunCancellation::on_cancel(std::function<void()> notify) {
 struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
   Impl(asio::any_io_executor on, Settings with)
       : executor(std::move(on)),
-        settings(with),
+        settings(std::move(with)),
+        roster(settings.roster),
         null_input(open_null_input()),
         sweep_timer(executor),
         all_done(executor) {
@@ -104,7 +106,7 @@ struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
     if (options.cancellation.cancelled()) co_return outcome;
     for (RunSession* other : sessions) other->joined_by_another();
     const bool alone = sessions.empty() && !reap_orphans(Sweep::kQuick);
-    const RunSession::Context context{executor, settings, null_input.get(), alone};
+    const RunSession::Context context{executor, settings, null_input.get(), alone, &roster};
     const RunCancellation cancellation = options.cancellation;
     RunSession session(context, std::move(plan), std::move(files), std::move(options));
     const CancelListener listener(cancellation, [&session] { session.cancel(); });
@@ -142,6 +144,7 @@ struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
 
   asio::any_io_executor executor;
   Settings settings;
+  RunRoster roster;
   UniqueFd null_input;
   std::size_t running = 0;
   std::list<std::shared_ptr<Waiter>> queue;
@@ -153,7 +156,7 @@ struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
 };
 
 RunExecutor::RunExecutor(asio::any_io_executor executor, Settings settings)
-    : impl_(std::make_shared<Impl>(std::move(executor), settings)) {}
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(settings))) {}
 
 RunExecutor::~RunExecutor() {
   impl_->stopping = true;

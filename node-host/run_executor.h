@@ -108,6 +108,9 @@ struct RunOptions {
   // spawn; an error refuses the run (nothing is spawned, the error's message becomes launch_error). Not
   // awaited when the run ends before: cancelled, or with nothing to start.
   std::function<boost::asio::awaitable<std::optional<Error>>()> before_spawn;
+  // The run's row in the table of runs, asked for after before_spawn has answered; 0: it has none. For
+  // Settings::roster.
+  std::function<std::int64_t()> row;
 };
 
 // Runs what was judged; what the corridor knows of an executor.
@@ -126,6 +129,8 @@ class RunExecutor final : public Runner {
     std::chrono::milliseconds kill_grace{300};
     // Watch ends through pidfds. False: look every few milliseconds (what kernels before 5.3 fall back to).
     bool use_pidfd = true;
+    // Where it is kept which process belongs to which run (system/run_roster.h); empty: nowhere.
+    std::string roster = {};
   };
 
   // Requires: `executor` is the only thread that calls this object. Makes this process the reaper of orphaned

@@ -35,6 +35,7 @@ class RunProcesses : public std::enable_shared_from_this<RunProcesses> {
   Result<std::size_t> start(SpawnRequest request);
   const ExitStatus* status(std::size_t index) const;  // nullptr while it runs
   bool all_ended() const;
+  std::int64_t pid(std::size_t index) const;
   std::int64_t first_pid() const;  // 0 when none was started
 
   // Ends every process of the run: SIGTERM, after `grace` SIGKILL, until a look finds none. `alone`: no other

@@ -145,6 +145,8 @@ const ExitStatus* RunProcesses::status(std::size_t index) const {
   return status ? &*status : nullptr;
 }
 
+std::int64_t RunProcesses::pid(std::size_t index) const { return programs_[index]->pid; }
+
 std::int64_t RunProcesses::first_pid() const { return programs_.empty() ? 0 : programs_.front()->pid; }
 
 bool RunProcesses::all_ended() const {

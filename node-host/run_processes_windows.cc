@@ -3,8 +3,10 @@
 #include <boost/asio/windows/object_handle.hpp>
 
 #include "node-host/run_processes.h"
+#include "node-host/system/run_roster.h"
 #include "node-host/system/system_error_windows.h"
 #include "node-host/system/windows_handle.h"
+#include "node-host/system/windows_text.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -23,11 +25,13 @@ constexpr int kKilled = 9;  // SIGKILL, where a status names a signal
 
 // The job object: every process that a program of the run starts is in it, and none can leave.
 struct RunProcesses::Native {
-  explicit Native(const asio::any_io_executor& executor) : timer(executor) {}
+  Native(const asio::any_io_executor& executor, const std::string& marker)
+      : timer(executor), name(exact_wide(run_job_name(marker)).value_or(L"")) {}
 
   Result<void> open() {
     if (job) return {};
-    job = owned(::CreateJobObjectW(nullptr, nullptr));
+    // By its name a program of the run can tell which run it is part of (run_ancestry.h).
+    job = owned(::CreateJobObjectW(nullptr, name.empty() ? nullptr : name.c_str()));
     if (!job) return last_windows_error();
     return limit(JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION);
   }
@@ -67,6 +71,7 @@ struct RunProcesses::Native {
   UniqueFd job;
   bool terminated = false;
   asio::steady_timer timer;
+  std::wstring name;
 };
 
 struct RunProcesses::Program {
@@ -76,8 +81,8 @@ struct RunProcesses::Program {
   std::optional<ExitStatus> status;
 };
 
-RunProcesses::RunProcesses(const asio::any_io_executor& executor, Wakeup& wakeup, std::string, bool)
-    : executor_(executor), wakeup_(&wakeup), native_(std::make_unique<Native>(executor)) {}
+RunProcesses::RunProcesses(const asio::any_io_executor& executor, Wakeup& wakeup, std::string marker, bool)
+    : executor_(executor), wakeup_(&wakeup), native_(std::make_unique<Native>(executor, marker)) {}
 
 RunProcesses::~RunProcesses() { abandon(); }
 
@@ -129,6 +134,8 @@ const ExitStatus* RunProcesses::status(std::size_t index) const {
   const auto& status = programs_[index]->status;
   return status ? &*status : nullptr;
 }
+
+std::int64_t RunProcesses::pid(std::size_t index) const { return programs_[index]->pid; }
 
 std::int64_t RunProcesses::first_pid() const { return programs_.empty() ? 0 : programs_.front()->pid; }
 

@@ -68,6 +68,7 @@ RunSession::RunSession(const Context& context, policy::ExecutionPlan plan, std::
 
 RunSession::~RunSession() {
   close_streams();
+  leave_roster();
   if (processes_) processes_->abandon();
 }
 
@@ -78,11 +79,11 @@ void RunSession::cancel() {
 
 asio::awaitable<RunOutcome> RunSession::run() {
   const auto started = steady_clock::now();
-  const std::string marker = random_marker();
+  marker_ = random_marker();
   processes_ =
-      std::make_shared<RunProcesses>(context_.executor, *wakeup_, marker, context_.settings.use_pidfd);
+      std::make_shared<RunProcesses>(context_.executor, *wakeup_, marker_, context_.settings.use_pidfd);
   for (const auto& [name, value] : plan_.environment) environment_.add(name, value);
-  environment_.set(kRunMarkerVariable, marker);
+  environment_.set(kRunMarkerVariable, marker_);
 
   if (check_arguments() && open_working_directory() && open_streams()) {
     open_executables();
@@ -92,6 +93,8 @@ asio::awaitable<RunOutcome> RunSession::run() {
     }
   }
   close_streams();
+  // Before the numbers of its processes can become others'.
+  leave_roster();
   processes_->reap();
   report_status();
   capture_.finish(outcome_);
@@ -375,9 +378,20 @@ bool RunSession::start_stage(const policy::PlannedCommand& command, const Stream
   const auto program = processes_->start(std::move(request));
   if (!program) return launch_failed(command, program.error(), streams, stage);
   stage.program = *program;
+  list(*program);
   if (binding.form != LaunchForm::kProgram) read_later_.push_back(command.executable);
   if (command.script) read_later_.push_back(command.script->path);
   return true;
+}
+
+void RunSession::list(std::size_t program) {
+  const std::int64_t row = options_.row ? options_.row() : 0;
+  if (row > 0) listed_.push_back(context_.roster->enter({processes_->pid(program), row, marker_}));
+}
+
+void RunSession::leave_roster() {
+  for (const std::size_t place : listed_) context_.roster->leave(place);
+  listed_.clear();
 }
 
 bool RunSession::launch_failed(const policy::PlannedCommand& command, const Error& error,

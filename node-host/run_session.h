@@ -17,6 +17,7 @@
 #include "node-host/run_wakeup.h"
 #include "node-host/run_working_directory.h"
 #include "node-host/system/content_binding.h"
+#include "node-host/system/run_roster.h"
 
 namespace hostclaw::node_host {
 
@@ -30,6 +31,7 @@ class RunSession {
     RunExecutor::Settings settings;
     NativeHandle null_input = -1;  // at its end
     bool alone = false;            // this process has no child and no other run
+    RunRoster* roster = nullptr;   // never null
   };
 
   RunSession(const Context& context, policy::ExecutionPlan plan, std::shared_ptr<OpenedFiles> files,
@@ -89,6 +91,8 @@ class RunSession {
 
   bool interrupted();  // cancelled or out of time; notes which
   boost::asio::awaitable<bool> wait_until_ended();
+  void list(std::size_t program);
+  void leave_roster();
   void watch_streams();
   void report_status();
   void close_streams();
@@ -107,6 +111,8 @@ class RunSession {
   UniqueFd error_end_;
   RunEnvironment environment_;
   WorkingDirectory directory_;
+  std::string marker_;
+  std::vector<std::size_t> listed_;      // places in the roster
   std::vector<std::string> read_later_;  // scripts that started programs may still be reading
   std::optional<SteadyTime> deadline_;
   SteadyTime last_output_;

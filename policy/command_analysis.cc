@@ -16,7 +16,7 @@
 namespace hostclaw::policy {
 namespace {
 
-bool is_blank(std::string_view text) { return trim(text).empty(); }
+bool is_blank_text(std::string_view text) { return trim(text).empty(); }
 
 std::string shown(std::string_view word) { return "`" + std::string(word) + "`"; }
 
@@ -107,7 +107,7 @@ class Splitter {
 
   void from_argv() {
     const std::vector<std::string>& argv = input_.request.argv;
-    if (is_blank(argv.front())) return fail("EMPTY_COMMAND", "the command word is blank");
+    if (is_blank_text(argv.front())) return fail("EMPTY_COMMAND", "the command word is blank");
     const std::optional<ShellWrapper>& shell = input_.request.shell;
     if (shell && shell->invocation.payload && !shell->not_bindable_reason.empty()) {
       note(input_.trace, "analyse", "the shell's text is not judged: " + shell->not_bindable_reason);
@@ -342,7 +342,7 @@ class Splitter {
     options.platform = input_.context.platform;
     segment.unwrapped = unwrap_command(argv, options);
     if (!hardened() && is_bare_applet(segment.unwrapped)) segment.unwrapped = {argv, 0, {}, false, ""};
-    if (segment.unwrapped.argv.empty() || is_blank(segment.unwrapped.argv.front())) {
+    if (segment.unwrapped.argv.empty() || is_blank_text(segment.unwrapped.argv.front())) {
       segment.unwrapped.argv = argv;
       refuse(segment, "WRAPPER_BLOCKED", shown(argv.front()) + " has no command to run");
     }

@@ -20,6 +20,12 @@ constexpr std::array kCodes = {
     // rules
     DecisionCode{"RULE_DENY", "rule", "A rule of the node's owner refuses this command."},
     DecisionCode{"RULE_ASK", "rule", "A rule of the node's owner wants a person to decide."},
+    // this program itself
+    DecisionCode{"SELF_POLICY", "node-policy",
+                 "It would change this node's own policy, answers, keys, record or service: no run may, "
+                 "whatever the list says and whoever approves."},
+    DecisionCode{"SELF_PRIVATE", "node-policy",
+                 "It would show what others ran here; a run sees its own with `hostclaw runs`."},
     // the request
     DecisionCode{"REQUEST_INVALID", "request", "The parameters are malformed; nothing was decided."},
     DecisionCode{"RAW_COMMAND_MISMATCH", "request", "rawCommand is not what command says."},

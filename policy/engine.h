@@ -76,6 +76,12 @@ enum class LocalAnswer {
   kChanged,     // allowed, but what would run now is not what was asked about
 };
 
+// The file of the running program, for requests that would use it on itself (self_guard.h).
+struct OwnProgram {
+  std::string path;  // real path, as policy/ writes paths
+  FileIdentity identity;
+};
+
 struct EngineContext {
   Platform platform = Platform::kPosix;
   EngineSettings settings;
@@ -95,6 +101,8 @@ struct EngineContext {
   std::optional<std::int64_t> now_ms;
   // sanitized_environment(host_environment, platform), made once per process; null: made for each decision.
   const Environment* child_environment = nullptr;
+  // Null: this program is known by its name alone.
+  const OwnProgram* own_program = nullptr;
 };
 
 // Key by which a node finds a prepared plan again (exec contract 16): a digest over argv, cwd, agentId,
@@ -151,7 +159,8 @@ struct PrepareEvaluation {
   std::string wire_code;  // INVALID_REQUEST when not ok
   std::string wire_message;
   Json payload;  // {plan, execPolicy, allowAlwaysCoverage} when ok
-  // The evaluation of the very command that the plan describes; its verdict is what execPolicy reports.
+  // The evaluation of the very command that the plan describes; its verdict is what execPolicy reports. When
+  // not ok: of the command that was refused, or without a code where nothing was decided.
   RunEvaluation run;
   // Patterns that `system.execApprovals.get` may show for a short time so that the gateway's own check can
   // match (exec contract 12.5). Never stored; dropped when a `set` brings them back. Empty when not needed.

@@ -14,6 +14,7 @@
 #include "policy/environment.h"
 #include "policy/grants.h"
 #include "policy/run_decision.h"
+#include "policy/self_guard.h"
 #include "policy/windows_files.h"
 
 namespace hostclaw::policy {
@@ -91,6 +92,7 @@ class RunDecider {
     prepare_environment();
     const AnalysisInput input{request_, policy_, context_, cwd_, environment_, out_.trace};
     analysis_ = analyse_command(input);
+    if (const std::optional<SelfUse> own = forbidden_self_use(input, analysis_)) return deny_self(*own);
     if (security_ != Security::kDeny) {
       match_segments(input, analysis_);
       rule_ = match_rules(input, analysis_);
@@ -494,6 +496,18 @@ class RunDecider {
     deny("CHANGED_SINCE_ASKED",
          "A person allowed it, but what would run now is not what they were asked about.",
          "send the request again");
+  }
+
+  // Before everything else: neither policy, rule, list, grant nor answer comes into it.
+  void deny_self(const SelfUse& own) {
+    const bool changes = own.use == VerbUse::kChanges;
+    deny(
+        std::string(self_code(own.use)),
+        "`" + own.shown +
+            (changes ? "` is not for commands that come through the node; no list, approval or retry changes "
+                       "that. The operator of the machine types it in a terminal there."
+                     : "` shows what others did here; `hostclaw runs` shows the runs of this session."),
+        changes ? "" : "hostclaw runs");
   }
 
   void deny_by_rule() {

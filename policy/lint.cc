@@ -8,6 +8,7 @@
 #include "policy/command_text.h"
 #include "policy/glob.h"
 #include "policy/pattern_index.h"
+#include "policy/self_guard.h"
 #include "policy/windows_files.h"
 
 namespace hostclaw::policy {
@@ -51,6 +52,34 @@ std::string watching_rules(const std::string& program, const std::string& agent,
   return out;
 }
 
+constexpr const char* kSelfListed =
+    "hostclaw itself is listed: an agent can read the policy and its own runs with it. What changes the "
+    "policy "
+    "is refused to every run all the same.";
+constexpr const char* kSelfInstead =
+    "name the arguments you mean, such as an argPattern `^runs( |$)`, or leave hostclaw out";
+
+// The pattern covers this program, by its name or by its file.
+bool covers_this_program(const std::string& pattern, const EngineContext& context) {
+  const bool windows = context.platform == Platform::kWindows;
+  const auto plain = [&](std::string text) {
+    if (!windows) return text;
+    std::replace(text.begin(), text.end(), '\\', '/');
+    return to_lower_ascii(text);
+  };
+  const Glob glob(plain(pattern));
+  if (!glob.has_wildcard() && executable_token(pattern) == "hostclaw") return true;
+  if (plain(pattern).find('/') == std::string::npos) return glob.matches("hostclaw");
+  const OwnProgram* own = context.own_program;
+  if (own != nullptr && !own->path.empty() && glob.matches(plain(own->path))) return true;
+  if (glob.has_wildcard() || context.files == nullptr) return false;
+  ExecutableLookup file;
+  file.facts = context.files->facts(pattern);
+  file.found = file.facts.kind == FileKind::kRegular;
+  file.real_path = file.facts.real_path;
+  return is_own_program(file, context);
+}
+
 void look_at_pattern(const std::string& pattern, const AllowlistEntry& entry, const EngineContext& context,
                      const LintFinding& about, std::vector<LintFinding>& out) {
   const auto add = [&](Severity severity, const char* code, std::string message, std::string instead) {
@@ -66,6 +95,8 @@ void look_at_pattern(const std::string& pattern, const AllowlistEntry& entry, co
         "list the programs that are needed; `hostclaw runs` shows which were");
     return;
   }
+  if (!names_arguments(entry) && covers_this_program(pattern, context))
+    add(Severity::kWarning, "SELF_LISTED", kSelfListed, kSelfInstead);
   if (pattern.find_first_of("*?") != std::string::npos) {
     std::string slashed = pattern;
     if (context.platform == Platform::kWindows) std::replace(slashed.begin(), slashed.end(), '\\', '/');
@@ -162,7 +193,10 @@ std::vector<LintFinding> lint_rules(const std::vector<Rule>& rules, const Engine
     if (!rule_is_in_force(rule, context.now_ms))
       add(Severity::kNote, "RULE_EXPIRED", "it has expired.", "hostclaw policy remove " + rule.id);
     if (rule.effect != RuleEffect::kAllow || rule.arguments) continue;
-    if (rule.program == "*" || rule.program == "**") {
+    const bool everything = rule.program == "*" || rule.program == "**";
+    if (!everything && covers_this_program(rule.program, context))
+      add(Severity::kWarning, "RULE_SELF_LISTED", kSelfListed, "say which arguments you mean");
+    if (everything) {
       add(Severity::kWarning, "RULE_OPENS_EVERYTHING", "it allows every program.",
           "name the programs that are needed");
     } else if (const std::string door = general_door(executable_token(rule.program)); !door.empty()) {

@@ -13,8 +13,8 @@ namespace hostclaw::policy {
 struct LintFinding {
   enum class Severity { kWarning, kNote };
   Severity severity = Severity::kWarning;
-  std::string code;   // OPENS_EVERYTHING | GENERAL_DOOR | NEVER_MATCHES | WIDE_PATTERN | POLICY_OPEN |
-                      // POLICY_MALFORMED
+  std::string code;   // OPENS_EVERYTHING | GENERAL_DOOR | NEVER_MATCHES | WIDE_PATTERN | SELF_LISTED |
+                      // POLICY_OPEN | POLICY_MALFORMED
   std::string agent;  // empty: the defaults
   std::size_t index = 0;
   std::string pattern;  // empty: not about an entry
@@ -33,7 +33,7 @@ std::vector<LintFinding> lint_changes(const PolicyDocument& before, const Policy
                                       const EngineContext& context);
 
 // Rules that cover nothing any more, or that an allow entry would make pointless. Codes: RULE_EXPIRED |
-// RULE_OPENS_EVERYTHING | RULE_GENERAL_DOOR; `pattern` is the id of the rule.
+// RULE_OPENS_EVERYTHING | RULE_GENERAL_DOOR | RULE_SELF_LISTED; `pattern` is the id of the rule.
 std::vector<LintFinding> lint_rules(const std::vector<Rule>& rules, const EngineContext& context);
 
 }  // namespace hostclaw::policy

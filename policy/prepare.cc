@@ -41,7 +41,7 @@ class Preparer {
     }
     policy_ = resolve_policy(document_, request_.agent_id, context_.settings, context_.platform);
     if (context_.settings.observe && prepare_observed()) return std::move(out_);
-    if (context_.settings.rules) look_at_rules();
+    if (!look_at_refusals()) return std::move(out_);
     if (policy_.security == Security::kAllowlist && prepare_understood()) return std::move(out_);
     prepare_as_upstream();
     return std::move(out_);
@@ -106,14 +106,21 @@ class Preparer {
   }
 
   // What the gateway is told about the policy is about this command, so the owner's rules are part of it.
-  void look_at_rules() {
+  // What no run may do gets no plan: then the caller reads why. False when the answer is complete.
+  bool look_at_refusals() {
     const std::string cwd = request_.cwd.empty()
                                 ? context_.host_cwd
                                 : absolute_path(context_.host_cwd, request_.cwd, context_.platform);
-    const std::string code =
-        decide_run(with_raw(run_params(request_.argv, cwd)), document_, context_).evaluation.decision.code;
+    RunDecision decision = decide_run(with_raw(run_params(request_.argv, cwd)), document_, context_);
+    const std::string& code = decision.evaluation.decision.code;
+    if (code == "SELF_POLICY" || code == "SELF_PRIVATE") {
+      fail(decision.evaluation.decision.explanation);
+      out_.run = std::move(decision.evaluation);
+      return false;
+    }
     if (code == "RULE_DENY") policy_.security = Security::kDeny;
     if (code == "RULE_ASK") policy_.ask = Ask::kAlways;
+    return true;
   }
 
   Json run_params(const std::vector<std::string>& argv, const std::string& cwd) const {

@@ -495,7 +495,7 @@ Result<ServiceChange> SystemdService::uninstall(bool purge) {
   } else {
     // A directory of the user's choice may hold other things.
     for (const char* name : {"hostclaw.sqlite", "hostclaw.sqlite-wal", "hostclaw.sqlite-shm", "node.lock",
-                             "node.log", "node.log.1"}) {
+                             "node.runs", "node.log", "node.log.1"}) {
       fs::remove(state + "/" + name, ignored);
     }
     fs::remove(state, ignored);

@@ -314,7 +314,7 @@ void remove_tree(const std::string& directory) {
 
 void remove_own_files(const std::string& state_directory) {
   for (const char* name :
-       {"hostclaw.sqlite", "hostclaw.sqlite-wal", "hostclaw.sqlite-shm", "node.lock", "node.log",
+       {"hostclaw.sqlite", "hostclaw.sqlite-wal", "hostclaw.sqlite-shm", "node.lock", "node.runs", "node.log",
         "node.log.1", "service.status", "logs\\hostclaw.log", "logs\\hostclaw.log.1"}) {
     DeleteFileW(to_wide_path(state_directory + "\\" + name).c_str());
   }

@@ -123,6 +123,7 @@ asio::awaitable<RunOutcome> Corridor::perform(const ExecRequest& request, Decide
     co_await decided.recorded();
     co_return *decided.row ? std::nullopt : std::optional(decided.row->error());
   };
+  options.row = [&decided] { return decided.row && *decided.row ? **decided.row : 0; };
   co_return co_await runner_.run(evaluation.plan, run.files, std::move(options));
 }
 

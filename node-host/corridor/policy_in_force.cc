@@ -4,6 +4,7 @@
 
 #include "node-host/log.h"
 #include "node-host/system/host_facts.h"
+#include "node-host/system/own_program.h"
 #include "policy/environment.h"
 
 namespace hostclaw::node_host {
@@ -28,6 +29,7 @@ policy::EngineContext PolicyInForce::context(const approvals::ExecSettings& exec
   context.home = host_.home;
   context.running_as_root = host_.running_as_root;
   context.files = &files;
+  context.own_program = &own_program();
   context.now_ms = clock_.unix_ms();
   context.host_environment = host_.environment;
   if (exec.path_override) {

@@ -1,7 +1,8 @@
 #include "node-host/system/host_facts.h"
 
-#include <psapi.h>
 #include <windows.h>
+// After windows.h.
+#include <psapi.h>
 
 #include <algorithm>
 #include <csignal>

@@ -1,7 +1,6 @@
 #include "node-host/system/process_tree.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -11,7 +10,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
@@ -20,6 +18,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "node-host/system/proc_files.h"
 #include "node-host/system/spawn.h"
 
 namespace hostclaw::node_host {
@@ -27,58 +26,8 @@ namespace {
 
 constexpr std::size_t kMaxEnvironmentBytes = 8 << 20;
 
-struct ProcessStatus {
-  std::int64_t pid = 0;
-  std::int64_t parent = 0;
-  std::int64_t group = 0;
-  std::int64_t session = 0;
-  std::int64_t threads = 1;
-  std::uint64_t start_ticks = 0;
-  char state = '?';
-  // A zombie whose other threads still run has not ended.
-  bool ended() const { return (state == 'Z' || state == 'X') && threads <= 1; }
-};
-
-std::string read_file(const std::string& path, std::size_t limit) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::string text;
-  if (!fd) return text;
-  std::array<char, 8192> buffer;
-  while (text.size() < limit) {
-    const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
-    text.append(buffer.data(), static_cast<std::size_t>(count));
-  }
-  return text;
-}
-
-std::string process_file(std::int64_t pid, const char* name) {
-  return "/proc/" + std::to_string(pid) + "/" + name;
-}
-
 std::optional<ProcessStatus> read_status(std::int64_t pid) {
-  const std::string text = read_file(process_file(pid, "stat"), 8192);
-  // The name may hold anything, closing parentheses too; the last one ends it.
-  const std::size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos || name_end + 2 >= text.size()) return std::nullopt;
-  ProcessStatus status;
-  status.pid = pid;
-  status.state = text[name_end + 2];
-  const char* at = text.c_str() + name_end + 3;
-  // Fields 4 to 22 of proc(5).
-  for (int field = 4; field <= 22; ++field) {
-    char* end = nullptr;
-    const long long value = std::strtoll(at, &end, 10);
-    if (end == at) return std::nullopt;
-    at = end;
-    if (field == 4) status.parent = value;
-    if (field == 5) status.group = value;
-    if (field == 6) status.session = value;
-    if (field == 20) status.threads = value;
-    if (field == 22) status.start_ticks = static_cast<std::uint64_t>(value);
-  }
-  return status;
+  return read_process_status(proc_file(pid, "stat"));
 }
 
 std::vector<ProcessStatus> read_all_processes() {
@@ -95,7 +44,7 @@ std::vector<ProcessStatus> read_all_processes() {
 
 bool carries_marker(std::int64_t pid, const std::string& marker) {
   const std::string wanted = std::string(kRunMarkerVariable) + "=" + marker;
-  const std::string environment = read_file(process_file(pid, "environ"), kMaxEnvironmentBytes);
+  const std::string environment = read_proc_file(proc_file(pid, "environ"), kMaxEnvironmentBytes);
   const std::string_view text(environment);
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\0', at), text.size());

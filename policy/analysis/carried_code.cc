@@ -9,7 +9,7 @@
 namespace hostclaw::policy {
 namespace {
 
-bool contains(const std::vector<std::string_view>& list, std::string_view item) {
+bool has_item(const std::vector<std::string_view>& list, std::string_view item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
 
@@ -75,7 +75,7 @@ class Inspection {
   }
 
   std::optional<CarriedCode> find() const {
-    if (argv_.size() == 2 && contains(tool_.harmless, argv_[1])) return std::nullopt;
+    if (argv_.size() == 2 && has_item(tool_.harmless, argv_[1])) return std::nullopt;
     if (only_reports()) return std::nullopt;
     const std::string name = executable_token(argv_.front());
     if (is_foreign_subcommand() && !starts_behind_global_option()) {
@@ -96,7 +96,7 @@ class Inspection {
   // Names of aliases and plugins are plain; any other word is an error message of the tool's own.
   bool is_foreign_subcommand() const {
     if (tool_.own_subcommands.empty() || subcommand_ >= end_ ||
-        contains(tool_.own_subcommands, argv_[subcommand_]))
+        has_item(tool_.own_subcommands, argv_[subcommand_]))
       return false;
     return std::all_of(argv_[subcommand_].begin(), argv_[subcommand_].end(), [](char c) {
       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -111,7 +111,7 @@ class Inspection {
   }
 
   bool only_reports() const {
-    if (argv_.size() < 2 || !contains(tool_.harmless_subcommands, argv_[1])) return false;
+    if (argv_.size() < 2 || !has_item(tool_.harmless_subcommands, argv_[1])) return false;
     return std::all_of(argv_.begin() + 2, argv_.end(), [](const std::string& argument) {
       return is_operand(argument) || argument == "--no-pager" || argument == "--full";
     });
@@ -208,7 +208,7 @@ bool compose_only_reports(const Argv& argv, std::size_t subcommand) {
                      [&](const std::string& argument) {
                        if (argument.empty() || argument.front() != '-') return true;
                        const std::string_view name(argument);
-                       return contains(report->options, name.substr(0, name.find('=')));
+                       return has_item(report->options, name.substr(0, name.find('=')));
                      });
 }
 

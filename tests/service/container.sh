@@ -32,7 +32,7 @@ container_prepare() {
   rm -rf "$pristine"
   mkdir -p "$service_build"
   debootstrap --variant=minbase \
-    --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,procps,iproute2,libre2-9,libsqlite3-0,libssl3,libstdc++6,bash-completion \
+    --include=systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,procps,iproute2,cron,libre2-9,libsqlite3-0,libssl3,libstdc++6,bash-completion \
     bookworm "$pristine" "$mirror" >"$service_build/debootstrap.log" 2>&1 ||
     { tail -n 20 "$service_build/debootstrap.log" >&2; return 1; }
   # Nothing of the network is set up inside: the container shares this machine's.

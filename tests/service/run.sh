@@ -142,6 +142,53 @@ expect "a command sees an environment" grep -q '^PATH=' "$work/env"
 no_manager_variables() { ! grep -E '^(NOTIFY_SOCKET|WATCHDOG_|CREDENTIALS_DIRECTORY|JOURNAL_STREAM|INVOCATION_ID)' "$work/env"; }
 expect "without the variables of the service manager" no_manager_variables
 
+step "no run lifts its own policy"
+cat >"$container_root/usr/local/bin/attack" <<'END'
+#!/bin/sh
+# attack WAY: tries to set the policy to deny-all.
+order="/usr/local/bin/hostclaw exec-policy preset deny-all"
+case $1 in
+  plain) $order ;;
+  orphan) (setsid env -i sh -c "while kill -0 $$; do sleep 0.05; done; $order; touch /tmp/orphan-done" >/tmp/orphan 2>&1 </dev/null &) ;;
+  manager) systemd-run --quiet --wait $order ;;
+  user-manager) XDG_RUNTIME_DIR=/run/user/$(id -u) systemd-run --user --quiet --wait $order ;;
+  cron) echo "* * * * * $order >/tmp/cron 2>&1" | crontab - ;;
+esac
+END
+chmod 755 "$container_root/usr/local/bin/attack"
+policy_is() { says "security=$1" "$(in_container hostclaw exec-policy show 2>/dev/null)"; }
+in_container hostclaw exec-policy preset yolo >/dev/null 2>&1
+decision_refuses() {  # TEXT
+  agent_runs machine "$1" >"$work/attack" || true
+  grep -q 'does not change the policy of its own node' "$work/attack" "$work/exec.log"
+}
+expect "the decision refuses it" decision_refuses 'hostclaw exec-policy preset deny-all'
+expect "behind systemd-run too" decision_refuses 'systemd-run hostclaw exec-policy preset deny-all'
+agent_runs machine 'attack plain' >"$work/attack" 2>&1 || true
+expect "a script is refused by the command line" grep -q SELF_POLICY "$work/attack" "$work/exec.log"
+agent_runs machine 'attack orphan' >/dev/null 2>&1
+within 10 "an orphan goes on after its run" in_container test -e /tmp/orphan-done
+expect "and is refused too" in_container grep -q SELF_POLICY /tmp/orphan
+agent_runs machine 'attack manager' >"$work/attack" 2>&1 || true
+expect "the service's account may not have the system's manager start anything" policy_is full
+agent_runs machine 'attack cron' >"$work/attack" 2>&1 || true
+expect "nor write a crontab" [ -z "$(in_container crontab -u hostclaw -l 2>/dev/null)" ]
+inside=$(in_container sh -c 'for root in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
+    group=$root$(systemctl show hostclaw -P ControlGroup)
+    [ -e "$group/cgroup.procs" ] && echo $$ >"$group/cgroup.procs"
+  done
+  exec hostclaw exec-policy preset deny-all' 2>&1) &&
+  fail "from the control group of the service the policy was changed"
+expect "the control group of the service counts as a run" says "control group of the node's service" "$inside"
+expect "the policy is what it was" policy_is full
+expect "each attempt that came so far is a row" \
+  [ "$(in_container hostclaw audit tail --kind attempt --json | grep -c '"verb":"exec-policy preset"')" = 3 ]
+expect "and names who" says 'run ' "$(in_container hostclaw audit tail --kind attempt)"
+expect "a run reads the policy of its node" says 'security=full' "$(agent_runs machine 'hostclaw exec-policy show')"
+expect "and its own runs" says 'hostclaw runs' "$(agent_runs machine 'hostclaw runs')"
+in_container hostclaw exec-policy preset cautious >/dev/null
+expect "root's verbs beside it change what they say" policy_is allowlist
+
 step "doctor and logs"
 examined=$(in_container hostclaw doctor --json) || fail "doctor finds a fault: $examined"
 for code in SERVICE_RUNNING SECRETS_CLOSED PATH_SAME DOCKER_ABSENT GATEWAY_REACHABLE LINK_CONNECTED PAIRING_DONE \
@@ -224,6 +271,22 @@ expect "the user's verbs find the user's state" grep -q '/home/tester/.local/sta
 expect "it survives the end of a session" node_ready person
 expect "its commands run as the user" [ "$(agent_runs person 'id -un')" = tester ]
 
+step "what the same user still can"
+# docs/guide.md lists these as limits: if one of them no longer works, say so there.
+session 'hostclaw exec-policy preset yolo' >/dev/null 2>&1
+user_policy_is() { session 'hostclaw exec-policy show' >"$work/user.log" 2>&1; grep -q "security=$1" "$work/user.log"; }
+agent_runs person 'attack plain' >"$work/attack" 2>&1 || true
+expect "a script is refused" user_policy_is full
+agent_runs person 'systemd-run --user hostclaw exec-policy preset deny-all' >"$work/attack" 2>&1 || true
+expect "so is what names hostclaw behind systemd-run --user" user_policy_is full
+agent_runs person 'attack user-manager' >"$work/attack" 2>&1 || true
+expect "the user's own manager is a way out" user_policy_is deny
+session 'hostclaw exec-policy preset yolo' >/dev/null 2>&1
+agent_runs person 'attack cron' >"$work/attack" 2>&1 || true
+expect "cron takes nothing from a service, which gains no privileges" [ -z "$(session 'crontab -l 2>/dev/null')" ]
+session 'hostclaw exec-policy preset cautious' >/dev/null 2>&1
+rm "$container_root/usr/local/bin/attack"
+
 step "reboot"
 container_off
 boot
@@ -244,7 +307,8 @@ expect "a second uninstall is no failure" says '"result":"not-loaded"' "$(in_con
 expect "no unit is left" [ "$(unit LoadState)" = not-found ]
 files_of_container >"$work/after"
 expect "nothing is left" diff "$work/before" "$work/after"
-expect "nothing of the user's is left" [ -z "$(in_container find /home/tester -name '*hostclaw*')" ]
+left=$(in_container find /home/tester -name '*hostclaw*')
+expect "nothing of the user's is left" diff <(printf '') <(printf '%s' "$left")
 
 step "the only process of a container, not root"
 # As docs/containers.md says, with what a container runtime does: process 1 of its own process namespace, a user without

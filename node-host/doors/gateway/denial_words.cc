@@ -40,6 +40,8 @@ constexpr std::array kWords = {
     Words{"POLICY_CHANGED", kApprovalRequired, "exec approval policy changed; request approval again"},
     Words{"RECORD_FAILED", kNotWritten, kNotWrittenText},
     Words{"RULE_DENY", "rule", "a rule of this node refuses it"},
+    Words{"SELF_POLICY", "self-policy", "a run does not change the policy of its own node"},
+    Words{"SELF_PRIVATE", "self-policy", "a run sees its own runs only"},
     Words{"UNANSWERED", kApprovalRequired, "approval required"},
     Words{
         "WINDOWS_CMD", "allowlist-miss",

@@ -98,7 +98,7 @@ GatewayMethods::Prepared GatewayMethods::prepare_on_store(StoreSide& side, appro
   context.older_peer = older_peer;
   policy::PrepareEvaluation& prepared = out.evaluation;
   prepared = policy::prepare_run(params, *out.document, context);
-  if (!prepared.ok) return out;
+  if (!prepared.ok && prepared.run.decision.code.empty()) return out;
   const Verdict verdict = prepared.run.decision.verdict;
   if (verdict == Verdict::kDeny || verdict == Verdict::kAsk) {
     policy::RunDecision decided = policy::decide_run(params, *out.document, context);
@@ -115,7 +115,8 @@ asio::awaitable<InvokeResult> GatewayMethods::prepare(Json params, Origin origin
     return prepare_on_store(side, store, params, origin, older_peer, clock_);
   });
   const policy::PrepareEvaluation& evaluation = prepared.evaluation;
-  if (!evaluation.ok) co_return InvokeResult::failure(evaluation.wire_code, evaluation.wire_message);
+  if (!evaluation.ok && evaluation.run.decision.code.empty())
+    co_return InvokeResult::failure(evaluation.wire_code, evaluation.wire_message);
   const std::string& agent = evaluation.run.agent_id;
   if (const auto said = gateway_policies_.news(agent, params)) {
     co_await store_.on_store([&](approvals::Store& store) {

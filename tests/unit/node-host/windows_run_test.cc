@@ -1,4 +1,5 @@
 // Runs on Windows, from the plan to the outcome.
+#include "node-host/system/run_ancestry.h"
 #include "node-host/system/windows_text.h"
 #include "run_harness.h"
 #include "windows_support.h"
@@ -242,6 +243,40 @@ TEST_CASE("a pipeline passes its bytes on") {
   const auto outcome = harness.run(plan({pipeline({child({"hex", "61"}), child({"input"})})}));
   CHECK(outcome.exit_code == 0);
   CHECK(outcome.standard_output.text == "no end\n");
+}
+
+// By these a program of the run can tell which run it is part of.
+TEST_CASE("while a program runs it is in the roster, and in the job that has the name of its run") {
+  const TemporaryDirectory directory;
+  const std::string roster = directory / "node.runs";
+  RunExecutor::Settings settings;
+  settings.roster = roster;
+  Harness harness(settings);
+  Signal started;
+  RunOptions options;
+  options.row = [] { return std::int64_t{7}; };
+  const auto running = harness.start(plan(child({"say-and-sleep", "x", started.name()})), options);
+  REQUIRE(until_set(harness, started));
+  const std::vector<RunRoster::Member> members_now = RunRoster::read(roster);
+  REQUIRE(members_now.size() == 1);
+  CHECK(members_now[0].row == 7);
+  const UniqueFd job =
+      owned(::OpenJobObjectW(JOB_OBJECT_QUERY, FALSE, wide(run_job_name(members_now[0].marker)).c_str()));
+  REQUIRE(job);
+  const UniqueFd process =
+      owned(::OpenProcess(PROCESS_QUERY_INFORMATION, FALSE, static_cast<DWORD>(members_now[0].pid)));
+  BOOL inside = FALSE;
+  REQUIRE(::IsProcessInJob(as_handle(process.get()), as_handle(job.get()), &inside) != 0);
+  CHECK(inside != FALSE);
+  REQUIRE(::IsProcessInJob(::GetCurrentProcess(), as_handle(job.get()), &inside) != 0);
+  CHECK(inside == FALSE);
+  // This process started it, but is in no run.
+  const auto processes = processes_of_this_system(directory.path());
+  CHECK_FALSE(processes->in_job_of(members_now[0].marker));
+  CHECK_FALSE(find_descent(*processes).from_run);
+  running->cancellation.cancel();
+  harness.finish(running);
+  CHECK(RunRoster::read(roster).empty());
 }
 
 }  // namespace

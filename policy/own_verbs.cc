@@ -1,0 +1,131 @@
+#include "policy/own_verbs.h"
+
+#include <algorithm>
+#include <array>
+
+namespace hostclaw::policy {
+namespace {
+
+constexpr std::array kVerbs = {
+    OwnVerb{"approvals allowlist add", VerbUse::kChanges},
+    OwnVerb{"approvals allowlist remove", VerbUse::kChanges},
+    OwnVerb{"approvals get", VerbUse::kReads},
+    OwnVerb{"approvals grants list", VerbUse::kReadsOthers},
+    OwnVerb{"approvals grants revoke", VerbUse::kChanges},
+    OwnVerb{"approvals pending", VerbUse::kReadsOthers},
+    OwnVerb{"approvals resolve", VerbUse::kChanges},
+    OwnVerb{"approvals set", VerbUse::kChanges},
+    OwnVerb{"approvals show", VerbUse::kReadsOthers},
+    OwnVerb{"approvals watch", VerbUse::kChanges},
+    OwnVerb{"audit checkpoint", VerbUse::kChanges},
+    OwnVerb{"audit export", VerbUse::kReadsOthers},
+    OwnVerb{"audit mirror set", VerbUse::kChanges},
+    OwnVerb{"audit mirror show", VerbUse::kReads},
+    OwnVerb{"audit prune", VerbUse::kChanges},
+    OwnVerb{"audit retention set", VerbUse::kChanges},
+    OwnVerb{"audit retention show", VerbUse::kReads},
+    OwnVerb{"audit show", VerbUse::kReadsOthers},
+    OwnVerb{"audit stats", VerbUse::kReads},
+    OwnVerb{"audit tail", VerbUse::kReadsOthers},
+    OwnVerb{"audit verify", VerbUse::kReads},
+    OwnVerb{"bugreport", VerbUse::kReadsOthers},
+    OwnVerb{"completion", VerbUse::kReads},
+    OwnVerb{"connect", VerbUse::kChanges},
+    OwnVerb{"doctor", VerbUse::kReads},
+    OwnVerb{"exec-policy preset", VerbUse::kChanges},
+    OwnVerb{"exec-policy set", VerbUse::kChanges},
+    OwnVerb{"exec-policy show", VerbUse::kReads},
+    OwnVerb{"generate", VerbUse::kReads},
+    OwnVerb{"import", VerbUse::kChanges},
+    OwnVerb{"logs", VerbUse::kReadsOthers},
+    OwnVerb{"node identity", VerbUse::kReads},
+    OwnVerb{"node install", VerbUse::kChanges},
+    OwnVerb{"node restart", VerbUse::kChanges},
+    OwnVerb{"node run", VerbUse::kChanges},
+    OwnVerb{"node start", VerbUse::kChanges},
+    OwnVerb{"node status", VerbUse::kReadsOwnRuns},
+    OwnVerb{"node stop", VerbUse::kChanges},
+    OwnVerb{"node uninstall", VerbUse::kChanges},
+    OwnVerb{"policy add", VerbUse::kChanges},
+    OwnVerb{"policy check", VerbUse::kReads},
+    OwnVerb{"policy explain", VerbUse::kReads},
+    OwnVerb{"policy export", VerbUse::kReads},
+    OwnVerb{"policy import", VerbUse::kChanges},
+    OwnVerb{"policy lint", VerbUse::kReads},
+    OwnVerb{"policy observed", VerbUse::kChanges},  // shows what others ran; --clear forgets it
+    OwnVerb{"policy remove", VerbUse::kChanges},
+    OwnVerb{"policy rules", VerbUse::kReads},
+    OwnVerb{"policy starter", VerbUse::kChanges},
+    OwnVerb{"runs", VerbUse::kReadsOwnRuns},
+    OwnVerb{"runs list", VerbUse::kReadsOwnRuns},
+    OwnVerb{"runs show", VerbUse::kReadsOwnRuns},
+    OwnVerb{"service logon", VerbUse::kChanges},
+    OwnVerb{"service logon-node", VerbUse::kChanges},
+    OwnVerb{"service run", VerbUse::kChanges},
+    OwnVerb{"status", VerbUse::kReadsOwnRuns},
+};
+
+constexpr std::array<std::string_view, 16> kFirstWords = {
+    "approvals", "audit",  "bugreport", "completion", "connect", "doctor", "exec-approvals", "exec-policy",
+    "generate",  "import", "logs",      "node",       "policy",  "runs",   "service",        "status"};
+
+constexpr std::size_t kMostWords = 3;
+
+bool is_help(std::string_view word) { return word == "--help" || word == "-h"; }
+
+// A group of verbs, or a verb.
+bool begins_a_verb(std::string_view words) {
+  return std::any_of(kVerbs.begin(), kVerbs.end(), [&](const OwnVerb& verb) {
+    return verb.words.starts_with(words) &&
+           (verb.words.size() == words.size() || verb.words[words.size()] == ' ');
+  });
+}
+
+}  // namespace
+
+std::string_view to_string(VerbUse value) {
+  switch (value) {
+    case VerbUse::kReads:
+      return "reads";
+    case VerbUse::kReadsOwnRuns:
+      return "own-runs";
+    case VerbUse::kReadsOthers:
+      return "reads-others";
+    case VerbUse::kChanges:
+      break;
+  }
+  return "changes";
+}
+
+std::span<const OwnVerb> own_verbs() { return kVerbs; }
+
+const OwnVerb* find_own_verb(std::string_view words) {
+  const auto it =
+      std::find_if(kVerbs.begin(), kVerbs.end(), [&](const OwnVerb& verb) { return verb.words == words; });
+  return it == kVerbs.end() ? nullptr : &*it;
+}
+
+bool begins_own_command(std::string_view word) {
+  return std::find(kFirstWords.begin(), kFirstWords.end(), word) != kFirstWords.end();
+}
+
+OwnCommand read_own_command(std::span<const std::string> words) {
+  if (words.empty()) return {VerbUse::kReads, nullptr};
+  if (words.size() == 1 && (is_help(words[0]) || words[0] == "--version")) return {VerbUse::kReads, nullptr};
+  std::string path;
+  OwnCommand found;
+  for (std::size_t i = 0; i < std::min(words.size(), kMostWords); ++i) {
+    if (i > 0) path += ' ';
+    path += i == 0 && words[0] == "exec-approvals" ? "approvals" : words[i];
+    if (!begins_a_verb(path)) break;
+    if (const OwnVerb* verb = find_own_verb(path)) found = {verb->use, verb};
+    if (i + 2 == words.size() && is_help(words[i + 1])) return {VerbUse::kReads, found.verb};
+  }
+  return found;
+}
+
+std::string_view self_code(VerbUse use) {
+  return use == VerbUse::kReadsOthers ? "SELF_PRIVATE" : "SELF_POLICY";
+}
+
+}  // namespace hostclaw::policy
