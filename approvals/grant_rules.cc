@@ -14,7 +14,7 @@ bool runs_what_it_is_given(const std::string& token) {
 
 }  // namespace
 
-std::string lasting_grant_refusal(const AskedCommand& command) {
+std::string exact_grant_refusal(const AskedCommand& command) {
   if (command.argv.empty() || command.executable.empty()) return "the program is not known";
   // The name decides what many programs do, the file what really runs: both must be harmless.
   for (const std::string& word : {command.argv.front(), command.executable}) {
@@ -24,6 +24,15 @@ std::string lasting_grant_refusal(const AskedCommand& command) {
     argv.front() = word;
     const policy::UnwrappedCommand inner = policy::unwrap_command(argv);
     if (inner.blocked || inner.unwrapped()) return token + " runs another program";
+  }
+  return {};
+}
+
+std::string lasting_grant_refusal(const AskedCommand& command) {
+  if (std::string refusal = exact_grant_refusal(command); !refusal.empty()) return refusal;
+  for (const std::string& word : {command.argv.front(), command.executable}) {
+    std::vector<std::string> argv = command.argv;
+    argv.front() = word;
     if (const auto carried = policy::carried_code(argv)) return carried->reason;
   }
   return {};

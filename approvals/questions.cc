@@ -112,14 +112,14 @@ Result<std::vector<Question>> read_questions(Statement& query) {
   }
 }
 
-// The first lasting grant that this room would refuse, or the caller's own reason.
+// Why not even a grant for exactly these words in this directory may last, or the caller's own reason.
 std::string lasting_refusal(const NewQuestion& question) {
   if (!question.lasting_refused.empty()) return question.lasting_refused;
   if (question.agent_id.empty()) return "the request names no agent";
   if (question.commands.empty()) return "the programs are not known";
   if (question.widest == GrantScope::kPlan) return "the policy wants a person each time";
   for (const AskedCommand& command : question.commands) {
-    if (std::string reason = lasting_grant_refusal(command); !reason.empty()) return reason;
+    if (std::string reason = exact_grant_refusal(command); !reason.empty()) return reason;
     // What JSON cannot hold cannot be compared later.
     const Json json = command.argv;
     const Result<Json> back = parse_json(dump_json(json));
@@ -286,6 +286,12 @@ Result<void> check_lasting(const Question& question, const Answer& answer, std::
     return refused("the time until which to allow has passed");
   if (answer.this_session_only && question.asked.session_key.empty())
     return refused("the request names no session");
+  if (answer.scope > GrantScope::kExact) {
+    for (const AskedCommand& command : question.asked.commands) {
+      if (const std::string why = lasting_grant_refusal(command); !why.empty())
+        return refused("only the scope exact is possible here: " + why);
+    }
+  }
   if (answer.scope != GrantScope::kArguments) return {};
   if (answer.arg_pattern.empty()) return refused("the scope arguments needs an argument pattern");
   const policy::ArgPattern pattern(answer.arg_pattern);

@@ -179,8 +179,10 @@ class Questions {
   QuestionOptions options_;
 };
 
-// Why no lasting grant may be given for a program, or empty: shells, interpreters, programs that run other
-// programs.
+// Why not even a grant for exactly these words may last, or empty: shells, interpreters, wrappers.
+std::string exact_grant_refusal(const AskedCommand& command);
+// Why no grant for more than exactly these words may last, or empty: the above, and words that carry other
+// code.
 std::string lasting_grant_refusal(const AskedCommand& command);
 
 }  // namespace hostclaw::approvals

@@ -35,26 +35,48 @@ void keep_socket(OrderedJson& file, const OrderedJson& current) {
   }
 }
 
-bool is_shown_only(const OrderedJson& entry, const std::vector<policy::GrantToStore>& shown) {
-  if (!entry.is_object()) return false;
-  const auto text = [&](const char* name) {
-    const auto it = entry.find(name);
-    return it != entry.end() && it->is_string() ? it->get<std::string>() : std::string();
-  };
-  if (text("source") != "allow-always") return false;
+std::string text_of(const OrderedJson& entry, const char* name) {
+  const auto it = entry.find(name);
+  return it != entry.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+bool same_grant(const OrderedJson& left, const OrderedJson& right) {
+  if (!left.is_object() || !right.is_object()) return false;
+  for (const char* name : {"source", "pattern", "argPattern"}) {
+    if (text_of(left, name) != text_of(right, name)) return false;
+  }
+  return true;
+}
+
+// Whether the stored document holds such a grant for this agent.
+bool is_stored(const OrderedJson& current, const std::string& agent, const OrderedJson& entry) {
+  if (!current.is_object() || !current.contains("agents") || !current["agents"].is_object()) return false;
+  const auto found = current["agents"].find(agent);
+  if (found == current["agents"].end() || !found->is_object() || !found->contains("allowlist")) return false;
+  const OrderedJson& list = (*found)["allowlist"];
+  return list.is_array() && std::any_of(list.begin(), list.end(),
+                                        [&](const OrderedJson& stored) { return same_grant(stored, entry); });
+}
+
+bool was_shown(const OrderedJson& entry, const std::vector<policy::GrantToStore>& shown) {
+  if (!entry.is_object() || text_of(entry, "source") != "allow-always") return false;
   return std::any_of(shown.begin(), shown.end(), [&](const policy::GrantToStore& marker) {
-    return marker.pattern == text("pattern") && marker.arg_pattern.value_or("") == text("argPattern");
+    return marker.pattern == text_of(entry, "pattern") &&
+           marker.arg_pattern.value_or("") == text_of(entry, "argPattern");
   });
 }
 
-void drop_shown_only(OrderedJson& file, const std::vector<policy::GrantToStore>& shown) {
+// What was only shown comes back with a client's edit; a grant that a person gave is stored as well and
+// stays.
+void drop_shown_only(OrderedJson& file, const OrderedJson& current,
+                     const std::vector<policy::GrantToStore>& shown) {
   const auto agents = file.find("agents");
   if (shown.empty() || agents == file.end() || !agents->is_object()) return;
   for (auto& [id, agent] : agents->items()) {
     if (!agent.is_object() || !agent.contains("allowlist") || !agent["allowlist"].is_array()) continue;
     OrderedJson kept = OrderedJson::array();
     for (OrderedJson& entry : agent["allowlist"]) {
-      if (!is_shown_only(entry, shown)) kept.push_back(std::move(entry));
+      if (!was_shown(entry, shown) || is_stored(current, id, entry)) kept.push_back(std::move(entry));
     }
     agent["allowlist"] = std::move(kept);
   }
@@ -126,7 +148,7 @@ Result<OrderedJson> replace_approvals(approvals::Store& store, approvals::Policy
   if (!base_hash.empty() && base_hash != current.hash)
     return invalid_document("exec approvals changed; reload and retry");
 
-  drop_shown_only(file, request.shown_only);
+  drop_shown_only(file, current.document->json, request.shown_only);
   keep_socket(file, current.document->json);
   auto read = policy::read_document(file, new_uuid);
   if (!read) return read.error();

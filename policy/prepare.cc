@@ -154,6 +154,11 @@ class Preparer {
       out_.visible_markers = coverage.patterns;
       out_.visible_markers.push_back(node_command_marker(command_text(draft.argv)));
     }
+    // Gateways of protocol 3 look the agent's own words up on their own machine; only this very text,
+    // granted, is worth more to them.
+    if (context_.older_peer)
+      out_.visible_markers.push_back(
+          {std::string(kExactCommandPrefix) + command_key(command_text(draft.argv)), std::nullopt});
     finish(draft, Security::kFull, Ask::kOff, coverage);
     out_.run = std::move(again.evaluation);
     return true;

@@ -169,7 +169,7 @@ asio::awaitable<InvokeResult> GatewayMethods::get_approvals(Json params, bool wi
 asio::awaitable<InvokeResult> GatewayMethods::set_approvals(OrderedJson params, Origin origin,
                                                             bool with_resolved_defaults) {
   ReplaceRequest request{std::move(params), {origin.door, origin.principal.name}, {}};
-  for (const PreparedPlans::Marker& marker : plans_.markers()) request.shown_only.push_back(marker.entry);
+  request.shown_only = plans_.shown_lately();
   co_return co_await side_.on_store(
       [&request, with_resolved_defaults](StoreSide& side, approvals::Store& store) {
         const auto before = side.policy.document(store);

@@ -9,6 +9,9 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::chrono::minutes kPlanLifetime{30};
 // Markers are shown for the one `get` that follows a `prepare`.
 constexpr std::chrono::seconds kMarkerLifetime{60};
+// Long after that somebody may save a document that they had opened then.
+constexpr std::chrono::hours kShownLifetime{24};
+constexpr std::size_t kMostShown = 4096;
 constexpr std::size_t kMaxPreparedPlans = 1024;
 
 }  // namespace
@@ -21,8 +24,11 @@ void PreparedPlans::remember(const policy::PrepareEvaluation& prepared,
     plans_[policy::plan_key(*plan)] = {std::make_shared<const policy::RememberedPlan>(prepared.remember),
                                        SteadyClock::now() + kPlanLifetime};
   }
-  for (const policy::GrantToStore& entry : prepared.visible_markers)
+  for (const policy::GrantToStore& entry : prepared.visible_markers) {
     markers_.push_back({prepared.run.agent_id, entry, document, SteadyClock::now() + kMarkerLifetime});
+    shown_.push_back({entry, SteadyClock::now() + kShownLifetime});
+    if (shown_.size() > kMostShown) shown_.pop_front();
+  }
 }
 
 std::shared_ptr<const policy::RememberedPlan> PreparedPlans::find(const Json& params) {
@@ -40,8 +46,16 @@ std::vector<PreparedPlans::Marker> PreparedPlans::markers() {
   return markers_;
 }
 
+std::vector<policy::GrantToStore> PreparedPlans::shown_lately() {
+  forget_expired();
+  std::vector<policy::GrantToStore> entries;
+  for (const Shown& shown : shown_) entries.push_back(shown.entry);
+  return entries;
+}
+
 void PreparedPlans::forget_expired() {
   const auto now = SteadyClock::now();
+  while (!shown_.empty() && shown_.front().until < now) shown_.pop_front();
   std::erase_if(plans_, [&](const auto& item) { return item.second.expires < now; });
   std::erase_if(markers_, [&](const Marker& marker) { return marker.expires < now; });
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -34,6 +35,8 @@ class PreparedPlans {
 
   // Those that may be shown now.
   std::vector<Marker> markers();
+  // Everything that was shown lately: what a client writes back of it is not its owner's wish.
+  std::vector<policy::GrantToStore> shown_lately();
 
  private:
   struct Plan {
@@ -44,6 +47,11 @@ class PreparedPlans {
 
   std::unordered_map<std::string, Plan> plans_;
   std::vector<Marker> markers_;
+  struct Shown {
+    policy::GrantToStore entry;
+    std::chrono::steady_clock::time_point until;
+  };
+  std::deque<Shown> shown_;  // oldest first
 };
 
 }  // namespace hostclaw::node_host

@@ -244,6 +244,39 @@ TEST_CASE("a use that carries other code is not granted for good", "[grants]") {
   CHECK(lasting_grant_refusal({"/usr/bin/" + argv[0], argv}) != "");
 }
 
+TEST_CASE("whoever saw the very words may allow them for good, but for what runs anything", "[grants]") {
+  CHECK(exact_grant_refusal({"/usr/bin/git", {"git", "-c", "core.pager=touch x", "log"}}) == "");
+  CHECK(exact_grant_refusal({"/usr/bin/docker", {"docker", "exec", "web", "id"}}) == "");
+  CHECK(exact_grant_refusal({"/usr/bin/find", {"find", ".", "-exec", "rm", "{}", ";"}}) != "");
+  CHECK(exact_grant_refusal({"/usr/bin/dash", {"sh", "-c", "id"}}) != "");
+}
+
+TEST_CASE("words that carry other code are granted for good as they stand, in their directory, and no wider",
+          "[grants]") {
+  QuestionsFixture f;
+  NewQuestion question = git_question();
+  question.commands = {{"/usr/bin/docker", {"docker", "compose", "up", "-d", "web"}}};
+  const std::string id = must(f.questions.ask(question, 1000)).question.id;
+  for (const GrantScope wide : {GrantScope::kArguments, GrantScope::kExecutable}) {
+    Answer answer = always(wide);
+    answer.arg_pattern = "^compose .*$";
+    CHECK(code_of(f.questions.answer(id, answer, 2000)) == "GRANT_REFUSED");
+  }
+  must(f.questions.answer(id, always(GrantScope::kExact), 2000));
+  const auto covered = [&](std::vector<std::string> argv, const std::string& cwd) {
+    GrantRequest request{"another",
+                         question.agent_id,
+                         question.session_key,
+                         cwd,
+                         {{"/usr/bin/docker", std::move(argv)}},
+                         GrantScope::kExecutable};
+    return !must(f.questions.covering(request, 3000)).empty();
+  };
+  CHECK(covered({"docker", "compose", "up", "-d", "web"}, question.cwd));
+  CHECK_FALSE(covered({"docker", "compose", "up", "-d", "db"}, question.cwd));
+  CHECK_FALSE(covered({"docker", "compose", "up", "-d", "web"}, "/elsewhere"));
+}
+
 TEST_CASE("nothing lasting is granted without an agent, without programs, or against the caller's word",
           "[grants]") {
   QuestionsFixture f;

@@ -52,6 +52,16 @@ TEST_CASE("prepare: a listed command gets a direct plan that runs without a ques
   }
 }
 
+TEST_CASE("prepare: an older gateway is shown a grant for the very text of a listed command") {
+  Machine machine;
+  machine.list({"/usr/bin/uname"});
+  machine.context.older_peer = true;
+  const PrepareEvaluation prepared = prepare(machine, Machine::carried("uname -s"));
+  REQUIRE(prepared.visible_markers.size() == 1);
+  CHECK(prepared.visible_markers[0].pattern == "=command:" + std::string(command_key("/usr/bin/uname -s")));
+  CHECK(prepare(machine, Machine::carried("id -u")).visible_markers.empty());
+}
+
 TEST_CASE("prepare: what is asked about although its program is listed is worded so that a gateway asks") {
   Machine machine;
   const char* entry = GENERATE("/usr/bin/git", "/usr/bin/g*");

@@ -175,7 +175,7 @@ TEST_CASE("self: prepare makes no plan for it, says why, and keeps the reason fo
   const PrepareEvaluation prepared = prepare_run(
       Machine::request({"hostclaw", "exec-policy", "preset", "yolo"}), machine.document, machine.context);
   CHECK_FALSE(prepared.ok);
-  CHECK(prepared.wire_message.find("does not change the policy of its own node") != std::string::npos);
+  CHECK(prepared.wire_message.find("is not for commands that come through the node") != std::string::npos);
   CHECK(prepared.run.decision.code == "SELF_POLICY");
   machine.list({"/usr/bin/hostclaw"});
   const PrepareEvaluation text =
