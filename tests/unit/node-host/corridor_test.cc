@@ -208,6 +208,18 @@ TEST_CASE("corridor: judged, opened, written down, spawned, told, ended, answere
   CHECK(scene.corridor->admission().running() == 0);
 }
 
+TEST_CASE("corridor: what was opened is held while it runs and let go before anybody has the answer") {
+  Scene scene;
+  scene.runner.holds = true;
+  Scene::Walk& walk = scene.start(kListed);
+  scene.until([&] { return scene.runner.running() == 1; });
+  CHECK_FALSE(scene.runner.files.expired());
+  scene.runner.release();
+  scene.finish(walk);
+  REQUIRE(walk.outcome->judged != nullptr);
+  CHECK(scene.runner.files.expired());
+}
+
 TEST_CASE("corridor: what is refused is written down and never opened") {
   Scene scene;
   scene.runner.on_opened = [] { FAIL("a refused command was handed to the runner"); };
