@@ -289,6 +289,7 @@ TEST_CASE(
   CHECK(row.code == "ORIGIN_MEMBER_REFUSED");
   CHECK(row.door == "hostlink");
   CHECK(row.agent_id == "main");
+  CHECK(row.run_id != "r1");
   CHECK(scene.decisions().back()["code"] == "ORIGIN_MEMBER_REFUSED");
 
   request = scene.request({}, gateway());
