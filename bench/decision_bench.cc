@@ -39,6 +39,7 @@ class TableOfFiles final : public policy::FileProbe {
     return it == table_.end() ? policy::FileFacts{} : it->second;
   }
   bool is_symlink(const std::string&) override { return false; }
+  bool changeable_by_others(const std::string&) override { return false; }
   std::optional<std::string> content_sha256(const std::string&) override { return std::nullopt; }
   std::string head(const std::string&, std::size_t) override { return {}; }
 

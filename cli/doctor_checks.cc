@@ -324,8 +324,19 @@ Results pairing_results(const Facts& facts) {
   } else {
     out.push_back(skipped("pairing", "PAIRING_UNKNOWN", "only a running node can tell", "hostclaw node run"));
   }
-  if (stages.surface == "done") {
+  if (stages.surface == "done" && !stages.next.empty()) {
+    out.push_back(warning("surface", "SURFACE_PARTLY",
+                          facts.report.link.value("detail", std::string("some commands wait for approval")),
+                          stages.next));
+  } else if (stages.surface == "done") {
     out.push_back(ok("surface", "SURFACE_APPROVED", "the gateway dispatches this node's commands"));
+  } else if (stages.surface == "none") {
+    out.push_back(
+        failure("surface", "SURFACE_NONE", "the gateway holds none of this node's commands", stages.next));
+  } else if (stages.surface == "unconfirmed") {
+    out.push_back(skipped("surface", "SURFACE_UNCONFIRMED",
+                          "connected, but the gateway has not told whether it holds this node's commands",
+                          stages.next));
   } else if (facts.report.link.value("state", std::string()) == "waiting-for-surface-approval") {
     out.push_back(failure("surface", "SURFACE_PENDING",
                           "step 2 of 2: connected, but no command is dispatched before an operator approves",
@@ -650,7 +661,8 @@ const std::vector<CheckInfo>& known_checks() {
       {"link",
        "LINK_CONNECTED LINK_WAITING LINK_CONNECTING LINK_RECONNECTING LINK_NO_CREDENTIALS LINK_UNKNOWN"},
       {"pairing", "PAIRING_DONE PAIRING_PENDING PAIRING_STORED PAIRING_UNKNOWN"},
-      {"surface", "SURFACE_APPROVED SURFACE_PENDING SURFACE_UNKNOWN"},
+      {"surface",
+       "SURFACE_APPROVED SURFACE_PARTLY SURFACE_PENDING SURFACE_UNCONFIRMED SURFACE_NONE SURFACE_UNKNOWN"},
       {"gateway-policy", "GATEWAY_POLICY_OK GATEWAY_STRICTER GATEWAY_POLICY_UNKNOWN"},
       {"identity", "IDENTITY_OK IDENTITY_MISSING IDENTITY_INVALID IDENTITY_SHARED"},
       {"name", "NAME_UNKNOWN"},

@@ -102,13 +102,16 @@ PairingStages pairing_stages(const StatusReport& report) {
   const std::string state = report.link.value("state", std::string());
   PairingStages stages{"unknown", "unknown", {}};
   if (state == "connected") {
-    stages = {"done", "done", {}};
+    const Json commands = report.link.value("commands", Json::object());
+    const std::string held = commands.value("state", std::string());
+    stages = {"done", held == "held" ? "done" : held == "none" ? "none" : "unconfirmed", {}};
   } else if (state == "waiting-for-surface-approval") {
     stages = {"done", "pending", {}};
   } else if (state == "waiting-for-device-pairing") {
     stages = {"pending", "pending", {}};
   }
-  if (state.starts_with("waiting-")) stages.next = report.link.value("next", std::string());
+  if (state.starts_with("waiting-") || state == "connected")
+    stages.next = report.link.value("next", std::string());
   return stages;
 }
 

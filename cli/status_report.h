@@ -33,7 +33,8 @@ struct StatusReport {
 
 Result<StatusReport> read_status(approvals::Store& store);
 
-// The state of each pairing stage: done | pending | unknown.
+// The state of each pairing stage: done | pending | unknown; of the surface also `unconfirmed` (nothing but a
+// command that arrives, or an operator, tells a node what a gateway dispatches) and `none`.
 struct PairingStages {
   std::string device;
   std::string surface;

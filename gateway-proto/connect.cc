@@ -1,6 +1,8 @@
 #include "gateway-proto/connect.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 
 #include "base/text.h"
 
@@ -69,10 +71,27 @@ Result<Challenge> challenge_from(const Json& payload) {
   return challenge;
 }
 
+void describe_system(ClientDescription& client, std::string_view platform, SystemForm form) {
+  struct Names {
+    std::string_view old_platform, platform, family;
+  };
+  static constexpr Names kSystems[] = {
+      {"linux", "linux", "Linux"}, {"win32", "windows", "Windows"}, {"darwin", "macos", "Mac"}};
+  client.platform = platform;
+  client.device_family.clear();
+  if (form == SystemForm::kOld) return;
+  for (const Names& names : kSystems) {
+    if (names.old_platform != platform) continue;
+    client.platform = names.platform;
+    client.device_family = names.family;
+  }
+}
+
 Json connect_params(const ClientDescription& client, const Credentials& credentials,
                     const DeviceIdentity& identity, const Challenge& challenge) {
   Json description{
       {"id", "node-host"}, {"version", client.version}, {"platform", client.platform}, {"mode", "node"}};
+  if (!client.device_family.empty()) description["deviceFamily"] = client.device_family;
   if (!client.display_name.empty()) description["displayName"] = client.display_name;
   if (!client.instance_id.empty()) description["instanceId"] = client.instance_id;
 
@@ -85,6 +104,7 @@ Json connect_params(const ClientDescription& client, const Credentials& credenti
   fields.token = signed_token(credentials);
   fields.nonce = challenge.nonce;
   fields.platform = client.platform;
+  fields.device_family = client.device_family;
 
   Json params{{"minProtocol", 3},
               {"maxProtocol", 4},
@@ -134,6 +154,19 @@ Result<HelloOk> hello_ok_from(const Json& payload) {
   return hello;
 }
 
+bool is_release_before(std::string_view server_version, int year, int month, int patch) {
+  std::array<int, 3> parts{};
+  const char* at = server_version.data();
+  const char* const end = at + server_version.size();
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (i > 0 && (at == end || *at++ != '.')) return false;
+    const auto [next, failed] = std::from_chars(at, end, parts[i]);
+    if (failed != std::errc() || parts[i] < 0) return false;
+    at = next;
+  }
+  return parts < std::array<int, 3>{year, month, patch};
+}
+
 ConnectRefusal classify_connect_error(const PeerError& error, const CredentialState& state) {
   ConnectRefusal refusal;
   refusal.detail_code = text_at(error.details, "code");
@@ -160,6 +193,10 @@ ConnectRefusal classify_connect_error(const PeerError& error, const CredentialSt
     return refusal;
   }
 
+  if (refusal.reason == "metadata-upgrade" && state.may_try_old_form) {
+    refusal.advice = ConnectAdvice::kRetryWithOldForm;
+    return refusal;
+  }
   if (code == "PAIRING_REQUIRED") return pairing_refusal(std::move(refusal));
   if (code == "AUTH_RATE_LIMITED") {
     refusal.advice = ConnectAdvice::kRetrySlowly;

@@ -36,12 +36,23 @@ struct Credentials {
 struct ClientDescription {
   std::string display_name;
   std::string version;
-  std::string platform;  // linux | win32 | darwin
+  std::string platform;       // as describe_system() spells it
+  std::string device_family;  // likewise; empty: not sent
   std::string instance_id;
   std::vector<std::string> caps;
   std::vector<std::string> commands;
   std::string path_env;  // empty: not sent
 };
+
+// How a node names its system. Gateways from 2026.6 to 2026.7 keep no command of a node whose platform and
+// family they do not know together, and say so to nobody; every official host from 2026.6 on sends both.
+// Hosts and gateways of protocol 3 knew the old form: Node's own name of the platform, no family. What a
+// gateway has paired it compares at each connect, and protocol 3 takes `windows` for another machine than
+// `win32`. Source: node commands contract, section 2.
+enum class SystemForm { kCurrent, kOld };
+// Requires Node's name of the platform: linux, win32 or darwin; another one is sent as it is, without a
+// family.
+void describe_system(ClientDescription& client, std::string_view platform, SystemForm form);
 
 // Params of `connect`: protocol 3 to 4, role node, one frame form for both gateway generations.
 // Absent members are absent, never null or empty.
@@ -61,12 +72,18 @@ struct HelloOk {
 // Errors: FRAME_INVALID; PROTOCOL_UNSUPPORTED when the gateway speaks neither 3 nor 4.
 Result<HelloOk> hello_ok_from(const Json& payload);
 
+// Whether a gateway that calls itself so is older than this release of OpenClaw. A text that is no release of
+// theirs
+// (`YYYY.M.P`, anything behind it) is not.
+bool is_release_before(std::string_view server_version, int year, int month, int patch);
+
 // What a refused connect means for the node.
 enum class ConnectAdvice {
   kRetry,                 // ordinary backoff
   kRetrySoon,             // gateway starting: wait retry_after_ms (100-2000), backoff does not grow
   kRetrySlowly,           // an operator has to act (device pairing, rate limit): keep trying at the slow pace
   kDropDeviceToken,       // the stored device token is no longer valid
+  kRetryWithOldForm,      // one-shot: paired under the old names of the system, at once
   kRetryWithDeviceToken,  // one-shot: same shared token plus the stored device token, after 250 ms
   kFatal,                 // configuration or credentials must change: exit 1
 };
@@ -88,6 +105,7 @@ struct CredentialState {
   bool have_device_token = false;   // one is stored
   bool endpoint_trusted = false;    // loopback, or wss with a pin
   bool retry_already_used = false;  // the one-shot retry of this outage is spent
+  bool may_try_old_form = false;    // the refused connect had the current form, and the old one is untried
 };
 
 ConnectRefusal classify_connect_error(const PeerError& error, const CredentialState& state);

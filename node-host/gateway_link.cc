@@ -6,6 +6,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <random>
 
+#include "base/text.h"
+#include "node-host/held_commands_question.h"
 #include "node-host/log.h"
 #include "node-host/use_tuple.h"
 
@@ -19,9 +21,13 @@ using gateway_proto::Credentials;
 using gateway_proto::GatewayEndpoint;
 using gateway_proto::HostClass;
 using gateway_proto::PeerError;
+using gateway_proto::SystemForm;
 
 constexpr std::chrono::seconds kStatsInterval{60};
 constexpr std::chrono::seconds kSurfacePoll{20};
+// Some releases do not tell a node that it was approved; whoever has just paired it is about to.
+constexpr std::chrono::seconds kSurfacePollAtFirst{3};
+constexpr int kPollsAtFirst = 40;
 constexpr std::chrono::seconds kCredentialPoll{3};
 // Right after a connect the gateway may call a pairing changed that is not; a pending surface stays refused.
 constexpr int kStatsTries = 3;
@@ -71,6 +77,12 @@ LinkStatus status_of(LinkState state, std::string url) {
   return status;
 }
 
+// What the first look at the gateway's commands adds to `connected`.
+std::string about_commands(const LinkStatus& status) {
+  if (!status.detail.empty()) return status.detail;
+  return status.commands == CommandsState::kHeld ? "the gateway holds this node's commands" : "";
+}
+
 std::string sentence(const LinkStatus& status) {
   switch (status.state) {
     case LinkState::kStarting:
@@ -95,6 +107,20 @@ std::string sentence(const LinkStatus& status) {
 }
 
 }  // namespace
+
+std::string_view to_string(CommandsState state) {
+  switch (state) {
+    case CommandsState::kUnknown:
+      return "unknown";
+    case CommandsState::kUnconfirmed:
+      return "unconfirmed";
+    case CommandsState::kHeld:
+      return "held";
+    case CommandsState::kNone:
+      return "none";
+  }
+  return "unknown";
+}
 
 std::string_view to_string(LinkState state) {
   switch (state) {
@@ -133,20 +159,28 @@ double GatewayLink::jitter() {
 }
 
 asio::awaitable<void> GatewayLink::set_status(LinkStatus status) {
-  const bool changed = status.state != status_.state || status.detail != status_.detail ||
+  const bool another = status.state != status_.state || status.url != status_.url;
+  const bool changed = another || status.detail != status_.detail ||
                        status.request_id != status_.request_id || status.next != status_.next ||
-                       status.url != status_.url;
+                       status.commands != status_.commands;
   status_ = std::move(status);
   if (!changed) co_return;
+  const bool connected = status_.state == LinkState::kConnected;
   // `connecting` comes before every attempt; only its outcome is news.
   if (status_.state != LinkState::kConnecting) {
-    const bool fine = status_.state == LinkState::kConnected || status_.state == LinkState::kStopped;
     std::string line = sentence(status_);
+    if (connected) {
+      const std::string commands = about_commands(status_);
+      line = another ? line + (commands.empty() ? "" : "; " + commands) : commands;
+    }
     if (!status_.next.empty()) line += " -- next: " + status_.next;
-    log(fine ? LogLevel::kInfo : LogLevel::kWarn, line);
+    const bool fine =
+        (connected && status_.waiting_commands.empty() && status_.commands != CommandsState::kNone) ||
+        status_.state == LinkState::kStopped;
+    if (!line.empty()) log(fine ? LogLevel::kInfo : LogLevel::kWarn, line);
   }
   co_await memory_.publish(status_);
-  if (status_.state == LinkState::kConnected && settings_.stop_after_hello) stop();
+  if (connected && status_.commands != CommandsState::kUnknown && settings_.stop_after_hello) stop();
 }
 
 asio::awaitable<void> GatewayLink::wait(std::chrono::milliseconds pause) {
@@ -223,6 +257,7 @@ asio::awaitable<std::optional<LinkEnd>> GatewayLink::attempt(GatewayEndpoint end
     next_pause_ = kCredentialPoll;
     co_return std::nullopt;
   }
+  co_await choose_form(endpoint);
   // While an operator is awaited, each retry only keeps the pending request fresh: that is no change of
   // state.
   if (status_.state == LinkState::kStarting) {
@@ -279,8 +314,17 @@ asio::awaitable<std::optional<LinkEnd>> GatewayLink::after_refusal(const Gateway
       .have_device_token = !used_device_token_.empty(),
       .endpoint_trusted = trusted(endpoint),
       .retry_already_used = device_token_retry_used_,
+      .may_try_old_form = form_ == SystemForm::kCurrent && !old_form_tried_,
   };
   const ConnectRefusal refusal = classify_connect_error(error, state);
+  if (refusal.reason == "metadata-upgrade" && form_ == SystemForm::kOld) {
+    // Neither form is what was paired: what an operator approves now shall be the current one.
+    form_ = SystemForm::kCurrent;
+    if (old_form_) co_await memory_.keep_old_form(std::nullopt);
+    old_form_.reset();
+    next_pause_ = gateway_proto::ReconnectSchedule::immediate();
+    co_return std::nullopt;
+  }
   LinkStatus status = status_of(LinkState::kReconnecting, endpoint.url());
   status.detail = "node host gateway connect failed: " + refusal.message + " (" + refusal.detail_code + ")";
   status.request_id = refusal.request_id;
@@ -303,6 +347,11 @@ asio::awaitable<std::optional<LinkEnd>> GatewayLink::after_refusal(const Gateway
       }
       co_await set_status(std::move(status));
       next_pause_ = schedule_.while_waiting_for_operator(jitter(), refusal.retry_after_ms);
+      break;
+    case ConnectAdvice::kRetryWithOldForm:
+      form_ = SystemForm::kOld;
+      old_form_tried_ = true;
+      next_pause_ = gateway_proto::ReconnectSchedule::immediate();
       break;
     case ConnectAdvice::kRetryWithDeviceToken:
       device_token_retry_ = true;
@@ -334,11 +383,43 @@ asio::awaitable<std::optional<LinkEnd>> GatewayLink::after_refusal(const Gateway
   co_return std::nullopt;
 }
 
+asio::awaitable<void> GatewayLink::choose_form(const GatewayEndpoint& endpoint) {
+  if (!form_is_read_) {
+    form_is_read_ = true;
+    old_form_ = co_await memory_.old_form();
+    if (old_form_ && old_form_->url == endpoint.url()) form_ = SystemForm::kOld;
+  }
+  gateway_proto::describe_system(settings_.client, settings_.platform, form_);
+}
+
+// Whether a gateway that took the old form is another release than the one that wanted it, so that the
+// current one is worth an attempt: gateways between 2026.6 and 2026.7 keep no command of a node in the old
+// form.
+asio::awaitable<bool> GatewayLink::form_is_outdated(const GatewayEndpoint& endpoint,
+                                                    const gateway_proto::HelloOk& hello) {
+  if (form_ == SystemForm::kCurrent) co_return false;
+  const OldFormMemory taken{endpoint.url(), hello.server_version};
+  if (old_form_ == taken) co_return false;
+  if (old_form_tried_) {
+    old_form_ = taken;
+    co_await memory_.keep_old_form(old_form_);
+    log_info("this gateway has paired this machine under the old name of its system, which is used on");
+    co_return false;
+  }
+  form_ = SystemForm::kCurrent;
+  old_form_.reset();
+  co_await memory_.keep_old_form(std::nullopt);
+  co_return true;
+}
+
 asio::awaitable<void> GatewayLink::serve(GatewayEndpoint endpoint, std::shared_ptr<GatewaySession> session,
                                          Credentials used) {
   const gateway_proto::HelloOk& hello = session->hello();
   schedule_.connected();
   device_token_retry_used_ = false;
+  arrived_ = false;
+  const bool outdated = co_await form_is_outdated(endpoint, hello);
+  old_form_tried_ = false;
   if (!hello.device_token.empty() && hello.device_token != used_device_token_) {
     co_await memory_.keep_device_token(hello.device_token, used_device_token_);
   }
@@ -352,13 +433,19 @@ asio::awaitable<void> GatewayLink::serve(GatewayEndpoint endpoint, std::shared_p
     candidate_ = 0;
   }
   used = {};
+  if (outdated) {
+    co_await session->close(1012, "node manifest changed");
+    next_pause_ = gateway_proto::ReconnectSchedule::immediate();
+    co_return;
+  }
 
   asio::co_spawn(
-      executor_, [this, session]() { return follow_surface(session); }, asio::detached);
+      executor_, [this, endpoint, session]() { return follow_surface(endpoint, session); }, asio::detached);
   if (handlers_.on_connected) handlers_.on_connected(session);
 
   GatewaySession::Handlers on;
   on.on_invoke = [this, session = std::weak_ptr(session)](gateway_proto::InvokeRequest request) {
+    note_arrival(request.command);
     if (const auto alive = session.lock()) handlers_.on_invoke(alive, std::move(request));
   };
   on.on_cancel = [this](std::string invoke_id) { handlers_.on_cancel(std::move(invoke_id)); };
@@ -388,23 +475,97 @@ asio::awaitable<bool> GatewayLink::publish_stats(std::shared_ptr<GatewaySession>
   co_return outcome.ok || !outcome.error.retryable || outcome.error.code == "INVALID_REQUEST";
 }
 
+void GatewayLink::note_arrival(const std::string& command) {
+  const auto& declared = settings_.client.commands;
+  if (arrived_ || std::find(declared.begin(), declared.end(), command) == declared.end()) return;
+  arrived_ = true;
+  if (status_.state == LinkState::kConnected && status_.commands != CommandsState::kHeld) pause_.cancel();
+}
+
+// Fills in what is known of the commands that the gateway holds. An operator's answer is worth more than a
+// command that came: it names what waits.
+asio::awaitable<void> GatewayLink::look_for_commands(const GatewayEndpoint& endpoint, LinkStatus& status) {
+  const bool may_ask =
+      !operator_refused_ && !(settings_.shared_token.empty() && settings_.shared_password.empty());
+  std::optional<gateway_proto::HeldCommands> held;
+  if (may_ask) {
+    if (status_.state != LinkState::kConnected) co_await set_status(status);
+    HeldCommandsQuestion question;
+    question.endpoint = endpoint;
+    question.shared.token = settings_.shared_token;
+    if (question.shared.token.empty()) question.shared.password = settings_.shared_password;
+    question.node_id = identity_.device_id();
+    question.declared = settings_.client.commands;
+    question.version = settings_.client.version;
+    question.platform = settings_.platform;
+    question.extra_ca_file = settings_.extra_ca_file;
+    question.timeouts = settings_.timeouts;
+    auto answer = co_await ask_held_commands(std::move(question));
+    if (answer) {
+      held = std::move(*answer);
+    } else if (answer.error().code == "OPERATOR_REFUSED") {
+      operator_refused_ = true;
+      log_debug("the gateway does not tell which commands it holds: " + answer.error().message);
+    }
+  }
+  const std::string look = "on the gateway: openclaw nodes describe --node " + identity_.device_id();
+  if (held) {
+    status.waiting_commands = held->waiting;
+    status.request_id = held->request_id;
+    if (!held->usable.empty()) {
+      status.commands = CommandsState::kHeld;
+      if (!held->waiting.empty())
+        status.detail = "waiting for approval, beside those that work: " + join(held->waiting, " ");
+    } else if (!held->waiting.empty()) {
+      status.state = LinkState::kWaitingForSurfaceApproval;
+      status.detail = "the gateway dispatches nothing to this node before that";
+    } else {
+      status.commands = CommandsState::kNone;
+      status.detail =
+          "the gateway holds none of this node's commands, and no approval is pending: its configuration "
+          "excludes them";
+    }
+    if (!held->request_id.empty()) {
+      status.next = "on the gateway: openclaw nodes approve " + held->request_id;
+    } else if (status.commands != CommandsState::kHeld) {
+      status.next = look;
+    }
+  } else if (arrived_) {
+    status.commands = CommandsState::kHeld;
+  } else {
+    status.commands = CommandsState::kUnconfirmed;
+    status.detail =
+        "unconfirmed: the gateway has not told whether it holds this node's commands; the first one that "
+        "arrives will";
+    status.next = look;
+  }
+}
+
 // Connected is not usable: gateways of protocol 4 dispatch nothing until the surface is approved, and say so
 // only to those who try. Runs as long as the session.
-asio::awaitable<void> GatewayLink::follow_surface(std::shared_ptr<GatewaySession> session) {
+asio::awaitable<void> GatewayLink::follow_surface(GatewayEndpoint endpoint,
+                                                  std::shared_ptr<GatewaySession> session) {
   const gateway_proto::HelloOk hello = session->hello();
-  LinkStatus connected = status_of(LinkState::kConnected, settings_.candidates[candidate_].url());
+  LinkStatus connected = status_of(LinkState::kConnected, endpoint.url());
   connected.server_version = hello.server_version;
   connected.protocol = hello.protocol;
-  if (hello.protocol < 4) {
-    co_await set_status(connected);
-    co_return;
-  }
+  int polls = 0;
   while (session->open() && !stopping_) {
-    const bool accepted = co_await publish_stats(session);
+    const bool accepted = hello.protocol < 4 || co_await publish_stats(session);
     if (!session->open()) co_return;
     if (accepted) {
-      co_await set_status(connected);
-      co_await wait(kStatsInterval);
+      LinkStatus now = connected;
+      const bool known = status_.state == LinkState::kConnected && status_.commands == CommandsState::kHeld &&
+                         status_.waiting_commands.empty();
+      if (known) {
+        now = status_;
+      } else {
+        co_await look_for_commands(endpoint, now);
+      }
+      if (!session->open()) co_return;
+      const bool waits = !now.waiting_commands.empty();
+      co_await set_status(std::move(now));
+      co_await wait(!waits ? kStatsInterval : ++polls < kPollsAtFirst ? kSurfacePollAtFirst : kSurfacePoll);
       continue;
     }
     const std::string method = "node.runnerInventory.update";

@@ -31,6 +31,16 @@ enum class LinkState {
 };
 std::string_view to_string(LinkState state);
 
+// What is known of the commands that the gateway would dispatch to this node. A gateway drops what it does
+// not take in silence, so that nothing short of an operator's answer, or of a command that comes, tells.
+enum class CommandsState {
+  kUnknown,      // not connected, not approved, or not looked at yet
+  kUnconfirmed,  // nothing speaks against them
+  kHeld,         // by an operator's answer, or because one arrived on this connection
+  kNone,         // the gateway holds none of them
+};
+std::string_view to_string(CommandsState state);
+
 struct LinkStatus {
   LinkState state = LinkState::kStarting;
   std::string url;
@@ -39,6 +49,15 @@ struct LinkStatus {
   std::string next;        // the command the operator must type next
   std::string server_version;
   int protocol = 0;
+  CommandsState commands = CommandsState::kUnknown;
+  std::vector<std::string> waiting_commands;  // declared, and not usable before they are approved
+};
+
+// The old form of describe_system() is what this gateway takes.
+struct OldFormMemory {
+  std::string url;
+  std::string server_version;  // of the gateway that refused the current form
+  bool operator==(const OldFormMemory&) const = default;
 };
 
 // What the link remembers between connections. Implemented over the store; calls come from the io_context
@@ -50,6 +69,8 @@ class LinkMemory {
   virtual boost::asio::awaitable<void> keep_device_token(std::string token, std::string expected) = 0;
   virtual boost::asio::awaitable<void> drop_device_token() = 0;
   virtual boost::asio::awaitable<void> keep_endpoint(gateway_proto::GatewayEndpoint endpoint) = 0;
+  virtual boost::asio::awaitable<std::optional<OldFormMemory>> old_form() = 0;
+  virtual boost::asio::awaitable<void> keep_old_form(std::optional<OldFormMemory> form) = 0;
   virtual boost::asio::awaitable<void> publish(LinkStatus status) = 0;  // for `hostclaw status`
 };
 
@@ -57,10 +78,11 @@ struct LinkSettings {
   std::vector<gateway_proto::GatewayEndpoint> candidates;  // at least one; tried in order
   std::string shared_token;
   std::string shared_password;
-  std::string bootstrap_token;       // from --pair or --pair-if-needed
-  bool bootstrap_only = false;       // --pair: nothing stored is used until it succeeded
-  bool stored_token_usable = false;  // the stored device token belongs to this endpoint
-  gateway_proto::ClientDescription client;
+  std::string bootstrap_token;              // from --pair or --pair-if-needed
+  bool bootstrap_only = false;              // --pair: nothing stored is used until it succeeded
+  bool stored_token_usable = false;         // the stored device token belongs to this endpoint
+  gateway_proto::ClientDescription client;  // platform and family are filled in by the link
+  std::string platform;                     // Node's name of it: linux, win32, darwin
   GatewaySession::Timeouts timeouts;
   std::string extra_ca_file;
   bool stop_after_hello = false;  // `connect --verify`: end with success once connected and approved
@@ -105,7 +127,14 @@ class GatewayLink {
   boost::asio::awaitable<void> serve(gateway_proto::GatewayEndpoint endpoint,
                                      std::shared_ptr<GatewaySession> session,
                                      gateway_proto::Credentials used);
-  boost::asio::awaitable<void> follow_surface(std::shared_ptr<GatewaySession> session);
+  boost::asio::awaitable<void> choose_form(const gateway_proto::GatewayEndpoint& endpoint);
+  boost::asio::awaitable<bool> form_is_outdated(const gateway_proto::GatewayEndpoint& endpoint,
+                                                const gateway_proto::HelloOk& hello);
+  void note_arrival(const std::string& command);
+  boost::asio::awaitable<void> look_for_commands(const gateway_proto::GatewayEndpoint& endpoint,
+                                                 LinkStatus& status);
+  boost::asio::awaitable<void> follow_surface(gateway_proto::GatewayEndpoint endpoint,
+                                              std::shared_ptr<GatewaySession> session);
   boost::asio::awaitable<bool> publish_stats(std::shared_ptr<GatewaySession> session);
   boost::asio::awaitable<void> set_status(LinkStatus status);
   boost::asio::awaitable<void> wait(std::chrono::milliseconds pause);
@@ -127,6 +156,12 @@ class GatewayLink {
   bool stopping_ = false;
   bool device_token_retry_ = false;       // the next attempt is the one-shot retry
   bool device_token_retry_used_ = false;  // in this outage
+  gateway_proto::SystemForm form_ = gateway_proto::SystemForm::kCurrent;
+  bool form_is_read_ = false;    // what the memory holds of it
+  bool old_form_tried_ = false;  // in this outage
+  std::optional<OldFormMemory> old_form_;
+  bool arrived_ = false;           // one of our commands came on this connection
+  bool operator_refused_ = false;  // the gateway does not let us ask: not asked again
   std::chrono::milliseconds next_pause_{0};
 };
 

@@ -72,6 +72,13 @@ asio::awaitable<Result<ResponseFrame>> GatewaySession::await_connect_answer(cons
 asio::awaitable<HandshakeOutcome> GatewaySession::handshake(const gateway_proto::ClientDescription& client,
                                                             const gateway_proto::Credentials& credentials,
                                                             const gateway_proto::DeviceIdentity& identity) {
+  ConnectParams params_for = [&](const Challenge& challenge) {
+    return connect_params(client, credentials, identity, challenge);
+  };
+  co_return co_await handshake(std::move(params_for));
+}
+
+asio::awaitable<HandshakeOutcome> GatewaySession::handshake(ConnectParams params_for) {
   const auto self = shared_from_this();
   HandshakeOutcome outcome;
   // Shared with the timer's handler, which may still be queued when this coroutine has ended.
@@ -95,8 +102,7 @@ asio::awaitable<HandshakeOutcome> GatewaySession::handshake(const gateway_proto:
   }
 
   const std::string id = std::to_string(next_id_++);
-  const std::string text = gateway_proto::encode_request(
-      id, "connect", dump_json(connect_params(client, credentials, identity, *challenge)));
+  const std::string text = gateway_proto::encode_request(id, "connect", dump_json(params_for(*challenge)));
   if (text.size() > gateway_proto::kMaxPreAuthFrameBytes) {
     outcome.failure =
         make_error("CONFIG_INVALID", "the connect request is larger than the gateway accepts (" +

@@ -55,6 +55,10 @@ class GatewaySession : public std::enable_shared_from_this<GatewaySession> {
   GatewaySession(boost::asio::any_io_executor executor, std::unique_ptr<WebSocket> socket, Timeouts timeouts);
 
   // Challenge, connect, hello-ok. On anything but hello the socket is closed before this returns.
+  // `params_for` makes the params of connect.
+  using ConnectParams = std::function<Json(const gateway_proto::Challenge&)>;
+  boost::asio::awaitable<HandshakeOutcome> handshake(ConnectParams params_for);
+  // The same as a node.
   boost::asio::awaitable<HandshakeOutcome> handshake(const gateway_proto::ClientDescription& client,
                                                      const gateway_proto::Credentials& credentials,
                                                      const gateway_proto::DeviceIdentity& identity);

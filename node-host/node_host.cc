@@ -39,6 +39,8 @@ namespace asio = boost::asio;
 using gateway_proto::GatewayEndpoint;
 using gateway_proto::SetupCode;
 
+// {url, serverVersion}: see OldFormMemory.
+constexpr const char* kOldFormKey = "runtime.oldSystemForm";
 // How often it is looked whether a checkpoint is due or a question is over.
 constexpr std::chrono::seconds kUpkeepEvery{30};
 
@@ -204,6 +206,22 @@ class StoredMemory final : public LinkMemory {
     if (!saved) log_warn("the gateway's address could not be stored: " + saved.error().message);
   }
 
+  asio::awaitable<std::optional<OldFormMemory>> old_form() override {
+    const auto stored =
+        co_await store_.on_store([](approvals::Store& store) { return store.setting(kOldFormKey); });
+    if (!stored || !*stored || !(*stored)->is_object()) co_return std::nullopt;
+    OldFormMemory form{(*stored)->value("url", std::string()),
+                       (*stored)->value("serverVersion", std::string())};
+    co_return form;
+  }
+
+  asio::awaitable<void> keep_old_form(std::optional<OldFormMemory> form) override {
+    const Json json = form ? Json{{"url", form->url}, {"serverVersion", form->server_version}} : Json();
+    const auto kept = co_await store_.on_store(
+        [&](approvals::Store& store) { return store.put_setting(kOldFormKey, json); });
+    if (!kept) log_warn("the form of this gateway could not be stored: " + kept.error().message);
+  }
+
   // Who is at the other end of the connection.
   Origin gateway() const { return gateway_origin(config_.gateway); }
 
@@ -211,9 +229,16 @@ class StoredMemory final : public LinkMemory {
     supervisor_.status(supervisor_text(status));
     if (worth_calling_ready(status.state)) supervisor_.ready();
     const Json json{
-        {"state", to_string(status.state)}, {"url", status.url},   {"detail", status.detail},
-        {"requestId", status.request_id},   {"next", status.next}, {"serverVersion", status.server_version},
-        {"protocol", status.protocol},      {"pid", process_id()}, {"sinceMs", unix_ms_now()}};
+        {"state", to_string(status.state)},
+        {"url", status.url},
+        {"detail", status.detail},
+        {"requestId", status.request_id},
+        {"next", status.next},
+        {"serverVersion", status.server_version},
+        {"protocol", status.protocol},
+        {"pid", process_id()},
+        {"sinceMs", unix_ms_now()},
+        {"commands", {{"state", to_string(status.commands)}, {"waiting", status.waiting_commands}}}};
     (void)co_await store_.on_store(
         [&](approvals::Store& store) { return store.put_setting(kLinkStatusKey, json); });
   }
@@ -378,7 +403,7 @@ class Node {
     if (!commands) co_return commands.error();
     link.client.display_name = config_.display_name.empty() ? default_display_name() : config_.display_name;
     link.client.version = options_.version;
-    link.client.platform = host_platform();
+    link.platform = host_platform();
     link.client.instance_id = config_.node_id;
     link.client.caps = {"system"};
     link.client.commands = *commands;

@@ -11,6 +11,7 @@
 #include "policy/analysis/windows_text.h"
 #include "policy/command_text.h"
 #include "policy/environment.h"
+#include "policy/tool_directory.h"
 
 namespace hostclaw::policy {
 namespace {
@@ -515,6 +516,7 @@ class Matcher {
 
   void run() {
     std::size_t index = 0;
+    directory_ = input_.cwd;
     std::optional<std::string> cwd =
         input_.request.cwd.empty() ? std::nullopt : std::optional(input_.request.cwd);
     if (!analysis_.shell_text || input_.context.platform == Platform::kWindows) {
@@ -524,12 +526,13 @@ class Matcher {
     for (std::size_t p = 0; p < analysis_.program.pipelines.size(); ++p) {
       const ShellPipeline& pipeline = analysis_.program.pipelines[p];
       // A grant is bound to the directory the command runs in, so a `cd` before it counts.
-      if (moved_ && pipeline.connector != Connector::kAnd) cwd = std::nullopt;
+      if (moved_ && pipeline.connector != Connector::kAnd) cwd = directory_ = std::nullopt;
       for (std::size_t c = 0; c < pipeline.commands.size(); ++c, ++index) {
         Segment& segment = analysis_.segments[index];
         judge(segment, cwd, index);
         if (segment.builtin == Builtin::kCd && pipeline.commands.size() == 1) {
           moved_ = true;
+          if (directory_) directory_ = absolute_path(*directory_, segment.argv().back());
           cwd = cwd || input_.request.cwd.empty()
                     ? std::optional(
                           absolute_path(cwd ? absolute_path(input_.context.host_cwd, *cwd) : input_.cwd,
@@ -720,6 +723,7 @@ class Matcher {
     arguments_named_ = false;
     if (!hardened_ || named) return;
     std::string reason = carried_reason(segment);
+    if (!reason.empty() && works_elsewhere_safely(segment)) reason.clear();
     if (reason.empty() && moved_) reason = directory_reason(segment);
     if (reason.empty()) return;
     segment.by = SatisfiedBy::kNothing;
@@ -739,9 +743,24 @@ class Matcher {
     return carried ? carried->reason : "";
   }
 
-  static std::string directory_reason(const Segment& segment) {
+  // `git -C DIR log` is `git log` in DIR, where nobody but root and we can write what git obeys there.
+  bool works_elsewhere_safely(const Segment& segment) const {
+    if (!directory_ || tool_of(segment) != "git") return false;
+    const std::optional<MovedCommand> moved = moved_git(segment.argv(), *directory_, input_.context);
+    return moved && !carried_code(moved->argv) && only_we_configure("git", moved->directory, input_.context);
+  }
+
+  // The name under which the tables know it, if both its own and that of the file behind a link agree.
+  static std::string tool_of(const Segment& segment) {
+    std::string name = executable_token(segment.argv().front());
+    return name == executable_token(segment.executable.real_path) ? name : std::string();
+  }
+
+  std::string directory_reason(const Segment& segment) const {
     std::string reason = working_directory_code(executable_token(segment.argv().front()));
     if (reason.empty()) reason = working_directory_code(executable_token(segment.executable.real_path));
+    if (!reason.empty() && directory_ && only_we_configure(tool_of(segment), *directory_, input_.context))
+      reason.clear();
     return reason;
   }
 
@@ -749,6 +768,8 @@ class Matcher {
   CommandAnalysis& analysis_;
   bool hardened_;
   bool moved_ = false;
+  // Where the next command runs; nothing when that hangs on how the ones before it end.
+  std::optional<std::string> directory_;
   bool arguments_named_ = false;
   bool another_arguments_entry_ = false;
 };

@@ -62,6 +62,7 @@ struct RememberedPlan {
   Json policy_snapshot;                    // null: none
   bool listed = false;                     // this node's own evaluation allowed the command without approval
   std::vector<std::string> command_words;  // as the caller wrote them, one per command of the plan
+  std::vector<std::string> programs;       // the real file that each of them led to; empty for builtins
 };
 
 // What has become of a question that this node asked a person itself about the very request (or of a standing

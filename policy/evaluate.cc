@@ -369,7 +369,7 @@ class RunDecider {
     }
     operand_bound_ = plan.operand.has_value();
     if (own_listed_plan && !plan.operand) return true;
-    if (own_chain_plan()) return true;
+    if (own_chain_plan()) return check_programs_of_plan();
     const OperandCheck check = check_operand(request_.argv, request_.payload(), cwd_, context_);
     // Older gateways have no other way to have such a command approved; what can be bound still is.
     if (!check.problem.empty() && context_.older_peer && context_.remembered != nullptr) return true;
@@ -395,6 +395,22 @@ class RunDecider {
     return context_.remembered != nullptr && !context_.remembered->command_words.empty() &&
            (request_.approved || granted()) && analysis_.ok && analysis_.shell_text &&
            is_gateway_carrier(request_.argv) && programs_can_run(analysis_);
+  }
+
+  // The words of such a plan may be names; what they led to was what a person was asked about.
+  bool check_programs_of_plan() {
+    const std::vector<std::string>& programs = context_.remembered->programs;
+    for (std::size_t i = 0; i < analysis_.segments.size(); ++i) {
+      const Segment& segment = analysis_.segments[i];
+      if (segment.builtin != Builtin::kNone) continue;
+      if (i < programs.size() && programs[i] == segment.executable.real_path) continue;
+      deny("OPERAND_CHANGED",
+           "`" + segment.argv().front() + "` leads to " + segment.executable.real_path +
+               " now, which is not what was approved.",
+           "");
+      return false;
+    }
+    return true;
   }
 
   // Without a plan of the gateway's: what the person was asked about is bound to the files of each program.

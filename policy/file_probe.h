@@ -43,6 +43,10 @@ class FileProbe {
   virtual FileFacts facts(const std::string& path) = 0;
   // Does not follow a final symlink; true when `path` itself is one.
   virtual bool is_symlink(const std::string& path) = 0;
+  // True when anybody but root and this process's user can change what the path leads to: by writing it, or
+  // by putting something else in its place or in that of a directory or link on the way. True for what is
+  // missing.
+  virtual bool changeable_by_others(const std::string& path) = 0;
   // Lower-case hex SHA-256 of the content of a regular file; nullopt when it cannot be read.
   virtual std::optional<std::string> content_sha256(const std::string& path) = 0;
   // The first `count` bytes of a regular file (magic numbers, #! lines); empty when it cannot be read.

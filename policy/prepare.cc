@@ -191,14 +191,79 @@ class Preparer {
     draft.cwd = cwd;
     const bool chain = is_gateway_carrier(draft.argv);
     if (!(chain ? chain_is_bindable(decision.analysis, cwd) : bind_program(draft))) return true;
+    Ask ask = policy_.ask;
+    if (gateway_would_not_ask(decision.analysis) && !write_by_name(decision.analysis, draft))
+      ask = Ask::kAlways;
     if (const OverrideCheck check = check_env(); check.rejected()) {
       fail(override_rejection(check));
       return true;
     }
     remember(decision);
-    finish(draft, policy_.security, policy_.ask, allow_always_coverage(decision.analysis, cwd, context_));
+    finish(draft, policy_.security, ask, allow_always_coverage(decision.analysis, cwd, context_));
     out_.run = decision.evaluation;
     return true;
+  }
+
+  // A gateway asks where its own look at the list misses, and that look ends at the path of the program: a
+  // listed program is let through whatever this node has to ask about its arguments.
+  bool gateway_would_not_ask(const CommandAnalysis& analysis) const {
+    return context_.platform != Platform::kWindows &&
+           std::all_of(analysis.segments.begin(), analysis.segments.end(), [&](const Segment& segment) {
+             return segment.builtin != Builtin::kNone || lists_path_of(segment);
+           });
+  }
+
+  bool lists_path_of(const Segment& segment) const {
+    const std::vector<std::string> arguments(segment.argv().begin() + 1, segment.argv().end());
+    PatternQuery query;
+    query.path = segment.executable.real_path;
+    query.arguments = &arguments;
+    query.home = context_.home;
+    query.strictness = Strictness::kOfficial;
+    bool other_arguments = false;
+    return std::any_of(policy_.lists.begin(), policy_.lists.end(), [&](const AgentList& list) {
+      return list.index->find(query, &other_arguments).has_value();
+    });
+  }
+
+  // Programs by their bare names: a gateway looks those up with an empty PATH, so that nothing but `*` lists
+  // them there, and asks. What runs is what the names lead to now; the run is refused if they lead elsewhere
+  // then.
+  bool write_by_name(const CommandAnalysis& analysis, PlanDraft& draft) const {
+    if (draft.operand && draft.operand->argv_index > 0) return false;
+    std::vector<std::string> names;
+    for (const Segment& segment : analysis.segments) {
+      std::string name =
+          segment.builtin == Builtin::kNone ? bare_name_of(segment, draft.cwd) : segment.argv().front();
+      if (name.empty() || has_universal_entry()) return false;
+      names.push_back(std::move(name));
+    }
+    draft.preview = rewritten_text(analysis, &names);
+    draft.argv = {"/bin/sh", "-c", draft.preview};
+    draft.operand.reset();
+    return true;
+  }
+
+  // Empty where no bare word leads to this very file, or where another program stands in front.
+  std::string bare_name_of(const Segment& segment, const std::string& cwd) const {
+    if (segment.wrapper) return {};
+    if (!segment.executable.path_like) return segment.argv().front();
+    const std::string name(base_name(segment.executable.path));
+    const Environment environment =
+        with_overrides(context_.child_environment != nullptr
+                           ? *context_.child_environment
+                           : sanitized_environment(context_.host_environment, context_.platform),
+                       {}, context_.platform);
+    const ExecutableLookup found = look_up_executable(name, cwd, environment, context_);
+    return found.found && found.real_path == segment.executable.real_path ? name : std::string();
+  }
+
+  bool has_universal_entry() const {
+    return std::any_of(policy_.lists.begin(), policy_.lists.end(), [](const AgentList& list) {
+      return std::any_of(list.entries->begin(), list.entries->end(), [](const AllowlistEntry& entry) {
+        return trim(entry.pattern) == "*" && !entry.arg_pattern;
+      });
+    });
   }
 
   bool bind_program(PlanDraft& draft) {
@@ -265,7 +330,9 @@ class Preparer {
     return true;
   }
 
-  static std::string rewritten_text(const CommandAnalysis& analysis) {
+  // `names`: what to call the programs, in the order of the segments; else by the path to run them by.
+  static std::string rewritten_text(const CommandAnalysis& analysis,
+                                    const std::vector<std::string>* names = nullptr) {
     std::string out;
     std::size_t index = 0;
     for (const ShellPipeline& pipeline : analysis.program.pipelines) {
@@ -285,8 +352,12 @@ class Preparer {
       if (pipeline.negate) out += "! ";
       for (std::size_t i = 0; i < pipeline.commands.size(); ++i) {
         if (i > 0) out += pipeline.stderr_to_pipe[i - 1] ? " |& " : " | ";
-        const Segment& segment = analysis.segments[index++];
-        out += quote_shell_words(segment.builtin == Builtin::kNone ? plan_words(segment) : segment.source);
+        const Segment& segment = analysis.segments[index];
+        std::vector<std::string> words =
+            segment.builtin == Builtin::kNone ? plan_words(segment) : segment.source;
+        if (names != nullptr) words.front() = (*names)[index];
+        ++index;
+        out += quote_shell_words(words);
       }
     }
     return out;
@@ -296,6 +367,7 @@ class Preparer {
     out_.remember.policy_snapshot = policy_snapshot(policy_);
     for (const Segment& segment : decision.analysis.segments) {
       out_.remember.command_words.push_back(segment.argv().front());
+      out_.remember.programs.push_back(segment.builtin == Builtin::kNone ? segment.executable.real_path : "");
     }
   }
 

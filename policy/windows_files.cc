@@ -22,6 +22,10 @@ bool LocalFiles::is_symlink(const std::string& path) {
   return may_be_looked_at(path) && files_.is_symlink(path);
 }
 
+bool LocalFiles::changeable_by_others(const std::string& path) {
+  return !may_be_looked_at(path) || files_.changeable_by_others(path);
+}
+
 std::optional<std::string> LocalFiles::content_sha256(const std::string& path) {
   return may_be_looked_at(path) ? files_.content_sha256(path) : std::nullopt;
 }

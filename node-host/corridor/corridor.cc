@@ -65,8 +65,8 @@ asio::awaitable<ExecOutcome> Corridor::walk(ExecRequest request) {
   Asking asking;  // named: gcc 12 copies aggregates that are temporaries of an await byte by byte
   Decided decided = co_await decide(request, asking);
   while (decided.judged->waits) {
-    if (!co_await ask(request, *decided.judged, place)) co_return ExecOutcome{};
     asking = decided.judged->asking;
+    if (!co_await ask(request, *decided.judged, asking, place)) co_return ExecOutcome{};
     decided = co_await decide(request, asking);
   }
 
@@ -95,13 +95,13 @@ asio::awaitable<Corridor::Decided> Corridor::decide(const ExecRequest& request, 
 }
 
 // Waits for a person, without a place meanwhile. False: the caller does not wait any more.
-asio::awaitable<bool> Corridor::ask(const ExecRequest& request, const Judged& judged,
+asio::awaitable<bool> Corridor::ask(const ExecRequest& request, const Judged& judged, Asking& asking,
                                     Admission::Place& place) {
   log_info("a person is asked: " + judged.shown_command() + " -- next: hostclaw approvals resolve " +
            judged.asking.question_id + " allow-once|allow-always|deny");
   place.leave();
   const auto left = [&request] { return request.sinks.caller_left && request.sinks.caller_left(); };
-  if (co_await waiting_.answered(judged.asking, request) &&
+  if (co_await waiting_.answered(asking, request) &&
       co_await place.enter(request.cancellation) == Admission::Entry::kAdmitted && !left())
     co_return true;
   const auto done = co_await store_side_.on_store([&judged](StoreSide& side, approvals::Store& store) {
@@ -151,7 +151,8 @@ ExecOutcome Corridor::deny(const ExecRequest& request, const Decided& decided,
     log_error("nobody could be asked: " + judged.asking_failure->code + ": " +
               judged.asking_failure->message);
   }
-  Denied denied{judged.decision(), std::nullopt};
+  Denied denied{judged.decision(), std::nullopt, {}};
+  if (judged.open && !record_failure) denied.open_question = judged.asking.question_id;
   if (judged.allowed()) denied.decision = unrecorded(*record_failure);
   if (denied.decision.verdict == Verdict::kAsk && judged.asking.question_id.empty())
     denied.nobody_asked = record_failure ? record_failure : judged.asking_failure;

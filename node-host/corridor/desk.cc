@@ -32,7 +32,8 @@ std::optional<DeskAnswer> Desk::look_at_question(approvals::Questions& questions
     answer.kind = kind;
     return answer;
   };
-  if (state == QuestionState::kPending && same) return settled(Kind::kWaits);
+  if (state == QuestionState::kPending && same)
+    return settled(asking.out_of_patience ? Kind::kOpen : Kind::kWaits);
   if (state == QuestionState::kDenied) return settled(Kind::kDenied);
   if (state == QuestionState::kExpired || state == QuestionState::kWithdrawn)
     return settled(Kind::kUnanswered);
@@ -92,7 +93,9 @@ DeskAnswer Desk::seek(approvals::Store& store, DeskCase what, Asking& asking) {
   }
   settled(asking);
   ++waiting_callers_[asked->question.id];
-  asking = {asked->question.id, question.key, now, asked->question.asked.deadline_ms};
+  const std::int64_t deadline = asked->question.asked.deadline_ms;
+  const std::int64_t patience = what.patience_ms > 0 ? std::min(deadline, now + what.patience_ms) : deadline;
+  asking = {asked->question.id, question.key, now, deadline, patience, false};
   answer.kind = Kind::kWaits;
   return answer;
 }

@@ -28,6 +28,8 @@ struct Asking {
   std::string key;
   std::int64_t asked_at_ms = 0;
   std::int64_t deadline_ms = 0;
+  std::int64_t patience_ms = 0;  // until when the caller waits; at most the deadline
+  bool out_of_patience = false;  // it does not wait longer, but takes what holds now
 };
 
 // What is brought to the desk.
@@ -36,9 +38,10 @@ struct DeskCase {
   const std::string& request_id;
   std::int64_t caller_deadline_ms = 0;  // 0: never
   Askable askable;
-  bool asks_here = false;  // this node asks; else only a grant is looked for
-  std::int64_t wait_ms = 0;
-  std::function<Json()> files;  // what is told of the files, looked up when a question is really asked
+  bool asks_here = false;        // this node asks; else only a grant is looked for
+  std::int64_t wait_ms = 0;      // how long the question stays open
+  std::int64_t patience_ms = 0;  // how long the caller waits for it; 0: as long
+  std::function<Json()> files;   // what is told of the files, looked up when a question is really asked
 };
 
 struct DeskAnswer {
@@ -49,6 +52,7 @@ struct DeskAnswer {
     kCovered,     // a standing grant covers it
     kDenied,      // a person said no
     kUnanswered,  // nobody answered in time
+    kOpen,        // nobody has answered yet, and the caller does not wait longer
     kChanged,     // allowed, but it is not what was asked about
   };
   Kind kind = Kind::kNobody;

@@ -23,6 +23,9 @@ struct Denied {
   policy::Decision decision;
   // The decision asks for a person, and this is why none could be asked.
   std::optional<Error> nobody_asked;
+  // A question that a person can still answer here; what they allow then serves the identical retry. Empty:
+  // none.
+  std::string open_question;
 };
 
 // A run that was allowed and has ended, well or not.

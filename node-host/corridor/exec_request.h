@@ -42,6 +42,10 @@ struct ExecSinks {
 
 struct ExecRequest {
   Origin origin;
+  // Nobody has been asked behind the door although an agent waits: where the policy wants a person, this node
+  // asks, whatever exec.askVia says. Without an answer in a moment the request is denied and the question
+  // stays open.
+  bool unasked = false;
   std::string id;  // of the door, for the record; empty: none
   Asked what;
   ExecLimits limits;

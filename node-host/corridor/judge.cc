@@ -1,13 +1,28 @@
 #include "node-host/corridor/judge.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "approvals/secret_masking.h"
 #include "node-host/local_questions.h"
+#include "node-host/log.h"
 #include "node-host/question_files.h"
 #include "node-host/uuid.h"
 
 namespace hostclaw::node_host {
+namespace {
+
+// How long an agent whose gateway asks nobody waits: enough for somebody who watches, and far below what a
+// tool call may take.
+constexpr std::int64_t kUnaskedWaitMs = 30'000;
+
+// What is left of the caller's time has to suffice for the run or the refusal.
+std::int64_t patience_of(const ExecRequest& request, std::int64_t now_ms) {
+  if (request.limits.caller_deadline_ms <= 0) return kUnaskedWaitMs;
+  return std::clamp<std::int64_t>((request.limits.caller_deadline_ms - now_ms) * 4 / 5, 1, kUnaskedWaitMs);
+}
+
+}  // namespace
 
 using policy::LocalAnswer;
 using policy::Verdict;
@@ -57,7 +72,12 @@ Judgement Judge::judge(approvals::Store& store, const ExecRequest& request, Aski
              request.what);
   // It is decided anew when there is an answer; while a person thinks, nobody's file is held.
   if (judged.waits) return judgement;
-  desk_.settled(judged.asking);
+  if (judged.open) {
+    if (auto left = desk_.caller_left(store, judged.asking); !left)
+      log_warn("a caller's leaving could not be recorded: " + left.error().message);
+  } else {
+    desk_.settled(judged.asking);
+  }
   judged.context.question_id = judged.asking.question_id;
   if (!judged.asking.question_id.empty())
     judged.context.waited_ms = judged.row.started_at_ms - judged.asking.asked_at_ms;
@@ -107,7 +127,8 @@ void Judge::seek_answer(approvals::Store& store, const ExecRequest& request, con
     context.answer = answer;
     return policy::decide_run(asked.command, request.origin.asker(), document, context);
   };
-  const bool asks_here = exec.ask_via != approvals::AskVia::kGateway;
+  const bool by_setting = exec.ask_via != approvals::AskVia::kGateway;
+  const bool asks_here = by_setting || request.unasked;
   policy::RunDecision granted = decide_as(LocalAnswer::kGranted);
   if (granted.evaluation.decision.verdict != Verdict::kAllow) {
     // No answer could make it run, so nobody is asked.
@@ -122,6 +143,7 @@ void Judge::seek_answer(approvals::Store& store, const ExecRequest& request, con
                    std::move(what),
                    asks_here,
                    exec.ask_wait_ms,
+                   by_setting ? 0 : patience_of(request, clock_.unix_ms()),
                    [&] { return question_files(programs, files); }};
   DeskAnswer answer = desk_.seek(store, std::move(brought), judged.asking);
   judged.asking_failure = std::move(answer.failure);
@@ -133,6 +155,9 @@ void Judge::seek_answer(approvals::Store& store, const ExecRequest& request, con
       break;
     case DeskAnswer::Kind::kWaits:
       judged.waits = true;
+      break;
+    case DeskAnswer::Kind::kOpen:
+      judged.open = true;
       break;
     case DeskAnswer::Kind::kGranted:
       run.decided = std::move(granted);

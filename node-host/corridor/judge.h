@@ -29,6 +29,7 @@ struct Judged {
   DecisionContext context;
   Asking asking;                        // the question that is waited for, or was
   bool waits = false;                   // for the answer to it; nothing is recorded yet
+  bool open = false;                    // it is not waited for any more, and nobody has answered yet
   std::optional<Error> asking_failure;  // nobody could be asked
   // The grant that allows it, to be used up with the row.
   std::optional<approvals::GrantRequest> consumes;

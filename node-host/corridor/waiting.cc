@@ -9,14 +9,16 @@ namespace hostclaw::node_host {
 
 namespace asio = boost::asio;
 
-asio::awaitable<bool> Waiting::answered(const Asking& asking, const ExecRequest& request) {
+asio::awaitable<bool> Waiting::answered(Asking& asking, const ExecRequest& request) {
   asio::steady_timer look(co_await asio::this_coro::executor);
   const CancelListener listener(request.cancellation, [&look] { look.cancel(); });
   const std::uint64_t joined = answers_.join();
   for (;;) {
     if (request.cancellation.cancelled()) co_return false;
     if (request.sinks.caller_left && request.sinks.caller_left()) co_return false;
-    if (clock_.unix_ms() >= asking.deadline_ms) co_return true;
+    const std::int64_t now = clock_.unix_ms();
+    asking.out_of_patience = now >= asking.patience_ms && now < asking.deadline_ms;
+    if (now >= asking.patience_ms) co_return true;
     if (co_await answers_.settled(asking.question_id, joined)) co_return true;
     look.expires_after(AnswerWatch::kEvery);
     co_await look.async_wait(asio::as_tuple(asio::use_awaitable));

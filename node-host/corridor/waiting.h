@@ -15,9 +15,10 @@ class Waiting {
  public:
   Waiting(StoreThread& store, const Clock& clock) : answers_(store), clock_(clock) {}
 
-  // True when there is something new to decide on: an answer, or the question's time is over. False when the
-  // caller does not wait any more: cancelled, or it has left.
-  boost::asio::awaitable<bool> answered(const Asking& asking, const ExecRequest& request);
+  // True when there is something new to decide on: an answer, or the question's time or the caller's patience
+  // is over (the latter is noted in `asking`). False when the caller does not wait any more: cancelled, or it
+  // has left.
+  boost::asio::awaitable<bool> answered(Asking& asking, const ExecRequest& request);
 
  private:
   AnswerWatch answers_;

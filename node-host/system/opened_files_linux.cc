@@ -194,6 +194,10 @@ policy::FileFacts OpenedFiles::facts(const std::string& path) {
 
 policy::FileIdentity OpenedFiles::identity(const std::string& path) { return opened(path).facts.identity; }
 
+bool OpenedFiles::changeable_by_others(const std::string& path) {
+  return node_host::changeable_by_others(path);
+}
+
 bool OpenedFiles::is_symlink(const std::string& path) {
   Entry& entry = this->entry(path);
   if (!entry.symlink) {

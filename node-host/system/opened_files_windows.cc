@@ -222,6 +222,10 @@ policy::FileFacts OpenedFiles::facts(const std::string& path) {
 
 policy::FileIdentity OpenedFiles::identity(const std::string& path) { return facts(path).identity; }
 
+bool OpenedFiles::changeable_by_others(const std::string& path) {
+  return node_host::changeable_by_others(path);
+}
+
 bool OpenedFiles::is_symlink(const std::string& path) {
   Entry& entry = this->entry(path);
   if (!entry.symlink) {

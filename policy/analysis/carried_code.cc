@@ -168,6 +168,71 @@ class Inspection {
   std::size_t subcommand_ = 0;  // first operand before end_, else end_
 };
 
+// ---- docker compose
+// -----------------------------------------------------------------------------------------------
+
+// Subcommands that only report, with every option of theirs but those that write a file. Source: the
+// reference of the docker compose command line.
+struct ComposeReport {
+  std::string_view subcommand;
+  std::vector<std::string_view> options;
+};
+
+const std::vector<ComposeReport>& compose_reports() {
+  static const std::vector<ComposeReport> reports{
+      {"ps",
+       {"-a", "--all", "--filter", "--format", "--no-trunc", "--orphans", "-q", "--quiet", "--services",
+        "--status"}},
+      {"logs",
+       {"-f", "--follow", "--index", "--no-color", "--no-log-prefix", "--since", "-n", "--tail", "-t",
+        "--timestamps", "--until"}},
+      {"config",
+       {"--environment", "--format", "--hash", "--images", "--models", "--networks", "--no-consistency",
+        "--no-env-resolution", "--no-interpolate", "--no-normalize", "--no-path-resolution", "--profiles",
+        "-q", "--quiet", "--services", "--variables", "--volumes"}},
+      {"images", {"--format", "-q", "--quiet"}},
+      {"ls", {"-a", "--all", "--filter", "--format", "-q", "--quiet"}},
+      {"version", {"-f", "--format", "--short"}}};
+  return reports;
+}
+
+// `docker compose logs --tail=80 web`: nothing in front of the subcommand, and no option that is not known.
+bool compose_only_reports(const Argv& argv, std::size_t subcommand) {
+  if (subcommand >= argv.size()) return false;
+  const auto& reports = compose_reports();
+  const auto report = std::find_if(reports.begin(), reports.end(), [&](const ComposeReport& item) {
+    return item.subcommand == argv[subcommand];
+  });
+  if (report == reports.end()) return false;
+  return std::all_of(argv.begin() + static_cast<std::ptrdiff_t>(subcommand) + 1, argv.end(),
+                     [&](const std::string& argument) {
+                       if (argument.empty() || argument.front() != '-') return true;
+                       const std::string_view name(argument);
+                       return contains(report->options, name.substr(0, name.find('=')));
+                     });
+}
+
+// ---- curl
+// -----------------------------------------------------------------------------------------------------------
+
+// Without `-o /dev/null`, which writes nowhere, also at the end of letters that take no value (`-fsSo`).
+Argv without_output_to_nowhere(const Argv& argv) {
+  const auto writes = [](std::string_view argument) {
+    if (argument == "--output") return true;
+    if (argument.size() < 2 || argument[0] != '-' || argument.back() != 'o') return false;
+    return argument.substr(1, argument.size() - 2).find_first_not_of("fsSLkvi46gq") == std::string_view::npos;
+  };
+  Argv kept;
+  for (std::size_t i = 0; i < argv.size(); ++i) {
+    if (i > 0 && i + 1 < argv.size() && argv[i + 1] == "/dev/null" && writes(argv[i])) {
+      ++i;
+      continue;
+    }
+    kept.push_back(argv[i]);
+  }
+  return kept;
+}
+
 // ---- sed
 // ----------------------------------------------------------------------------------------------------------
 
@@ -280,6 +345,10 @@ std::optional<CarriedCode> carried_code(const Argv& argv) {
   if (is_dynamic_loader(token)) return CarriedCode{token, 0, token + " runs the program it is given."};
   const CarryTool* tool = find_tool(token);
   if (tool == nullptr) return std::nullopt;
+  if (token == "docker" && argv.size() > 1 && argv[1] == "compose" && compose_only_reports(argv, 2))
+    return std::nullopt;
+  if (token == "docker-compose" && compose_only_reports(argv, 1)) return std::nullopt;
+  if (token == "curl") return Inspection(*tool, without_output_to_nowhere(argv)).find();
   if (std::optional<CarriedCode> found = Inspection(*tool, argv).find()) return found;
   if (tool->names.front() == "tar" && argv.size() > 1 && is_operand(argv[1])) {
     // `tar xIf PROGRAM`: the oldest form has its letters without a dash.

@@ -52,6 +52,10 @@ constexpr std::string_view kOtherDirectory =
     "works in another directory, whose configuration can run programs";
 constexpr std::string_view kInstalls = "installs or builds code and runs it";
 constexpr std::string_view kHost = "reaches into a container, machine or host";
+constexpr std::string_view kCompose =
+    "compose starts, changes or enters containers as the files of the directory say, beyond its reports (ps, "
+    "logs, "
+    "config, images, ls, version)";
 
 // No tool of the groups that use this runs anything, or reads a program, when one of these is its only
 // argument. Bare words
@@ -487,10 +491,10 @@ void add_containers(std::vector<CarryTool>& tools) {
                   option("--context", kHost, "-"), letter("c", kHost, "-")};
   for (const std::string_view subcommand :
        words("run exec create build buildx builder compose cp commit load import save export attach "
-             "plugin start stack service swarm context container image volume login push pull update "
+             "plugin start restart stack service swarm context container image volume login push pull update "
              "unshare from bud system machine kube play generate debug sandbox scout init extension "
              "desktop model ai mcp offload")) {
-    docker.rules.push_back(always(kHost, subcommand));
+    docker.rules.push_back(always(subcommand == "compose" ? kCompose : kHost, subcommand));
   }
   docker.own_subcommands = words(
       "attach build builder buildx checkpoint commit compose config container context cp create diff events "

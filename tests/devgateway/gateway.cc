@@ -69,12 +69,13 @@ void Gateway::on_closed(Connection& connection, std::uint16_t code, std::string 
   scheduler_.cancel(peer.ping_timer);
   scheduler_.cancel(peer.tick_timer);
   lose_invokes(connection.id());
-  journal_.add("closed", {{"connection", connection.id()},
-                          {"nodeId", peer.node_id},
-                          {"code", code},
-                          {"reason", reason},
-                          {"afterHello", peer.connected},
-                          {"silent", peer.dropped_silent}});
+  const bool of_operator = peer.connected && peer.role != "node";
+  journal_.add(of_operator ? "operator-closed" : "closed", {{"connection", connection.id()},
+                                                            {"nodeId", peer.node_id},
+                                                            {"code", code},
+                                                            {"reason", reason},
+                                                            {"afterHello", peer.connected},
+                                                            {"silent", peer.dropped_silent}});
 }
 
 void Gateway::on_handshake_failed(const std::string& why) {

@@ -36,6 +36,9 @@ struct GatewaySettings {
   std::chrono::milliseconds pairing_expiry{300'000};
   std::chrono::milliseconds approval_lifetime{1'800'000};
   std::int64_t max_payload = 26'214'400;
+  // Of protocol 4, as 2026.6 and 2026.7: nodes that name no device family are an unknown kind of machine.
+  bool family_required = false;
+  std::set<std::string> denied_commands;  // excluded by the gateway's configuration
   std::string server_version;  // default: the release that speaks the protocol
 };
 
@@ -159,6 +162,7 @@ class Gateway : public TransportEvents {
   Credentials check_credentials(const Peer& peer, const Json& params, const std::string& device_id,
                                 const std::string& role);
   bool check_pairing(Peer& peer, const std::string& id, const DeviceFacts& facts, Credentials& credentials);
+  std::set<std::string> ceiling_of(const Peer& peer) const;
   void open_surface(Peer& peer, const Credentials& credentials);
   void say_hello(Peer& peer, const std::string& id, const Credentials& credentials);
   Json hello_payload(const Peer& peer, const Credentials& credentials);

@@ -332,11 +332,17 @@ bool Gateway::check_pairing(Peer& peer, const std::string& id, const DeviceFacts
   return false;
 }
 
+std::set<std::string> Gateway::ceiling_of(const Peer& peer) const {
+  if (settings_.family_required && peer.device_family.empty()) return {};
+  std::set<std::string> ceiling = command_ceiling(settings_.protocol, peer.platform, peer.device_family);
+  for (const std::string& denied : settings_.denied_commands) ceiling.erase(denied);
+  return ceiling;
+}
+
 void Gateway::open_surface(Peer& peer, const Credentials& credentials) {
   NodeRecord& record = pairing_.node(peer.node_id);
   if (record.display_name.empty()) record.display_name = peer.display_name;
-  const std::set<std::string> ceiling =
-      command_ceiling(settings_.protocol, peer.platform, peer.device_family);
+  const std::set<std::string> ceiling = ceiling_of(peer);
   Surface offered = peer.announced;
   std::erase_if(offered.commands, [&](const std::string& command) { return !ceiling.contains(command); });
   if (credentials.setup || settings_.auto_approve) {
@@ -359,8 +365,7 @@ void Gateway::open_surface(Peer& peer, const Credentials& credentials) {
 
 Surface Gateway::effective_surface(const Peer& peer) {
   Surface out = peer.announced;
-  const std::set<std::string> ceiling =
-      command_ceiling(settings_.protocol, peer.platform, peer.device_family);
+  const std::set<std::string> ceiling = ceiling_of(peer);
   const NodeRecord* record = pairing_.find_node(peer.node_id);
   const bool gated = settings_.protocol >= 4;
   std::erase_if(out.commands, [&](const std::string& command) {
@@ -412,13 +417,14 @@ void Gateway::say_hello(Peer& peer, const std::string& id, const Credentials& cr
   if (peer.role == "node") take_over(peer);
   respond_to(peer, id, "connect", Reply::success(hello_payload(peer, credentials)));
   const NodeRecord* record = pairing_.find_node(peer.node_id);
-  journal_.add("connected", {{"connection", peer.connection->id()},
-                             {"nodeId", peer.node_id},
-                             {"role", peer.role},
-                             {"authMethod", credentials.method},
-                             {"displayName", peer.display_name},
-                             {"surfaceRequestId",
-                              record && record->pending ? record->pending->request_id : std::string()}});
+  journal_.add(
+      peer.role == "node" ? "connected" : "operator-connected",
+      {{"connection", peer.connection->id()},
+       {"nodeId", peer.node_id},
+       {"role", peer.role},
+       {"authMethod", credentials.method},
+       {"displayName", peer.display_name},
+       {"surfaceRequestId", record && record->pending ? record->pending->request_id : std::string()}});
   start_liveness(peer);
 }
 

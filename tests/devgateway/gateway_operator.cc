@@ -51,6 +51,13 @@ void Gateway::call(const std::string& method, const Json& params, Respond respon
   if (!params.is_object()) return respond(Reply::failure("INVALID_REQUEST", "params must be object"));
   if (method == "health") return respond(Reply::success({{"ok", true}}));
   if (method == "node.list") return respond(Reply::success(node_list()));
+  if (method == "node.describe") {
+    Json list = node_list();
+    for (Json& node : list["nodes"]) {
+      if (node["nodeId"] == string_at(params, "nodeId")) return respond(Reply::success(std::move(node)));
+    }
+    return respond(Reply::failure("INVALID_REQUEST", "unknown nodeId"));
+  }
   if (method == "node.invoke") return node_invoke(params, std::move(respond));
   if (method == "dev.invoke") return raw_invoke(params, std::move(respond));
   if (method == "dev.cancel") {
@@ -95,7 +102,10 @@ Json Gateway::node_list() {
         {"paired", record && record->approved.has_value()},
         {"connected", true},
         {"connectedAtMs", peer.connected_at_ms}};
-    if (record && record->pending) node["pendingRequestId"] = record->pending->request_id;
+    if (record && record->pending) {
+      node["pendingRequestId"] = record->pending->request_id;
+      node["pendingDeclaredCommands"] = record->pending->surface.commands;
+    }
     if (!peer.stats.is_null()) node["stats"] = peer.stats;
     nodes.push_back(std::move(node));
   }
@@ -423,7 +433,20 @@ Reply Gateway::on_fault(const Json& params) {
                {"closeCode", 1008},
                {"closeReason", "pairing required: device is not approved yet"}};
     }
+    if (as == "metadata-upgrade") {
+      const std::string message = "pairing required: device identity changed and must be re-approved";
+      fault = {
+          {"error",
+           {{"code", "NOT_PAIRED"},
+            {"message", message},
+            {"details",
+             {{"code", "PAIRING_REQUIRED"}, {"reason", "metadata-upgrade"}, {"requestId", new_uuid()}}}}},
+          {"closeCode", 1008},
+          {"closeReason", message}};
+    }
     for (int i = 0; i < count; ++i) faults_.refuse_connects.push_back(fault);
+  } else if (kind == "server-version") {
+    settings_.server_version = string_at(params, "version");
   } else if (kind == "challenge") {
     for (int i = 0; i < count; ++i) faults_.challenges.push_back(string_at(params, "as"));
   } else if (kind == "mute-ticks") {

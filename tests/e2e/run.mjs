@@ -1,11 +1,13 @@
 // Runs the end-to-end suites against real gateways:
-//   node tests/e2e/run.mjs --hostclaw PATH (of Windows, under Wine, when it ends in .exe) | --official [--gateway RELEASE]... [--only TEXT] [--list]
+//   node tests/e2e/run.mjs --hostclaw PATH (of Windows, under Wine, when it ends in .exe) | --official [--gateway RELEASE]... [--only TEXT]
+//   ... --suite releases [--gateway all] [--table FILE]: one suite, on any of the releases of lib/packages.mjs; its
+//   outcomes as a table between the two marks of a Markdown file
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { ensurePackages, gatewayReleases, runtimeBinary } from './lib/packages.mjs';
+import { ensurePackages, gatewayReleases, newest, oldest, runtimeBinary } from './lib/packages.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -13,6 +15,8 @@ const { values } = parseArgs({
     official: { type: 'boolean' },
     gateway: { type: 'string', multiple: true },
     only: { type: 'string' },
+    suite: { type: 'string' },
+    table: { type: 'string' },
   },
 });
 if (!values.hostclaw === !values.official) {
@@ -23,8 +27,8 @@ if (values.hostclaw && !existsSync(values.hostclaw)) {
   console.error(`there is no executable at ${values.hostclaw}`);
   process.exit(2);
 }
-const versions = values.gateway ?? Object.keys(gatewayReleases);
-ensurePackages({ versions: [...new Set([...versions, '2026.9.6'])], log: (line) => console.error(line) });
+const versions = values.gateway?.includes('all') ? Object.keys(gatewayReleases) : values.gateway ?? [newest, oldest];
+ensurePackages({ versions: [...new Set([...versions, newest])], log: (line) => console.error(line) });
 
 // The suites need a recent runtime; the one that a distribution ships may be older.
 if (Number(process.versions.node.split('.')[0]) < 24) {
@@ -35,8 +39,10 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
 const { after, before, describe } = await import('node:test');
 const { Context } = await import('./lib/context.mjs');
 const { isWindowsProgram, keepSession } = await import('./lib/wine.mjs');
+const { writeTable } = await import('./lib/table.mjs');
 const onWindows = Boolean(values.hostclaw) && isWindowsProgram(values.hostclaw);
-const suites = onWindows ? ['windows']
+const suites = values.suite ? [values.suite]
+  : onWindows ? ['windows']
   : ['pairing', 'tokens', 'setup-codes', 'tls', 'invoke', 'turns', 'asking', 'resilience', 'import'];
 if (onWindows) {
   // Wine does not hand the access list of a folder down to what is made in it; the umask stands in for that.
@@ -44,8 +50,11 @@ if (onWindows) {
   after(keepSession(resolve(values.hostclaw)));
 }
 
+const contexts = [];
+if (values.table) after(() => writeTable(values.table, onWindows ? 'windows' : 'linux', contexts));
 for (const version of versions) {
   const context = new Context({ version, host: values.hostclaw ? resolve(values.hostclaw) : 'official', only: values.only });
+  contexts.push(context);
   const loaded = [];
   for (const name of suites) {
     const file = new URL(`./suites/${name}.mjs`, import.meta.url);

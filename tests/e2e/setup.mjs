@@ -1,6 +1,8 @@
 // Installs what the end-to-end tests need into tests/e2e/.packages (quick when it is already there).
-import { ensurePackages, gatewayReleases, packagesDirectory } from './lib/packages.mjs';
+import { ensurePackages, newest, oldest, packagesDirectory, turnOf } from './lib/packages.mjs';
 
-const versions = process.argv.slice(2);
-ensurePackages({ versions: versions.length ? versions : Object.keys(gatewayReleases), log: (line) => console.error(line) });
+const words = process.argv.slice(2);
+const withTurn = words.includes('--with-turn'); // the release of the day too
+const versions = words.filter((word) => word !== '--with-turn');
+ensurePackages({ versions: versions.length ? versions : [newest, oldest, ...(withTurn ? [turnOf(new Date())] : [])], log: (line) => console.error(line) });
 console.error(`end-to-end packages are in ${packagesDirectory}`);

@@ -24,6 +24,25 @@ bool is_connect(const Json& record) {
   return record.contains("frame") && record["frame"].value("method", "") == "connect";
 }
 
+bool is_node_connect(const Json& record) {
+  return is_connect(record) && record["frame"]["params"].value("role", "") == "node";
+}
+
+Json status_of(Scene& scene) {
+  const auto parsed = parse_json(scene.hostclaw({"status", "--json"}).standard_output);
+  return parsed ? *parsed : Json();
+}
+
+// Until the running node says so of itself; it writes its state at every change.
+void await_status(Scene& scene, const std::string& pointer, const std::string& value) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  Json seen;
+  do {
+    seen = pick(status_of(scene), pointer);
+  } while (seen != value && std::chrono::steady_clock::now() < until);
+  CHECK(seen == value);
+}
+
 // Members that are null or empty strings, as JSON pointers.
 void find_empty(const Json& value, const std::string& at, std::vector<std::string>& found) {
   if (value.is_null() || (value.is_string() && value.get_ref<const std::string&>().empty()))
@@ -59,7 +78,8 @@ TEST_CASE("one connect frame pairs with both gateway generations") {
     CHECK(params["client"]["id"] == "node-host");
     CHECK(params["client"]["mode"] == "node");
     CHECK(params["client"]["displayName"] == "build-box");
-    CHECK_FALSE(params["client"].contains("deviceFamily"));
+    CHECK(params["client"]["platform"] == "linux");
+    CHECK(params["client"]["deviceFamily"] == "Linux");
     CHECK(params["role"] == "node");
     CHECK(params["scopes"] == Json::array());
     std::set<std::string> commands;
@@ -69,6 +89,132 @@ TEST_CASE("one connect frame pairs with both gateway generations") {
       CHECK(commands.contains(command));
     }
   }
+}
+
+TEST_CASE("a gateway that knows no machine without a family holds all commands") {
+  GatewaySettings settings = approving_settings();
+  settings.family_required = true;
+  Scene scene(settings);
+  scene.connect_host();
+  CHECK(scene.host->wait_line("the gateway holds this node's commands", kPatience));
+  CHECK(scene.invoke("system.which", {{"bins", Json::array({"sh"})}}).ok);
+  const Json status = status_of(scene);
+  CHECK(pick(status, "/pairing/surface") == "done");
+}
+
+TEST_CASE("a node that no operator's token tells more is unconfirmed until a command arrives") {
+  const int protocol = GENERATE(3, 4);
+  Scene scene(approving_settings(protocol));
+  scene.connect_host();
+  scene.stop_host();
+  const std::size_t from = scene.mark();
+  scene.start_host({}, {}, false);
+  scene.await("connected", {}, from);
+  const auto line = scene.host->wait_line("unconfirmed", kPatience);
+  REQUIRE(line.has_value());
+  CHECK(line->find("openclaw nodes describe --node " + scene.node_id) != std::string::npos);
+  await_status(scene, "/pairing/surface", "unconfirmed");
+  CHECK(string_at(status_of(scene)["pairing"], "next").find("openclaw nodes describe") != std::string::npos);
+  const Finished doctor = scene.hostclaw({"doctor", "--only", "surface"});
+  CHECK(doctor.standard_output.find("SURFACE_UNCONFIRMED") != std::string::npos);
+  CHECK(scene.invoke("system.which", {{"bins", Json::array({"sh"})}}).ok);
+  await_status(scene, "/pairing/surface", "done");
+}
+
+TEST_CASE("a gateway that holds none of the commands is never called done") {
+  GatewaySettings settings = approving_settings();
+  settings.denied_commands = {"system.run",
+                              "system.run.prepare",
+                              "system.which",
+                              "system.execApprovals.get",
+                              "system.execApprovals.set",
+                              "mcp.tools.call.v1"};
+  Scene scene(settings);
+  scene.connect_host();
+  CHECK(scene.host->wait_line("the gateway holds none of this node's commands", kPatience));
+  await_status(scene, "/pairing/surface", "none");
+  CHECK(scene.hostclaw({"doctor", "--only", "surface"}).standard_output.find("SURFACE_NONE") !=
+        std::string::npos);
+}
+
+TEST_CASE("commands outside of what a gateway takes are not missing") {
+  GatewaySettings settings = approving_settings();
+  settings.denied_commands = {"system.execApprovals.get", "system.execApprovals.set"};
+  Scene scene(settings);
+  scene.connect_host();
+  await_status(scene, "/pairing/surface", "done");
+}
+
+TEST_CASE("newly declared commands wait for their approval while the old ones keep working") {
+  Scene scene(fresh_machine_settings());
+  scene.start_host({"--commands", "system.which"});
+  const Json first = scene.await("connected");
+  scene.node_id = string_at(first, "nodeId");
+  const auto approve = [&](const std::string& request) {
+    CHECK(scene.gateway->call("node.pair.approve", {{"requestId", request}}).ok);
+  };
+  approve(string_at(first, "surfaceRequestId"));
+  await_status(scene, "/pairing/surface", "done");
+  scene.stop_host();
+  const std::size_t from = scene.mark();
+  scene.start_host({"--all-commands"});
+  const Json second = scene.await("connected", {}, from);
+  const auto line = scene.host->wait_line("waiting for approval, beside those that work", kPatience);
+  REQUIRE(line.has_value());
+  CHECK(line->find("system.run") != std::string::npos);
+  CHECK(line->find("openclaw nodes approve " + string_at(second, "surfaceRequestId")) != std::string::npos);
+  CHECK(scene.invoke("system.which", {{"bins", Json::array({"sh"})}}).ok);
+  CHECK(scene.hostclaw({"doctor", "--only", "surface"}).standard_output.find("SURFACE_PARTLY") !=
+        std::string::npos);
+  approve(string_at(second, "surfaceRequestId"));
+  CHECK(scene.host->wait_line("the gateway holds this node's commands", kPatience));
+  CHECK(scene.hostclaw({"doctor", "--only", "surface"}).standard_output.find("SURFACE_APPROVED") !=
+        std::string::npos);
+}
+
+TEST_CASE(
+    "a machine that was paired under the old name of its system stays paired, and the gateway's choice is "
+    "kept") {
+  Scene scene;
+  const auto family_of = [&](std::size_t from) {
+    const Json client = connect_params_of(scene.await("frame", is_node_connect, from))["client"];
+    return client.value("deviceFamily", std::string());
+  };
+  scene.gateway->call("dev.fault", {{"kind", "refuse-connects"}, {"as", "metadata-upgrade"}, {"count", 1}});
+  scene.connect_host();
+  CHECK(scene.host->wait_line("under the old name of its system", kPatience));
+  CHECK(family_of(0) == "Linux");
+  scene.stop_host();
+
+  std::size_t from = scene.mark();
+  scene.connect_host();
+  CHECK(family_of(from).empty());
+  scene.stop_host();
+
+  // Another release of the gateway may want the current form.
+  scene.gateway->call("dev.fault", {{"kind", "server-version"}, {"version", "2026.10.1"}});
+  from = scene.mark();
+  scene.start_host();
+  const Json old_form = scene.await("connected", {}, from);
+  scene.await("connected", {}, old_form["index"].get<std::size_t>() + 1);
+  CHECK(family_of(old_form["index"].get<std::size_t>() + 1) == "Linux");
+  scene.stop_host();
+  from = scene.mark();
+  scene.connect_host();
+  CHECK(family_of(from) == "Linux");
+}
+
+TEST_CASE("where neither form is what was paired, an operator is asked about the current one") {
+  Scene scene;
+  scene.gateway->call("dev.fault", {{"kind", "refuse-connects"}, {"as", "metadata-upgrade"}, {"count", 3}});
+  scene.start_host();
+  const auto line = scene.host->wait_line("waiting for device pairing", kPatience);
+  REQUIRE(line.has_value());
+  CHECK(line->find("openclaw devices approve ") != std::string::npos);
+  std::vector<std::string> families;
+  for (const Json& record : scene.gateway->journal().all("frame", is_node_connect))
+    families.push_back(connect_params_of(record)["client"].value("deviceFamily", std::string()));
+  CHECK(families == std::vector<std::string>{"Linux", "", "Linux"});
 }
 
 TEST_CASE("the upgrade request carries no origin, no proxy header and no extension") {
@@ -142,11 +288,10 @@ TEST_CASE("both pairing stages are followed to the end by one process") {
   CHECK(surface_line->find("openclaw nodes approve " + surface_request) != std::string::npos);
   CHECK_FALSE(scene.invoke("system.which", {{"bins", Json::array({"sh"})}}).ok);
 
-  const std::size_t sockets = scene.gateway->journal().all("open").size();
   CHECK(scene.gateway->call("node.pair.approve", {{"requestId", surface_request}}).ok);
   CHECK(host.wait_line("node host gateway connected: ", kPatience));
   CHECK(scene.invoke("system.which", {{"bins", Json::array({"sh"})}}).ok);
-  CHECK(scene.gateway->journal().all("open").size() == sockets);
+  CHECK(scene.gateway->journal().all("connected").size() == 1);
   CHECK(scene.gateway->journal().all("closed", with("afterHello", true)).empty());
 }
 

@@ -104,6 +104,21 @@ FileFacts CorpusFileProbe::facts(const std::string& path) {
   return out;
 }
 
+void CorpusFileProbe::let_others_write(const std::string& path) { changes_[path].writable_by_others = true; }
+
+bool CorpusFileProbe::changeable_by_others(const std::string& path) {
+  bool ignored = false;
+  const std::optional<std::string> real = resolve(path, ignored);
+  if (!real) return true;
+  for (std::string at = *real;; at = at.substr(0, at.rfind('/') == 0 ? 1 : at.rfind('/'))) {
+    const Node node = look(at);
+    const bool sticky_on_the_way = at != *real && (at == "/tmp" || at == "/var/tmp");
+    if ((node.owner != 0 && !is_ours(at, node)) || (node.writable_by_others && !sticky_on_the_way))
+      return true;
+    if (at == "/") return false;
+  }
+}
+
 bool CorpusFileProbe::is_symlink(const std::string& path) { return look(path).kind == Kind::kSymlink; }
 
 bool CorpusFileProbe::exists(const std::string& path) { return facts(path).kind != FileKind::kMissing; }

@@ -20,6 +20,7 @@ class CorpusFileProbe final : public policy::FileProbe {
 
   void add_file(const std::string& path, std::string content, bool executable, std::uint32_t owner = 0);
   void add_directory(const std::string& path, std::uint32_t owner = 0);
+  void let_others_write(const std::string& path);  // of a file or directory that was added
   void add_symlink(const std::string& path, const std::string& target);
   void remove(const std::string& path);
   void forget_changes() { changes_.clear(); }
@@ -29,6 +30,7 @@ class CorpusFileProbe final : public policy::FileProbe {
 
   policy::FileFacts facts(const std::string& path) override;
   bool is_symlink(const std::string& path) override;
+  bool changeable_by_others(const std::string& path) override;
   std::optional<std::string> content_sha256(const std::string& path) override;
   std::string head(const std::string& path, std::size_t count) override;
 

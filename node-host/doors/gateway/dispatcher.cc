@@ -20,6 +20,18 @@ InvokeResult params_error(const char* what) {
   return InvokeResult::failure("INVALID_REQUEST", std::string("Error: INVALID_REQUEST: ") + what);
 }
 
+// The agent's tool sends a carrier, or the plan that this node prepared; who invokes system.run by hand sends
+// neither and has nobody to ask. Where the gateway has asked, it says so.
+bool sent_unasked_by_a_tool(const Json& params) {
+  if (!params.is_object()) return false;
+  const auto given = [&](const char* name) {
+    const auto it = params.find(name);
+    return it != params.end() && !it->is_null() && *it != false;
+  };
+  if (given("approved") || given("approvalDecision") || given("approvalSource")) return false;
+  return given("systemRunPlan") || (given("rawCommand") && given("sessionKey"));
+}
+
 }  // namespace
 
 // One invocation from its arrival to its answer.
@@ -29,7 +41,9 @@ struct Dispatcher::Flight {
       : session(its_session),
         request(std::move(its_request)),
         budget(executor),
-        older_peer(its_session->hello().protocol < 4) {}
+        older_peer(its_session->hello().protocol < 4),
+        closed_snapshot(!older_peer &&
+                        gateway_proto::is_release_before(its_session->hello().server_version, 2026, 8, 2)) {}
 
   std::weak_ptr<GatewaySession> session;
   InvokeRequest request;
@@ -37,6 +51,7 @@ struct Dispatcher::Flight {
   asio::steady_timer budget;
   // The gateway speaks protocol 3: it drops what newer ones send back.
   const bool older_peer;
+  const bool closed_snapshot;  // the gateway takes no document that comes with resolvedDefaults
 };
 
 Dispatcher::Dispatcher(asio::any_io_executor executor, StoreThread& store, Corridor& corridor,
@@ -137,6 +152,7 @@ ExecRequest Dispatcher::request_of(std::shared_ptr<Flight> flight, const Json& p
   request.origin.agent = std::move(read.agent_id);
   request.origin.session = std::move(read.session_key);
   request.id = flight->request.id;
+  request.unasked = sent_unasked_by_a_tool(params);
   request.what = RunAsked{std::move(read.command), plans_.find(params), flight->older_peer};
   if (flight->request.timeout_ms)
     request.limits.caller_deadline_ms = clock_.unix_ms() + *flight->request.timeout_ms;
@@ -169,7 +185,7 @@ asio::awaitable<InvokeResult> Dispatcher::answer(const Flight& flight) {
   if (!params) co_return params_error("paramsJSON malformed JSON");
   Origin from = settings_.gateway();
   if (request.command == "system.execApprovals.set") {
-    co_return co_await methods_.set_approvals(std::move(*params), std::move(from));
+    co_return co_await methods_.set_approvals(std::move(*params), std::move(from), !flight.closed_snapshot);
   }
   Json plain = Json::parse(dump_json(*params), nullptr, false);
   if (request.command == "system.run.prepare") {
@@ -177,7 +193,7 @@ asio::awaitable<InvokeResult> Dispatcher::answer(const Flight& flight) {
   }
   if (request.command == "system.which") co_return co_await methods_.which(std::move(plain));
   if (request.command == "system.execApprovals.get")
-    co_return co_await methods_.get_approvals(std::move(plain));
+    co_return co_await methods_.get_approvals(std::move(plain), !flight.closed_snapshot);
   co_return InvokeResult::failure("UNAVAILABLE", "command not supported");
 }
 

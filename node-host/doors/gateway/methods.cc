@@ -4,6 +4,7 @@
 
 #include "approvals/questions.h"
 #include "base/text.h"
+#include "node-host/doors/gateway/denial_words.h"
 #include "node-host/exec_approvals.h"
 #include "node-host/local_questions.h"
 #include "node-host/log.h"
@@ -122,6 +123,11 @@ asio::awaitable<InvokeResult> GatewayMethods::prepare(Json params, Origin origin
       return true;
     });
   }
+  // Told as a failure, the reason reaches the agent; `execPolicy` could only say that the policy denies.
+  if (evaluation.run.decision.verdict == Verdict::kDeny) {
+    DenialWords words = denial_words(evaluation.run.decision);
+    co_return InvokeResult::failure(std::move(words.code), std::move(words.message));
+  }
   plans_.remember(evaluation, prepared.document);
   co_return InvokeResult::success(evaluation.payload);
 }
@@ -135,16 +141,18 @@ asio::awaitable<InvokeResult> GatewayMethods::which(Json params) {
   });
 }
 
-asio::awaitable<InvokeResult> GatewayMethods::get_approvals(Json params) {
+asio::awaitable<InvokeResult> GatewayMethods::get_approvals(Json params, bool with_resolved_defaults) {
   if (params.is_object()) {
     const auto it = params.find("includeResolvedDefaults");
     if (it != params.end() && !it->is_boolean())
       co_return failure_of(invalid_params("includeResolvedDefaults must be boolean"));
   }
   const std::vector<PreparedPlans::Marker> markers = plans_.markers();
-  co_return co_await side_.on_store([&markers](StoreSide& side, approvals::Store& store) {
+  co_return co_await side_.on_store([&markers, with_resolved_defaults](StoreSide& side,
+                                                                       approvals::Store& store) {
     auto snapshot = approvals_snapshot(store, side.policy.cache());
     if (!snapshot) return InvokeResult::failure("UNAVAILABLE", snapshot.error().message);
+    if (!with_resolved_defaults) snapshot->erase("resolvedDefaults");
     const auto document = side.policy.document(store);
     for (const PreparedPlans::Marker& marker : markers) {
       if (marker.document != document) continue;
@@ -157,20 +165,23 @@ asio::awaitable<InvokeResult> GatewayMethods::get_approvals(Json params) {
   });
 }
 
-asio::awaitable<InvokeResult> GatewayMethods::set_approvals(OrderedJson params, Origin origin) {
+asio::awaitable<InvokeResult> GatewayMethods::set_approvals(OrderedJson params, Origin origin,
+                                                            bool with_resolved_defaults) {
   ReplaceRequest request{std::move(params), {origin.door, origin.principal.name}, {}};
   for (const PreparedPlans::Marker& marker : plans_.markers()) request.shown_only.push_back(marker.entry);
-  co_return co_await side_.on_store([&request](StoreSide& side, approvals::Store& store) {
-    const auto before = side.policy.document(store);
-    auto snapshot = replace_approvals(store, side.policy.cache(), std::move(request));
-    if (!snapshot) return failure_of(snapshot.error());
-    OpenedFiles files;
-    const approvals::ExecSettings exec = side.policy.settings(store);
-    const policy::EngineContext lint_context = side.policy.context(exec, files);
-    for (const auto& finding : policy::lint_changes(*before, *side.policy.document(store), lint_context))
-      log_warn("the gateway's edit: " + finding.message);
-    return InvokeResult::success(json_string(dump_json(*snapshot)));
-  });
+  co_return co_await side_.on_store(
+      [&request, with_resolved_defaults](StoreSide& side, approvals::Store& store) {
+        const auto before = side.policy.document(store);
+        auto snapshot = replace_approvals(store, side.policy.cache(), std::move(request));
+        if (!snapshot) return failure_of(snapshot.error());
+        if (!with_resolved_defaults) snapshot->erase("resolvedDefaults");
+        OpenedFiles files;
+        const approvals::ExecSettings exec = side.policy.settings(store);
+        const policy::EngineContext lint_context = side.policy.context(exec, files);
+        for (const auto& finding : policy::lint_changes(*before, *side.policy.document(store), lint_context))
+          log_warn("the gateway's edit: " + finding.message);
+        return InvokeResult::success(json_string(dump_json(*snapshot)));
+      });
 }
 
 }  // namespace hostclaw::node_host

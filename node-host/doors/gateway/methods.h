@@ -26,9 +26,11 @@ class GatewayMethods {
   boost::asio::awaitable<gateway_proto::InvokeResult> prepare(Json params, Origin origin, bool older_peer);
   // system.which
   boost::asio::awaitable<gateway_proto::InvokeResult> which(Json params);
-  // system.execApprovals.get / .set. Exec contract 5.6.
-  boost::asio::awaitable<gateway_proto::InvokeResult> get_approvals(Json params);
-  boost::asio::awaitable<gateway_proto::InvokeResult> set_approvals(OrderedJson params, Origin origin);
+  // system.execApprovals.get / .set. Exec contract 5.6. Gateways before 2026.8.2 refuse an answer that holds
+  // resolvedDefaults.
+  boost::asio::awaitable<gateway_proto::InvokeResult> get_approvals(Json params, bool with_resolved_defaults);
+  boost::asio::awaitable<gateway_proto::InvokeResult> set_approvals(OrderedJson params, Origin origin,
+                                                                    bool with_resolved_defaults);
 
  private:
   struct Prepared;

@@ -78,6 +78,13 @@ InvokeResult denial_answer(const Denied& denied) {
     words.message += "\nNobody could be asked: " + failure.message +
                      ". Next, on the node: " + (failure.next.empty() ? "hostclaw status" : failure.next);
   }
+  if (!denied.open_question.empty())
+    words.message +=
+        "\nNobody has answered yet. Do not retry now; tell the operator. The question stays open on the "
+        "node: "
+        "hostclaw approvals resolve " +
+        denied.open_question +
+        " allow-once|allow-always|deny. Once it is allowed, the same command runs when it is sent again.";
   return InvokeResult::failure(std::move(words.code), std::move(words.message));
 }
 

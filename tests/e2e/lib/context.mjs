@@ -3,15 +3,19 @@ import { randomUUID } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { Gateway } from './gateway.mjs';
 import { ScriptedModel } from './model.mjs';
+import { gatewayReleases } from './packages.mjs';
 import { NodeHost, pairedNode } from './node.mjs';
 import { Tap } from './tap.mjs';
+import { isWindowsProgram } from './wine.mjs';
 
 export class Context {
   constructor({ version, host, only }) {
     Object.assign(this, { version, host, only });
     this.official = host.startsWith('official');
-    this.protocol = version === '2026.4.20' ? 3 : 4;
+    this.windows = isWindowsProgram(host);
+    this.protocol = gatewayReleases[version].protocol;
     this.disposables = [];
+    this.outcomes = new Map(); // of the scenarios, by title: true when it passed
   }
 
   async start() {
@@ -65,7 +69,9 @@ export class Context {
         test(title, { timeout: 180_000, skip: this.#reasonToSkip(options) }, async (t) => {
           try {
             await body(t);
+            this.outcomes.set(title, true);
           } catch (error) {
+            this.outcomes.set(title, false);
             for (const line of this.#evidence()) t.diagnostic(line);
             throw error;
           }

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Operator } from './operator.mjs';
-import { gatewayPackage } from './packages.mjs';
+import { before, gatewayPackage } from './packages.mjs';
 import { Child, eventually, run } from './process.mjs';
 
 export function freePort() {
@@ -27,7 +27,7 @@ export function temporaryDirectory(name) {
 //   main: full/off (the gateway's default)      ask: allowlist/on-miss
 function agentsConfig(version, workspace) {
   const model = { primary: 'scripted/scripted' };
-  if (version === '2026.4.20') {
+  if (before(version, '2026.8')) {
     return {
       defaults: { model, workspace: join(workspace, 'main'), skipBootstrap: true },
       list: [
@@ -134,6 +134,15 @@ export class Gateway {
 
   request(method, params, options) {
     return this.operator.request(method, params, options);
+  }
+
+  // 2026.6 pairs its own tools with few rights and lets an operator approve more when they first need them. True when
+  // there was something to approve.
+  async approveOwnTools() {
+    const { pending } = await this.request('device.pair.list', {});
+    const own = (pending ?? []).filter((item) => item.role !== 'node' && !(item.roles ?? []).includes('node'));
+    for (const { requestId } of own) await this.request('device.pair.approve', { requestId });
+    return own.length > 0;
   }
 
   // Runs the official command line against this gateway.

@@ -41,7 +41,7 @@ export class Operator extends EventEmitter {
       this.socket.on('message', (data) => this.#receive(JSON.parse(String(data))));
       this.once('connect.challenge', () => {
         this.request('connect', {
-          minProtocol: protocol, maxProtocol: protocol,
+          minProtocol: protocol ?? 3, maxProtocol: protocol ?? 4,
           client: { id: 'gateway-client', displayName: 'end-to-end tests', version: '1.0', platform: 'linux', mode: 'backend' },
           caps, role: 'operator',
           scopes: ['operator.admin', 'operator.read', 'operator.write', 'operator.approvals', 'operator.pairing'],

@@ -9,12 +9,39 @@ import { fileURLToPath } from 'node:url';
 export const e2eDirectory = dirname(dirname(fileURLToPath(import.meta.url)));
 export const packagesDirectory = join(e2eDirectory, '.packages');
 
+// A newer linkedom of the same minor release needs a package that is no longer published.
+const linkedom = { linkedom: '0.18.13' };
+// leanPlugins: see selfContainedPlugins().
 export const gatewayReleases = {
-  '2026.9.6': { runtime: '24', protocol: 4, overrides: {} },
-  // A newer linkedom of the same minor release needs a package that is no longer published.
-  // leanPlugins: see selfContainedPlugins().
-  '2026.4.20': { runtime: '22', protocol: 3, overrides: { linkedom: '0.18.13' }, leanPlugins: true },
+  '2026.9.6': { runtime: '24', protocol: 4 },
+  '2026.9.1': { runtime: '24', protocol: 4 },
+  '2026.8.2': { runtime: '24', protocol: 4 },
+  '2026.7.35': { runtime: '24', protocol: 4 },
+  '2026.7.1': { runtime: '24', protocol: 4 },
+  '2026.6.35': { runtime: '24', protocol: 4 },
+  '2026.6.11': { runtime: '24', protocol: 4 },
+  '2026.5.28': { runtime: '22', protocol: 4 },
+  '2026.5.7': { runtime: '22', protocol: 3, overrides: linkedom, leanPlugins: true },
+  '2026.4.29': { runtime: '22', protocol: 3, leanPlugins: true },
+  '2026.4.20': { runtime: '22', protocol: 3, overrides: linkedom, leanPlugins: true },
 };
+// What every run of the suites plays; the others are the matrix's.
+export const oldest = '2026.4.20';
+export const newest = '2026.9.6';
+
+// The release whose turn it is, of those between the newest and the oldest.
+export function turnOf(date) {
+  const others = Object.keys(gatewayReleases).filter((version) => version !== newest && version !== oldest);
+  return others[Math.floor(date.getTime() / 86_400_000) % others.length];
+}
+
+// Whether a release came before another one, or before a month: `2026.8`.
+export function before(version, other) {
+  const parts = (text) => text.split('.').map(Number);
+  const [left, right] = [parts(version), parts(other)];
+  const at = right.findIndex((part, index) => part !== left[index]);
+  return at >= 0 && left[at] < right[at];
+}
 
 export const runtimeBinary = (major) =>
   join(packagesDirectory, `node-${major}`, 'node_modules', 'node', 'bin', 'node');
@@ -92,7 +119,7 @@ export function ensurePackages({ versions = Object.keys(gatewayReleases), log = 
       continue;
     }
     const manifest = { name: `hostclaw-e2e-gateway`, private: true, dependencies: { openclaw: version } };
-    if (Object.keys(release.overrides).length) manifest.overrides = release.overrides;
+    if (release.overrides) manifest.overrides = release.overrides;
     npmInstall(directory, manifest, `${dirname(runtimeBinary(release.runtime))}:${process.env.PATH}`, log);
     if (release.leanPlugins) selfContainedPlugins(root);
   }

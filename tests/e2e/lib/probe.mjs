@@ -59,7 +59,7 @@ export class ProbeNode extends EventEmitter {
 
   #signature({ nonce, ts }) {
     const secret = this.auth.token ?? this.auth.deviceToken ?? this.auth.bootstrapToken ?? '';
-    const text = ['v3', this.identity.deviceId, 'node-host', 'node', 'node', '', ts, secret, nonce, 'linux', ''].join('|');
+    const text = ['v3', this.identity.deviceId, 'node-host', 'node', 'node', '', ts, secret, nonce, 'linux', 'linux'].join('|');
     return sign(null, Buffer.from(text), createPrivateKey(this.identity.privateKey)).toString('base64url');
   }
 
@@ -69,7 +69,7 @@ export class ProbeNode extends EventEmitter {
       const { nonce, ts } = frame.payload;
       this.connectId = this.send('connect', {
         minProtocol: 3, maxProtocol: 4,
-        client: { id: 'node-host', displayName: this.name, version: 'probe-1.0', platform: 'linux', mode: 'node' },
+        client: { id: 'node-host', displayName: this.name, version: 'probe-1.0', platform: 'linux', deviceFamily: 'Linux', mode: 'node' },
         caps: ['system'], commands: this.commands, auth: this.auth, role: 'node', scopes: [],
         device: { id: this.identity.deviceId, publicKey: this.identity.publicKey, signature: this.#signature(frame.payload), signedAt: ts, nonce },
       });

@@ -120,7 +120,7 @@ export default function pairing(context, scenario) {
     assert.deepEqual([connect.minProtocol, connect.maxProtocol], [3, 4]);
     assert.deepEqual([connect.client.id, connect.client.mode, connect.role], ['node-host', 'node', 'node']);
     assert.equal(connect.client.platform, 'linux');
-    assert.equal(connect.client.deviceFamily, undefined);
+    assert.equal(connect.client.deviceFamily, 'Linux');
     assert.equal(connect.client.modelIdentifier, undefined);
     const empty = (value) => value === null || value === '' || (typeof value === 'object' && Object.values(value).some(empty));
     assert.equal(empty(connect), false, 'no null and no empty string');

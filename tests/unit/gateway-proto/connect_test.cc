@@ -65,6 +65,41 @@ TEST_CASE("connect holds no null and no empty optional member in any credential 
   }
 }
 
+TEST_CASE("the system is named as each generation of hosts names it") {
+  struct Row {
+    const char* platform;
+    SystemForm form;
+    const char* sent_platform;
+    const char* family;
+  };
+  const Row rows[] = {{"linux", SystemForm::kCurrent, "linux", "Linux"},
+                      {"win32", SystemForm::kCurrent, "windows", "Windows"},
+                      {"darwin", SystemForm::kCurrent, "macos", "Mac"},
+                      {"linux", SystemForm::kOld, "linux", ""},
+                      {"win32", SystemForm::kOld, "win32", ""},
+                      {"darwin", SystemForm::kOld, "darwin", ""},
+                      {"freebsd", SystemForm::kCurrent, "freebsd", ""}};
+  ClientDescription client = sample_client();
+  for (const Row& row : rows) {
+    describe_system(client, row.platform, row.form);
+    CAPTURE(row.platform);
+    CHECK(client.platform == row.sent_platform);
+    CHECK(client.device_family == row.family);
+  }
+}
+
+TEST_CASE("the device family is sent and signed") {
+  const auto identity = DeviceIdentity::generate();
+  ClientDescription client = sample_client();
+  describe_system(client, "linux", SystemForm::kCurrent);
+  const Json params = connect_params(client, {}, *identity, {"n", 5});
+  CHECK(params["client"]["platform"] == "linux");
+  CHECK(params["client"]["deviceFamily"] == "Linux");
+  SignatureFields fields{
+      identity->device_id(), "node-host", "node", "node", "", 5, "", "n", "linux", "Linux"};
+  CHECK(params["device"]["signature"] == identity->sign(signature_payload_v3(fields)));
+}
+
 TEST_CASE("a stored device token travels alone and is what is signed") {
   const auto identity = DeviceIdentity::generate();
   Credentials device;
@@ -106,6 +141,15 @@ TEST_CASE("hello-ok is read for both generations and refused for others") {
   CHECK(hello_ok_from(Json::parse(R"({"protocol":4})")).error().code == "FRAME_INVALID");
 }
 
+TEST_CASE("releases are compared as numbers") {
+  CHECK(is_release_before("2026.4.20", 2026, 8, 2));
+  CHECK(is_release_before("2026.7.35", 2026, 8, 2));
+  CHECK(is_release_before("2026.8.1-beta.2", 2026, 8, 2));
+  for (const char* text : {"2026.8.2", "2026.10.1", "2027.1.1", "2026.9.6", "", "native", "2026", "2026.4",
+                           "2026.4.x", "v2026.4.20", "-1.2.3", "99999999999.1.1"})
+    CHECK_FALSE(is_release_before(text, 2026, 8, 2));
+}
+
 TEST_CASE("each refused connect leads to the right next step") {
   const CredentialState shared{.used_shared = true, .have_device_token = true, .endpoint_trusted = true};
   const CredentialState stored{.used_device_token = true, .have_device_token = true};
@@ -136,6 +180,13 @@ TEST_CASE("each refused connect leads to the right next step") {
     CHECK(fatal.advice == ConnectAdvice::kFatal);
     CHECK_FALSE(fatal.next.empty());
   }
+
+  const PeerError renamed = refusal(
+      "NOT_PAIRED", {{"code", "PAIRING_REQUIRED"}, {"reason", "metadata-upgrade"}, {"requestId", "r-2"}});
+  CredentialState untried = shared;
+  untried.may_try_old_form = true;
+  CHECK(classify_connect_error(renamed, untried).advice == ConnectAdvice::kRetryWithOldForm);
+  CHECK(classify_connect_error(renamed, shared).advice == ConnectAdvice::kRetrySlowly);
 
   PeerError limited = refusal("INVALID_REQUEST", {{"code", "AUTH_RATE_LIMITED"}});
   limited.retry_after_ms = 299'600;

@@ -98,6 +98,59 @@ TEST_CASE("everyday git commands carry nothing") {
                          {"git", "stash", "-u"}});
 }
 
+TEST_CASE("docker compose reports carry nothing, and everything else of compose is asked about") {
+  check_carries_nothing({{"docker", "compose", "ps"},
+                         {"docker", "compose", "ps", "--format", "json"},
+                         {"docker", "compose", "ps", "-a", "web"},
+                         {"docker", "compose", "logs", "--tail=80", "web"},
+                         {"docker", "compose", "logs", "--tail", "80", "web"},
+                         {"docker", "compose", "logs", "--since", "10m", "--no-color", "web"},
+                         {"docker", "compose", "config"},
+                         {"docker", "compose", "config", "--services"},
+                         {"docker", "compose", "images"},
+                         {"docker", "compose", "ls"},
+                         {"docker", "compose", "version"},
+                         {"docker.exe", "compose", "ps"},
+                         {"docker-compose", "ps"},
+                         {"docker", "ps", "-a"},
+                         {"docker", "logs", "web"}});
+  check_carries({{"docker", "compose", "up", "-d", "--build", "web"},
+                 {"docker", "compose", "restart", "web"},
+                 {"docker", "compose", "exec", "web", "id"},
+                 {"docker", "compose", "run", "web"},
+                 {"docker", "compose", "pull"},
+                 {"docker", "compose", "down"},
+                 {"docker", "compose"},
+                 {"docker", "compose", "-f", "x.yml", "ps"},
+                 {"docker", "compose", "--project-directory", "/x", "ps"},
+                 {"docker", "compose", "--env-file=x", "config"},
+                 {"docker", "compose", "config", "-o", "x"},
+                 {"docker", "compose", "config", "-ox"},
+                 {"docker", "compose", "config", "--output=x"},
+                 {"docker", "compose", "config", "--lock-image-digests"},
+                 {"docker", "compose", "ps", "-f", "x"},
+                 {"docker", "compose", "logs", "--", "--x"},
+                 {"docker", "-H", "tcp://h", "compose", "ps"},
+                 {"docker", "--context", "x", "compose", "ps"},
+                 {"docker", "restart", "web"},
+                 {"docker", "exec", "web", "id"},
+                 {"docker-compose", "up"},
+                 {"docker-compose", "-f", "x", "ps"}});
+}
+
+TEST_CASE("curl that writes to nowhere writes nothing") {
+  check_carries_nothing({{"curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "http://h"},
+                         {"curl", "-sSo", "/dev/null", "http://h"},
+                         {"curl", "--output", "/dev/null", "http://h"}});
+  check_carries({{"curl", "-o", "/dev/null", "-o", "x", "http://h", "http://i"},
+                 {"curl", "-Ko", "/dev/null", "http://h"},
+                 {"curl", "-do", "/dev/null", "-K", "x"},
+                 {"curl", "-o", "/dev/nullx", "http://h"},
+                 {"curl", "-o", "/dev/null/../x", "http://h"},
+                 {"curl", "-o"},
+                 {"curl", "-O", "/dev/null"}});
+}
+
 TEST_CASE("file tools that run, write or read elsewhere are found") {
   check_carries({{"find", ".", "-exec", "id", ";"},
                  {"find", "--", ".", "-okdir", "id", ";"},

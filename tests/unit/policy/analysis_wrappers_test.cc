@@ -18,6 +18,7 @@ struct FakeFiles : FileProbe {
     return found == known.end() ? FileFacts{} : found->second;
   }
   bool is_symlink(const std::string&) override { return false; }
+  bool changeable_by_others(const std::string&) override { return false; }
   std::optional<std::string> content_sha256(const std::string&) override { return std::nullopt; }
   std::string head(const std::string& path, std::size_t) override { return heads[path]; }
 

@@ -23,6 +23,7 @@ class Veiled final : public FileProbe {
     return out;
   }
   bool is_symlink(const std::string& path) override { return files_.is_symlink(path); }
+  bool changeable_by_others(const std::string& path) override { return files_.changeable_by_others(path); }
   std::optional<std::string> content_sha256(const std::string& path) override {
     return path == without_content ? std::nullopt : files_.content_sha256(path);
   }

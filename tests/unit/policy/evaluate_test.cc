@@ -138,9 +138,58 @@ TEST_CASE("decision: after cd a program that takes orders from its directory is 
   machine.list({"/usr/bin/git", "uname"});
   CHECK(machine.text("git status").decision.verdict == Verdict::kAllow);
   CHECK(machine.text("cd /opt && uname").decision.verdict == Verdict::kAllow);
+  // Others could put a repository there.
+  machine.files.let_others_write("/opt");
   CHECK(machine.text("cd /opt && git status").decision.code == "CARRIED_CODE");
   machine.context.settings.strictness = Strictness::kOfficial;
   CHECK(machine.text("cd /opt && git status").decision.verdict == Verdict::kAllow);
+}
+
+TEST_CASE(
+    "decision: git in another directory is judged as in a requested one, where nobody else configures it") {
+  Machine machine;
+  machine.list({"/usr/bin/git"});
+  const std::string repository = "/home/u/work/repo";
+  for (const char* part : {"", "/sub", "/.git", "/.git/hooks"})
+    machine.files.add_directory(repository + part, 1500);
+  machine.files.add_file(repository + "/.git/config", "[core]\n", false, 1500);
+  machine.files.add_symlink(repository + "/away", "/tmp");
+  for (const char* where :
+       {"/home/u/work/repo", "repo", "repo/sub", "./repo/sub/..", "/home/u/work/repo/sub/"}) {
+    CAPTURE(where);
+    CHECK(machine.text(std::string("cd ") + where + " && git status").decision.code == "ALLOWED_BY_LIST");
+    CHECK(machine.text(std::string("git -C ") + where + " status").decision.code == "ALLOWED_BY_LIST");
+    CHECK(machine.run({"git", "-C", where, "log", "-1"}).decision.code == "ALLOWED_BY_LIST");
+  }
+  CHECK(machine.run({"git", "-C", "repo", "-C", "sub", "status"}).decision.code == "ALLOWED_BY_LIST");
+  // What follows is judged as it stands.
+  CHECK(machine.run({"git", "-C", "repo", "-c", "core.pager=id", "log"}).decision.code == "CARRIED_CODE");
+  CHECK(machine.run({"git", "-c", "a=b", "-C", "repo", "log"}).decision.code == "CARRIED_CODE");
+  CHECK(machine.text("cd repo; git status").decision.code == "CARRIED_CODE");
+  // Not there, or behind a link where everybody writes.
+  CHECK(machine.run({"git", "-C", "nowhere", "status"}).decision.code == "CARRIED_CODE");
+  CHECK(machine.run({"git", "-C", "repo/away", "status"}).decision.code == "CARRIED_CODE");
+  CHECK(machine.run({"git", "-C", "/tmp", "status"}).decision.code == "CARRIED_CODE");
+
+  const char* open = GENERATE("", "/.git", "/.git/config", "/.git/hooks");
+  CAPTURE(open);
+  machine.files.let_others_write(repository + open);
+  CHECK(machine.text("cd repo && git status").decision.code == "CARRIED_CODE");
+  CHECK(machine.run({"git", "-C", "repo", "status"}).decision.code == "CARRIED_CODE");
+  CHECK(machine.run({"git", "-C", "repo/sub", "status"}).decision.code == "CARRIED_CODE");
+}
+
+TEST_CASE("decision: a repository that others could put above the directory is theirs") {
+  Machine machine;
+  machine.list({"/usr/bin/git"});
+  machine.files.add_directory("/srv", 0);
+  machine.files.add_directory("/srv/shared", 0);
+  machine.files.add_directory("/srv/shared/mine", 1500);
+  CHECK(machine.run({"git", "-C", "/srv/shared/mine", "status"}).decision.code == "ALLOWED_BY_LIST");
+  machine.files.let_others_write("/srv/shared");
+  CHECK(machine.run({"git", "-C", "/srv/shared/mine", "status"}).decision.code == "CARRIED_CODE");
+  machine.files.add_directory("/srv/theirs", 2000);
+  CHECK(machine.run({"git", "-C", "/srv/theirs", "status"}).decision.code == "CARRIED_CODE");
 }
 
 TEST_CASE("decision: cd without an operand goes home") {

@@ -52,6 +52,90 @@ TEST_CASE("prepare: a listed command gets a direct plan that runs without a ques
   }
 }
 
+TEST_CASE("prepare: what is asked about although its program is listed is worded so that a gateway asks") {
+  Machine machine;
+  const char* entry = GENERATE("/usr/bin/git", "/usr/bin/g*");
+  machine.list({entry});
+  const std::string text = GENERATE("git -c core.pager=id log", "/usr/bin/git -c core.pager=id log",
+                                    "git status && git -c core.pager=id log");
+  CAPTURE(entry, text);
+  const PrepareEvaluation prepared = prepare(machine, Machine::carried(text));
+  REQUIRE(prepared.ok);
+  CHECK(prepared.run.decision.code == "CARRIED_CODE");
+  CHECK(prepared.payload["execPolicy"] == Json({{"security", "allowlist"}, {"ask", "on-miss"}}));
+  const Json& plan = prepared.payload["plan"];
+  const std::string words = text.starts_with("/usr/bin/") ? text.substr(9) : text;
+  // A gateway finds a path of the list again, and no bare name.
+  CHECK(plan["argv"] == Json({"/bin/sh", "-c", words}));
+  CHECK(plan["commandPreview"] == words);
+  CHECK(prepared.payload["allowAlwaysCoverage"]["complete"] == true);
+  CHECK(run_again(machine, prepared).decision.verdict == Verdict::kAsk);
+  const RunEvaluation approved = run_again(machine, prepared, true);
+  CHECK(approved.decision.code == "ALLOWED_BY_APPROVAL");
+  CHECK(spawned(approved).back() == std::vector<std::string>{"git", "-c", "core.pager=id", "log"});
+  CHECK(approved.plan.pipelines.back().commands.back().executable == "/usr/bin/git");
+}
+
+TEST_CASE("prepare: a name of an approved plan that leads elsewhere when it runs is refused") {
+  Machine machine;
+  machine.list({"/usr/bin/git"});
+  const PrepareEvaluation prepared = prepare(machine, Machine::carried("git -c core.pager=id log"));
+  REQUIRE(prepared.ok);
+  machine.files.add_file("/opt/tools/git",
+                         "\x7f"
+                         "ELF",
+                         true);
+  machine.context.host_environment = {{"PATH", "/opt/tools:/usr/bin"}, {"HOME", "/home/u"}};
+  const RunEvaluation run = run_again(machine, prepared, true);
+  CHECK(run.decision.verdict == Verdict::kDeny);
+  CHECK(run.decision.code == "OPERAND_CHANGED");
+}
+
+TEST_CASE("prepare: where everything is listed, a gateway is told to ask always") {
+  Machine machine;
+  machine.list({"*"});
+  const PrepareEvaluation prepared = prepare(machine, Machine::carried("git -c core.pager=id log"));
+  REQUIRE(prepared.ok);
+  CHECK(prepared.payload["execPolicy"] == Json({{"security", "allowlist"}, {"ask", "always"}}));
+}
+
+TEST_CASE("prepare: an unlisted program keeps its path in the question") {
+  Machine machine;
+  machine.list({"/usr/bin/uname"});
+  const PrepareEvaluation prepared = prepare(machine, Machine::carried("id -u"));
+  REQUIRE(prepared.ok);
+  CHECK(prepared.payload["plan"]["argv"] == Json({"/usr/bin/id", "-u"}));
+}
+
+TEST_CASE(
+    "allow-always for what a listed program was asked about covers these arguments in this directory alone") {
+  Machine machine;
+  machine.list({"/usr/bin/git"});
+  const std::string text = "git -c core.pager=id log";
+  const PrepareEvaluation prepared = prepare(machine, Machine::carried(text));
+  Json params = run_of(prepared);
+  params["approved"] = true;
+  params["approvalDecision"] = "allow-always";
+  machine.context.remembered = &prepared.remember;
+  const RunEvaluation run = machine.decide(params);
+  machine.context.remembered = nullptr;
+  REQUIRE(run.decision.verdict == Verdict::kAllow);
+  REQUIRE_FALSE(run.grants.empty());
+  OrderedJson entries = OrderedJson::array({{{"pattern", "/usr/bin/git"}}});
+  for (const GrantToStore& grant : run.grants) {
+    OrderedJson entry{{"pattern", grant.pattern}, {"source", "allow-always"}};
+    if (grant.arg_pattern) entry["argPattern"] = *grant.arg_pattern;
+    entries.push_back(std::move(entry));
+  }
+  machine.policy("allowlist", "on-miss", std::move(entries));
+  CHECK(prepare(machine, Machine::carried(text)).run.decision.verdict == Verdict::kAllow);
+  CHECK(prepare(machine, Machine::carried("git -c core.pager=id show")).run.decision.verdict ==
+        Verdict::kAsk);
+  Json elsewhere = Machine::carried(text);
+  elsewhere["cwd"] = "/home/u";
+  CHECK(prepare(machine, elsewhere).run.decision.verdict == Verdict::kAsk);
+}
+
 TEST_CASE("prepare: markers are shown only where the gateway cannot see the match by itself") {
   Machine machine;
   machine.list({"/usr/bin/uname"});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace hostclaw::policy {
 class WindowsFiles final : public FileProbe {
  public:
   std::vector<std::string> looks;
+  std::set<std::string> others_write;  // lower case
 
   void add(const std::string& path, FileKind kind = FileKind::kRegular, std::string content = "MZ") {
     nodes_[to_lower_ascii(path)] = {path, kind, std::move(content)};
@@ -38,6 +40,9 @@ class WindowsFiles final : public FileProbe {
     return out;
   }
   bool is_symlink(const std::string&) override { return false; }
+  bool changeable_by_others(const std::string& path) override {
+    return facts(path).kind == FileKind::kMissing || others_write.contains(to_lower_ascii(path));
+  }
   std::optional<std::string> content_sha256(const std::string& path) override {
     looks.push_back(path);
     const auto found = nodes_.find(to_lower_ascii(path));

@@ -1,0 +1,26 @@
+// The outcomes of the releases suite as a table in a document.
+import { readFileSync, writeFileSync } from 'node:fs';
+
+const columns = ['pairing', 'surface', 'which', 'listed', 'question', 'refusal', 'approvals'];
+
+// Replaces what stands between `<!-- NAME -->` and `<!-- /NAME -->`. A cell is `yes` when every scenario whose title
+// begins with the name of its column passed.
+export function writeTable(file, name, contexts) {
+  const rows = contexts.map(({ version, protocol, outcomes }) => {
+    const cells = columns.map((column) => {
+      const found = [...outcomes].filter(([title]) => title.startsWith(`${column}:`)).map(([, passed]) => passed);
+      if (!found.length) return 'not played';
+      return found.every(Boolean) ? 'yes' : 'no';
+    });
+    return `| ${[version, protocol, ...cells].join(' | ')} |`;
+  });
+  const table = [
+    `| gateway | protocol | ${columns.join(' | ')} |`, `|${'---|'.repeat(columns.length + 2)}`, ...rows,
+    '', `Played on ${new Date().toISOString().slice(0, 10)}.`,
+  ].join('\n');
+  const text = readFileSync(file, 'utf8');
+  const marks = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const [from, to] = marks.map((mark) => text.indexOf(mark));
+  if (from < 0 || to < from) throw new Error(`${file} has no place for the table: ${marks.join(' ... ')}`);
+  writeFileSync(file, `${text.slice(0, from + marks[0].length)}\n${table}\n${text.slice(to)}`);
+}

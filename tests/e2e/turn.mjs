@@ -1,0 +1,4 @@
+// The release that is played beside the newest and the oldest: another one each day.
+import { turnOf } from './lib/packages.mjs';
+
+console.log(turnOf(new Date()));
