@@ -494,6 +494,26 @@ TEST_CASE("corridor: what one caller may do once, another one with the same agen
   CHECK(scene.open_questions().size() == 1);
 }
 
+TEST_CASE(
+    "corridor: where nobody was asked behind the door, this node asks, and the caller does not wait long") {
+  Scene scene;  // exec.askVia is gateway
+  ExecRequest request = scene.request({kUnlisted}, gateway());
+  request.unasked = true;
+  Scene::Walk& walk = scene.start(request);
+  const Question question = scene.asked_question();
+  scene.clock.advance(std::chrono::seconds(31));
+  CHECK(scene.finish(walk).denial().code == "ALLOWLIST_MISS");
+  CHECK(walk.outcome->denied()->open_question == question.id);
+  CHECK_FALSE(scene.asked_question().caller_waits);
+  CHECK(scene.rows().size() == 1);
+  // What a person allows then serves the identical retry.
+  scene.answer(question.id, Answer::Decision::kAllowOnce);
+  CHECK(scene.finish(scene.start(request)).outcome->finished() != nullptr);
+  // Without that, the gateway's own question is left to the gateway.
+  CHECK(scene.finish(scene.start(kUnlisted)).denial().verdict == policy::Verdict::kAsk);
+  CHECK(scene.open_questions().empty());
+}
+
 // ---- callers that go
 
 TEST_CASE("corridor: cancelled before it came in, it leaves nothing") {
