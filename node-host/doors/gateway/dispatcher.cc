@@ -130,6 +130,7 @@ asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
     });
   }
   ExecRequest asked = request_of(flight, *params);
+  *params = Json();  // it may be large, and the run long
   ExecOutcome outcome = co_await corridor_.walk(std::move(asked));
   flight->budget.cancel();
   if (outcome.cancelled()) co_return;
