@@ -96,7 +96,8 @@ std::string journal_datagram(const approvals::AuditRow& row, bool whole) {
        {std::pair{"HOSTCLAW_VERDICT", "verdict"}, std::pair{"HOSTCLAW_CODE", "code"},
         std::pair{"HOSTCLAW_RUN", "run"}, std::pair{"HOSTCLAW_AGENT", "agent"},
         std::pair{"HOSTCLAW_SESSION", "session"}, std::pair{"HOSTCLAW_DOOR", "door"},
-        std::pair{"HOSTCLAW_WHO", "who"}, std::pair{"HOSTCLAW_QUESTION", "question"}}) {
+        std::pair{"HOSTCLAW_PRINCIPAL", "principal"}, std::pair{"HOSTCLAW_WHO", "who"},
+        std::pair{"HOSTCLAW_QUESTION", "question"}}) {
     if (const std::string value = body_text(body, member); !value.empty()) add_field(out, field, value);
   }
   add_field(out, "HOSTCLAW_PREVIOUS", row.previous_hash);

@@ -147,9 +147,12 @@ class RunDecider {
     if (asker_.may_carry_approval) return true;
     const std::vector<std::string> names = refused_claims(command_);
     if (names.empty()) return true;
-    // Whatever else the request says is the caller's word too.
+    // Nothing of it goes into the record as if it were so.
     request_.approved = false;
     request_.plan.reset();
+    request_.run_id.clear();
+    out_.run_id.clear();
+    out_.suppress_notify_on_exit = false;
     deny("ORIGIN_MEMBER_REFUSED",
          "Who asks, whose policy holds and what was approved is decided by the door of this node, not by the "
          "request.",

@@ -21,6 +21,7 @@ struct Corridor::Beginning {
 // A decision and its row, which is being written meanwhile.
 struct Corridor::Decided {
   std::shared_ptr<const Judged> judged;
+  std::shared_ptr<OpenedFiles> files;  // for whoever acts on it
   StoreWork<StoreOwned<StoreSide>::Bound<Beginning>> beginning;
   std::optional<Result<std::int64_t>> row;  // once somebody waited for it
 
@@ -83,13 +84,13 @@ asio::awaitable<ExecOutcome> Corridor::walk(ExecRequest request) {
 // The row is written right behind the decision, before anybody knows here what was decided.
 asio::awaitable<Corridor::Decided> Corridor::decide(const ExecRequest& request, const Asking& asking) {
   const auto judged = std::make_shared<Judged>();
-  auto judging = store_side_.start(
-      [&request, judged, asking = std::move(asking)](StoreSide& side, approvals::Store& store) mutable {
-        *judged = side.judge.judge(store, request, std::move(asking));
-        return true;
-      });
-  Decided decided{judged, store_side_.start(Beginning{judged}), std::nullopt};
-  co_await judging.answer();
+  auto judging = store_side_.start([&request, &asking, judged](StoreSide& side, approvals::Store& store) {
+    Judgement judgement = side.judge.judge(store, request, asking);
+    *judged = std::move(judgement.judged);
+    return std::move(judgement.files);
+  });
+  Decided decided{judged, nullptr, store_side_.start(Beginning{judged}), std::nullopt};
+  decided.files = co_await judging.answer();
   co_return decided;
 }
 
@@ -124,7 +125,7 @@ asio::awaitable<RunOutcome> Corridor::perform(const ExecRequest& request, Decide
     co_return *decided.row ? std::nullopt : std::optional(decided.row->error());
   };
   options.row = [&decided] { return decided.row && *decided.row ? **decided.row : 0; };
-  co_return co_await runner_.run(evaluation.plan, run.files, std::move(options));
+  co_return co_await runner_.run(evaluation.plan, std::move(decided.files), std::move(options));
 }
 
 // The door is told while the end is written; whoever waits for the outcome waits for that.

@@ -61,14 +61,17 @@ approvals::RunRow row_of(const policy::RunEvaluation& evaluation, const Origin& 
   return row;
 }
 
-Judged Judge::judge(approvals::Store& store, const ExecRequest& request, Asking asking) {
-  Judged judged;
+Judgement Judge::judge(approvals::Store& store, const ExecRequest& request, Asking asking) {
+  Judgement judgement;
+  Judged& judged = judgement.judged;
+  auto files = std::make_shared<OpenedFiles>();
   judged.asking = std::move(asking);
   judged.context.caller = request.origin.details();
   judged.context.hash_key = hash_key_;
-  std::visit([&](const auto& asked) { judged.what = judge_run(store, request, asked, judged); },
+  std::visit([&](const auto& asked) { judged.what = judge_run(store, request, asked, *files, judged); },
              request.what);
-  if (judged.waits) return judged;
+  // It is decided anew when there is an answer; while a person thinks, nobody's file is held.
+  if (judged.waits) return judgement;
   if (judged.open) {
     if (auto left = desk_.caller_left(store, judged.asking); !left)
       log_warn("a caller's leaving could not be recorded: " + left.error().message);
@@ -78,32 +81,28 @@ Judged Judge::judge(approvals::Store& store, const ExecRequest& request, Asking 
   judged.context.question_id = judged.asking.question_id;
   if (!judged.asking.question_id.empty())
     judged.context.waited_ms = judged.row.started_at_ms - judged.asking.asked_at_ms;
-  return judged;
+  if (judged.allowed()) judgement.files = std::move(files);
+  return judgement;
 }
 
 JudgedRun Judge::judge_run(approvals::Store& store, const ExecRequest& request, const RunAsked& asked,
-                           Judged& judged) {
+                           OpenedFiles& files, Judged& judged) {
   JudgedRun run;
-  run.files = std::make_shared<OpenedFiles>();
   const approvals::ExecSettings exec = policy_.settings(store);
   const auto document = policy_.document(store);
-  policy::EngineContext context = policy_.context(exec, *run.files);
+  policy::EngineContext context = policy_.context(exec, files);
   context.remembered = asked.prepared.get();
   context.older_peer = asked.peer_cannot_bind;
   run.decided = policy::decide_run(asked.command, request.origin.asker(), *document, context);
   policy::RunEvaluation& evaluation = run.decided.evaluation;
   if (evaluation.decision.verdict == Verdict::kAsk)
-    seek_answer(store, request, asked, exec, *document, context, run, judged);
+    seek_answer(store, request, asked, exec, *document, context, files, run, judged);
   // Where the store cannot say what was answered, nothing else allows in its place.
   if (judged.asking_failure && evaluation.decision.verdict == Verdict::kAllow)
     evaluation.decision = unrecorded(*judged.asking_failure);
   if (evaluation.run_id.empty()) evaluation.run_id = new_uuid();
   judged.row = row_of(evaluation, request.origin, request.id, clock_.unix_ms());
-  if (judged.waits) {
-    // It is decided anew when there is an answer; while a person thinks, nobody's file is held.
-    run.files.reset();
-    return run;
-  }
+  if (judged.waits) return run;
   approvals::RunRow& row = judged.row;
   if (evaluation.decision.verdict == Verdict::kAllow) {
     row.state = "running";
@@ -123,7 +122,7 @@ JudgedRun Judge::judge_run(approvals::Store& store, const ExecRequest& request, 
 // A decision that asks for a person: is there an answer, or somebody to ask? Leaves in `run` what then holds.
 void Judge::seek_answer(approvals::Store& store, const ExecRequest& request, const RunAsked& asked,
                         const approvals::ExecSettings& exec, const policy::PolicyDocument& document,
-                        policy::EngineContext& context, JudgedRun& run, Judged& judged) {
+                        policy::EngineContext& context, OpenedFiles& files, JudgedRun& run, Judged& judged) {
   const auto decide_as = [&](LocalAnswer answer) {
     context.answer = answer;
     return policy::decide_run(asked.command, request.origin.asker(), document, context);
@@ -145,7 +144,7 @@ void Judge::seek_answer(approvals::Store& store, const ExecRequest& request, con
                    asks_here,
                    exec.ask_wait_ms,
                    by_setting ? 0 : patience_of(request, clock_.unix_ms()),
-                   [&] { return question_files(programs, *run.files); }};
+                   [&] { return question_files(programs, files); }};
   DeskAnswer answer = desk_.seek(store, std::move(brought), judged.asking);
   judged.asking_failure = std::move(answer.failure);
   judged.context.answered_by = std::move(answer.answered_by);

@@ -17,10 +17,9 @@
 
 namespace hostclaw::node_host {
 
-// A command that was judged: everything the decision was made from, and the files it was made on.
+// A command that was judged: everything the decision was made from.
 struct JudgedRun {
   policy::RunDecision decided;
-  std::shared_ptr<OpenedFiles> files;  // the io_context thread's; null while a person is waited for
 };
 
 // What was decided. Nothing changes it afterwards; both threads read it.
@@ -47,6 +46,12 @@ policy::Decision unrecorded(const Error& failure);
 approvals::RunRow row_of(const policy::RunEvaluation& evaluation, const Origin& origin,
                          const std::string& request_id, std::int64_t now_ms);
 
+// The files that it was decided on go with it, to whoever acts on it; null when nothing follows.
+struct Judgement {
+  Judged judged;
+  std::shared_ptr<OpenedFiles> files;
+};
+
 class Judge {
  public:
   // Requires: all outlive this object.
@@ -54,16 +59,16 @@ class Judge {
       : policy_(policy), desk_(desk), hash_key_(std::move(hash_key)), clock_(clock) {}
 
   // `asking`: the question of this request so far.
-  Judged judge(approvals::Store& store, const ExecRequest& request, Asking asking);
+  Judgement judge(approvals::Store& store, const ExecRequest& request, Asking asking);
 
   const std::string& hash_key() const { return hash_key_; }
 
  private:
   JudgedRun judge_run(approvals::Store& store, const ExecRequest& request, const RunAsked& asked,
-                      Judged& judged);
+                      OpenedFiles& files, Judged& judged);
   void seek_answer(approvals::Store& store, const ExecRequest& request, const RunAsked& asked,
                    const approvals::ExecSettings& exec, const policy::PolicyDocument& document,
-                   policy::EngineContext& context, JudgedRun& run, Judged& judged);
+                   policy::EngineContext& context, OpenedFiles& files, JudgedRun& run, Judged& judged);
 
   PolicyInForce& policy_;
   Desk& desk_;

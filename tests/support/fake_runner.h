@@ -6,6 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,11 +17,12 @@ namespace hostclaw::test {
 
 class FakeRunner final : public node_host::Runner {
  public:
-  node_host::RunOutcome answers;       // of every run that ends by itself
-  bool holds = false;                  // runs go on until release() or their cancellation
-  std::function<void()> on_opened;     // called, about to ask for permission
-  std::function<void()> on_permitted;  // the row is there
-  std::vector<std::string> spawned;    // the first word of each run that was permitted
+  node_host::RunOutcome answers;                // of every run that ends by itself
+  bool holds = false;                           // runs go on until release() or their cancellation
+  std::function<void()> on_opened;              // called, about to ask for permission
+  std::function<void()> on_permitted;           // the row is there
+  std::vector<std::string> spawned;             // the first word of each run that was permitted
+  std::weak_ptr<node_host::OpenedFiles> files;  // of the last run
 
   std::size_t running() const { return held_.size(); }
   // Ends the run that was held first.
@@ -32,8 +34,9 @@ class FakeRunner final : public node_host::Runner {
   }
 
   boost::asio::awaitable<node_host::RunOutcome> run(policy::ExecutionPlan plan,
-                                                    std::shared_ptr<node_host::OpenedFiles>,
+                                                    std::shared_ptr<node_host::OpenedFiles> judged_files,
                                                     node_host::RunOptions options) override {
+    files = judged_files;
     node_host::RunOutcome outcome;
     outcome.cancelled = options.cancellation.cancelled();
     if (outcome.cancelled) co_return outcome;

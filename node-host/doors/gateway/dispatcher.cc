@@ -130,6 +130,7 @@ asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
     });
   }
   ExecRequest asked = request_of(flight, *params);
+  *params = Json();  // it may be large, and the run long
   ExecOutcome outcome = co_await corridor_.walk(std::move(asked));
   flight->budget.cancel();
   if (outcome.cancelled()) co_return;
@@ -139,7 +140,10 @@ asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
     log_warn("a run outlived its connection; it is recorded: hostclaw runs show " + outcome.run_id);
     co_return;
   }
-  if (co_await deliver(flight, run_answer(outcome))) co_await corridor_.delivered(outcome.row_id);
+  InvokeResult answer = run_answer(outcome);
+  const std::int64_t row_id = outcome.row_id;
+  outcome = {};  // nothing of it is needed while the answer is on its way
+  if (co_await deliver(flight, std::move(answer))) co_await corridor_.delivered(row_id);
 }
 
 ExecRequest Dispatcher::request_of(std::shared_ptr<Flight> flight, const Json& params) {

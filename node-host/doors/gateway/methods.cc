@@ -47,7 +47,7 @@ void record_prepared(StoreSide& side, approvals::Store& store, policy::RunDecisi
   judged.context.stage = "prepare";
   judged.context.caller = origin.details();
   judged.context.hash_key = side.judge.hash_key();
-  judged.what = JudgedRun{std::move(decided), nullptr};
+  judged.what = JudgedRun{std::move(decided)};
   if (auto kept = side.journal.note(store, judged); !kept)
     log_error("a decision could not be recorded: " + kept.error().message);
 }

@@ -208,6 +208,18 @@ TEST_CASE("corridor: judged, opened, written down, spawned, told, ended, answere
   CHECK(scene.corridor->admission().running() == 0);
 }
 
+TEST_CASE("corridor: what was opened is held while it runs and let go before anybody has the answer") {
+  Scene scene;
+  scene.runner.holds = true;
+  Scene::Walk& walk = scene.start(kListed);
+  scene.until([&] { return scene.runner.running() == 1; });
+  CHECK_FALSE(scene.runner.files.expired());
+  scene.runner.release();
+  scene.finish(walk);
+  REQUIRE(walk.outcome->judged != nullptr);
+  CHECK(scene.runner.files.expired());
+}
+
 TEST_CASE("corridor: what is refused is written down and never opened") {
   Scene scene;
   scene.runner.on_opened = [] { FAIL("a refused command was handed to the runner"); };
@@ -277,6 +289,7 @@ TEST_CASE(
   CHECK(row.code == "ORIGIN_MEMBER_REFUSED");
   CHECK(row.door == "hostlink");
   CHECK(row.agent_id == "main");
+  CHECK(row.run_id != "r1");
   CHECK(scene.decisions().back()["code"] == "ORIGIN_MEMBER_REFUSED");
 
   request = scene.request({}, gateway());
@@ -479,6 +492,26 @@ TEST_CASE("corridor: what one caller may do once, another one with the same agen
   scene.start(kUnlisted, container("tokens/ci"));
   scene.until([&] { return scene.asked_question().asked_count == 2; });
   CHECK(scene.open_questions().size() == 1);
+}
+
+TEST_CASE(
+    "corridor: where nobody was asked behind the door, this node asks, and the caller does not wait long") {
+  Scene scene;  // exec.askVia is gateway
+  ExecRequest request = scene.request({kUnlisted}, gateway());
+  request.unasked = true;
+  Scene::Walk& walk = scene.start(request);
+  const Question question = scene.asked_question();
+  scene.clock.advance(std::chrono::seconds(31));
+  CHECK(scene.finish(walk).denial().code == "ALLOWLIST_MISS");
+  CHECK(walk.outcome->denied()->open_question == question.id);
+  CHECK_FALSE(scene.asked_question().caller_waits);
+  CHECK(scene.rows().size() == 1);
+  // What a person allows then serves the identical retry.
+  scene.answer(question.id, Answer::Decision::kAllowOnce);
+  CHECK(scene.finish(scene.start(request)).outcome->finished() != nullptr);
+  // Without that, the gateway's own question is left to the gateway.
+  CHECK(scene.finish(scene.start(kUnlisted)).denial().verdict == policy::Verdict::kAsk);
+  CHECK(scene.open_questions().empty());
 }
 
 // ---- callers that go

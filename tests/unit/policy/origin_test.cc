@@ -81,6 +81,9 @@ TEST_CASE(
     CHECK(decision.next.ends_with("without " + name));
     // What the record keeps is the door's word, and nothing that could run.
     CHECK(decided.evaluation.agent_id == "boxed");
+    CHECK(decided.evaluation.session_key == "node");
+    CHECK(decided.evaluation.run_id.empty());
+    CHECK_FALSE(decided.evaluation.suppress_notify_on_exit);
     CHECK(decided.evaluation.argv == std::vector<std::string>{kProgram});
     CHECK(decided.evaluation.plan.empty());
     CHECK(decided.evaluation.trace.front().stage == "origin");
