@@ -48,6 +48,9 @@ void remove_directory_tree(const std::string& directory);
 // Size, identity and modification time of a file as an opaque text; "absent" when there is none.
 std::string file_fingerprint(const std::string& path);
 std::uint64_t file_size_or_zero(const std::string& path);
+// Which file lies at that path, whatever its content, as an opaque text; "absent" when there is none. On
+// Windows it tells only whether there is one: there a file that is in use is neither moved nor deleted.
+std::string file_identity(const std::string& path);
 
 // What an error number of the system (errno, on Windows GetLastError) is about.
 bool is_out_of_space(int error_number);

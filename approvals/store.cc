@@ -56,6 +56,7 @@ Result<void> Store::transaction(const std::function<Result<void>()>& body) {
 }
 
 Result<void> Store::survive_power_loss(bool yes) {
+  impl_->survive_power_loss = yes;
   return database().execute(yes ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
 }
 
@@ -353,7 +354,11 @@ Result<std::vector<EntryUsage>> Store::usage() {
   }
 }
 
-Result<std::int64_t> Store::foreign_change_count() { return database().integer("PRAGMA data_version"); }
+Result<std::int64_t> Store::foreign_change_count() {
+  const Result<std::int64_t> version = database().integer("PRAGMA data_version");
+  if (!version) return version;
+  return impl_->epoch << 32 | *version;  // a 32-bit counter of one connection
+}
 
 Result<void> Store::check_integrity() {
   Statement query = database().statement("PRAGMA quick_check(1)");

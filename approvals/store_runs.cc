@@ -1,4 +1,6 @@
 // Runs and decisions.
+#include <algorithm>
+
 #include "approvals/audit_chain.h"
 #include "approvals/store_impl.h"
 
@@ -103,7 +105,19 @@ Result<std::int64_t> Store::insert_run(const RunRow& row) {
       bind_run(insert, row);
       if (Result<void> inserted = insert.run(); !inserted) return inserted.error();
     }
-    const std::int64_t row_id = sqlite3_last_insert_rowid(database().handle());
+    std::int64_t row_id = sqlite3_last_insert_rowid(database().handle());
+    if (impl_->epoch > 0 && row_id <= impl_->newest_run) {
+      // Runs that began before the file was replaced still end by the ids they got there.
+      const std::int64_t free_id = impl_->newest_run + 1;
+      Result<void> renumbered = database()
+                                    .statement("UPDATE runs SET row_id = ? WHERE row_id = ?")
+                                    .bind(free_id)
+                                    .bind(row_id)
+                                    .run();
+      if (!renumbered) return renumbered.error();
+      row_id = free_id;
+    }
+    impl_->newest_run = std::max(impl_->newest_run, row_id);
     if (++impl_->inserted_runs % kExpiryEvery == 0) {
       Result<void> expired = database()
                                  .statement("DELETE FROM runs WHERE row_id <= ?")
@@ -122,7 +136,7 @@ Result<void> Store::end_run(const RunRow& row) {
                                .statement(
                                    "UPDATE runs SET state = ?, exit_code = ?, signal = ?, stdout_bytes = ?, "
                                    "stderr_bytes = ?, dropped_bytes = ?, ended_at_ms = ?, output_tail = ? "
-                                   "WHERE row_id = ?")
+                                   "WHERE row_id = ? AND run_id = ?")
                                .bind(std::string_view(row.state))
                                .bind(row.exit_code)
                                .bind(row.signal)
@@ -132,6 +146,7 @@ Result<void> Store::end_run(const RunRow& row) {
                                .bind(row.ended_at_ms)
                                .bind(std::string_view(row.output_tail))
                                .bind(row.row_id)
+                               .bind(std::string_view(row.run_id))
                                .run();
     if (!updated) return updated;
     if (sqlite3_changes(database().handle()) == 1) return {};

@@ -11,6 +11,7 @@
 
 #include "base/file_names.h"
 #include "base/utf8.h"
+#include "node-host/running_node.h"
 #include "node-host/service_manager.h"
 #include "node-host/system/host_facts.h"
 
@@ -41,7 +42,15 @@ Result<std::string> state_directory() {
 Result<std::unique_ptr<approvals::Store>> open_store(approvals::OpenMode mode) {
   auto directory = state_directory();
   if (!directory) return directory.error();
-  return approvals::Store::open(*directory, mode);
+  // A verb that made a new database, or wrote into another one, would change nothing for the node.
+  if (mode == approvals::OpenMode::kReadWrite) {
+    if (auto moved = node_host::database_left_behind(*directory)) return *moved;
+  }
+  auto store = approvals::Store::open(*directory, mode);
+  if (!store && store.error().code == "STORE_NOT_FOUND") {
+    if (auto moved = node_host::database_left_behind(*directory)) return *moved;
+  }
+  return store;
 }
 
 int fail(const Error& error) {

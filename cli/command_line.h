@@ -45,7 +45,8 @@ approvals::Actor local_actor();
 // The state directory, or a message and an empty string.
 Result<std::string> state_directory();
 // Opens the store there. Read-only answers STORE_MISSING with the command to type when nothing was ever
-// stored.
+// stored. STORE_MOVED when a node runs that uses another database than the one that lies there (read-only:
+// only when none does).
 Result<std::unique_ptr<approvals::Store>> open_store(approvals::OpenMode mode);
 
 // Prints "error: ..." and, when there is one, "next: ..." to stderr; answers kFailed.

@@ -412,6 +412,8 @@ void ExecPipeline::judge(approvals::Store& store, const ExecRequest& request, As
   decided.judged = policy::decide_run(request.params, *document, engine_context);
   if (decided.evaluation().decision.verdict == Verdict::kAsk)
     seek_answer(store, request, exec, *document, engine_context, asking, decided);
+  // What was decided by a database that is not there any more, or by none, is nobody's decision.
+  if (const auto there = store.usable(); !there) decided.evaluation().decision = unrecorded(there.error());
   // Where the store cannot say what was answered, nothing else allows in its place.
   if (decided.asking_failure && decided.allowed())
     decided.evaluation().decision = unrecorded(*decided.asking_failure);

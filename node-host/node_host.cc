@@ -13,6 +13,7 @@
 #include <set>
 
 #include "approvals/audit_chain.h"
+#include "approvals/private_files.h"
 #include "approvals/questions.h"
 #include "approvals/settings.h"
 #include "base/clock.h"
@@ -25,6 +26,7 @@
 #include "node-host/log.h"
 #include "node-host/node_config.h"
 #include "node-host/record_keeper.h"
+#include "node-host/running_node.h"
 #include "node-host/store_thread.h"
 #include "node-host/system/freed_memory.h"
 #include "node-host/system/host_facts.h"
@@ -81,6 +83,17 @@ std::string supervisor_text(const LinkStatus& status) {
   if (!status.detail.empty()) text += ": " + status.detail;
   if (!status.next.empty()) text += " -- next: " + status.next;
   return text;
+}
+
+// On the store's thread.
+void tell_file(const InstanceLock& lock, const Result<void>& there, approvals::Store& store) {
+  if (!there) {
+    log_error("nothing runs: " + there.error().code + ": " + there.error().message +
+              (there.error().next.empty() ? "" : " -- next: " + there.error().next));
+    return;
+  }
+  lock.note(database_note(store.file_identity()));
+  log_info("the database is back; commands are taken again");
 }
 
 bool worth_calling_ready(LinkState state) {
@@ -231,7 +244,7 @@ struct Supervision {
 
 class Node {
  public:
-  Node(const NodeOptions& options, std::unique_ptr<approvals::Store> store,
+  Node(const NodeOptions& options, const InstanceLock& lock, std::unique_ptr<approvals::Store> store,
        gateway_proto::DeviceIdentity identity, NodeConfig config, std::size_t max_concurrent,
        Supervision supervision)
       : options_(options),
@@ -240,7 +253,9 @@ class Node {
         config_(std::move(config)),
         environment_(current_environment()),
         home_(home_directory()),
-        store_(io_.get_executor(), std::move(store)),
+        store_(
+            io_.get_executor(), std::move(store),
+            [&lock](const Result<void>& there, approvals::Store& found) { tell_file(lock, there, found); }),
         executor_(io_.get_executor(), RunExecutor::Settings{.max_concurrent = max_concurrent}),
         pipeline_(store_, executor_, pipeline_settings()),
         keeper_(io_.get_executor(), store_, options.state_directory, audit_options()),
@@ -596,9 +611,10 @@ int run_node(const NodeOptions& options, std::unique_ptr<Supervisor> supervisor)
   supervision.supervisor = supervisor ? std::move(supervisor) : supervisor_of_this_process();
   if (supervision.token.empty()) supervision.token = supervision.supervisor->secret("gateway-token");
   if (supervision.password.empty()) supervision.password = supervision.supervisor->secret("gateway-password");
-  auto store = approvals::Store::open(options.state_directory, approvals::OpenMode::kReadWrite);
-  if (!store) {
-    log_error_with_next(store.error());
+  // The lock comes first: with a database that was moved away under a running node, opening would make
+  // another.
+  if (const auto ready = approvals::ensure_private_directory(options.state_directory); !ready) {
+    log_error_with_next(ready.error());
     return kExitConfiguration;
   }
   auto lock = InstanceLock::acquire(options.state_directory);
@@ -606,6 +622,12 @@ int run_node(const NodeOptions& options, std::unique_ptr<Supervisor> supervisor)
     log_error_with_next(lock.error());
     return kExitConfiguration;
   }
+  auto store = approvals::Store::open(options.state_directory, approvals::OpenMode::kReadWrite);
+  if (!store) {
+    log_error_with_next(store.error());
+    return kExitConfiguration;
+  }
+  lock->note(database_note((*store)->file_identity()));
   auto identity = load_identity(**store, true);
   if (!identity) {
     log_error_with_next(identity.error());
@@ -617,7 +639,7 @@ int run_node(const NodeOptions& options, std::unique_ptr<Supervisor> supervisor)
     return kExitConfiguration;
   }
   const std::size_t max_concurrent = approvals::max_concurrent_runs(**store);
-  Node node(options, std::move(*store), std::move(*identity), std::move(*config), max_concurrent,
+  Node node(options, *lock, std::move(*store), std::move(*identity), std::move(*config), max_concurrent,
             std::move(supervision));
   return node.run();
 }

@@ -13,6 +13,8 @@ namespace asio = boost::asio;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kSettingsLook{5};
+// While the database is not where it was; each look of the store's thread finds it again.
+constexpr std::chrono::seconds kLostLook{1};
 constexpr std::chrono::milliseconds kMirrorLook{250};
 constexpr std::chrono::seconds kStatesKeptEvery{5};
 constexpr std::chrono::minutes kRetentionEvery{10};
@@ -48,19 +50,21 @@ asio::awaitable<void> RecordKeeper::run() {
   running_ = true;
   while (!stopping_) {
     co_await take_settings();
-    if (!settings_.keep.everything() && SteadyClock::now() >= retention_at_) co_await apply_retention();
-    if (mirrors_) {
+    if (store_is_usable_ && !settings_.keep.everything() && SteadyClock::now() >= retention_at_)
+      co_await apply_retention();
+    if (mirrors_ && reader_) {
       co_await mirror_new_rows();
       co_await keep_states(false);
     } else {
       co_await close_reader();
     }
     if (stopping_) break;
-    pause_.expires_after(mirrors_ ? std::chrono::milliseconds(kMirrorLook)
-                                  : std::chrono::milliseconds(kSettingsLook));
+    pause_.expires_after(!store_is_usable_     ? std::chrono::milliseconds(kLostLook)
+                         : mirrors_ && reader_ ? std::chrono::milliseconds(kMirrorLook)
+                                               : std::chrono::milliseconds(kSettingsLook));
     (void)co_await pause_.async_wait(asio::as_tuple(asio::use_awaitable));
   }
-  if (mirrors_) {
+  if (mirrors_ && reader_) {
     co_await mirror_new_rows();
     co_await keep_states(true);
   }
@@ -85,9 +89,25 @@ void RecordKeeper::tell(const Error& problem) {
 }
 
 asio::awaitable<void> RecordKeeper::take_settings() {
-  const auto changes =
-      co_await store_.on_store([](approvals::Store& store) { return store.foreign_change_count(); });
-  if (!changes || (settings_known_ && *changes == seen_changes_)) co_return;
+  std::int64_t epoch = 0;
+  const auto changes = co_await store_.on_store([&epoch](approvals::Store& store) {
+    epoch = store.epoch();
+    return store.foreign_change_count();
+  });
+  store_is_usable_ = changes.has_value();
+  if (!changes) {
+    // Another connection of this process would keep the store from opening what lies there now.
+    co_await close_reader();
+    co_return;
+  }
+  if (epoch != epoch_) {
+    // Another file: its rows have other numbers.
+    epoch_ = epoch;
+    settings_known_ = false;
+    mirrors_.reset();
+  }
+  if (mirrors_ && !reader_ && !co_await open_reader()) co_return;
+  if (settings_known_ && *changes == seen_changes_) co_return;
   seen_changes_ = *changes;
   auto read =
       co_await store_.on_store([](approvals::Store& store) { return approvals::read_audit_settings(store); });
