@@ -55,6 +55,11 @@ Result<void> Store::transaction(const std::function<Result<void>()>& body) {
   return database().transaction(body);
 }
 
+void Store::wait_for_locks(std::chrono::milliseconds patience) {
+  impl_->options.busy_timeout = patience;
+  sqlite3_busy_timeout(database().handle(), static_cast<int>(patience.count()));
+}
+
 Result<void> Store::survive_power_loss(bool yes) {
   impl_->survive_power_loss = yes;
   return database().execute(yes ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");

@@ -136,6 +136,9 @@ class Store {
   // short.
   Result<void> transaction(const std::function<Result<void>()>& body);
 
+  // From now on a lock of another process is waited for this long instead of StoreOptions::busy_timeout.
+  void wait_for_locks(std::chrono::milliseconds patience);
+
   // See "Durability" above. Holds for this object, from its next transaction on.
   Result<void> survive_power_loss(bool yes);
 

@@ -27,6 +27,7 @@
 #include "node-host/node_config.h"
 #include "node-host/record_keeper.h"
 #include "node-host/running_node.h"
+#include "node-host/start_wait.h"
 #include "node-host/store_thread.h"
 #include "node-host/system/freed_memory.h"
 #include "node-host/system/host_facts.h"
@@ -84,6 +85,9 @@ std::string supervisor_text(const LinkStatus& status) {
   if (!status.next.empty()) text += " -- next: " + status.next;
   return text;
 }
+
+// A person must mend it, or (what the disk said) whoever supervises may try again.
+int status_of_store_error(const Error& error) { return error.code == "STORE_IO" ? 1 : kExitConfiguration; }
 
 // On the store's thread.
 void tell_file(const InstanceLock& lock, const Result<void>& there, approvals::Store& store) {
@@ -260,6 +264,7 @@ class Node {
         pipeline_(store_, executor_, pipeline_settings()),
         keeper_(io_.get_executor(), store_, options.state_directory, audit_options()),
         signals_(io_),
+        patience_(io_),
         upkeep_(io_),
         heartbeat_(io_),
         max_concurrent_(max_concurrent) {
@@ -315,6 +320,7 @@ class Node {
     if (!join) co_return join.error();
     WebSocketOptions web;
     web.extra_ca_file = lookup(environment_, "NODE_EXTRA_CA_CERTS");
+    web.stop = redeeming_;
     auto body = co_await http_get(join->endpoint, join->target, gateway_proto::kMaxSetupCodeBytes, web);
     if (!body) {
       if (body.error().code == "HTTP_STATUS") {
@@ -398,19 +404,22 @@ class Node {
     if (options_.display_name) config_.display_name = *options_.display_name;
     if (options_.node_id) config_.node_id = *options_.node_id;
     auto settings = co_await link_settings();
+    if (stopping_) co_return;
     if (!settings) {
       log_error_with_next(settings.error());
       exit_status_ = settings.error().code == "CONFIG_INVALID" ? kExitConfiguration : 1;
       co_return;
     }
-    if (const auto saved =
-            co_await store_.on_store([this](approvals::Store& s) { return save_node_config(s, config_); });
-        !saved) {
+    const auto saved =
+        co_await once_possible([this](approvals::Store& s) { return save_node_config(s, config_); });
+    if (stopping_) co_return;
+    if (!saved) {
       log_error_with_next(saved.error());
-      exit_status_ = 1;
+      exit_status_ = status_of_store_error(saved.error());
       co_return;
     }
     co_await start_up(*settings);
+    if (stopping_) co_return;
 
     StoredMemory memory(store_, *supervision_.supervisor, identity_.device_id(), config_);
     Dispatcher::Settings dispatch;
@@ -451,29 +460,52 @@ class Node {
     }
   }
 
+  // Does `work` on the store's thread, again and again while trouble is in the way that passes by itself.
+  // After a stop the answer means nothing.
+  asio::awaitable<Result<void>> once_possible(std::function<Result<void>(approvals::Store&)> work) {
+    WaitLog waits;
+    for (;;) {
+      Result<void> done = co_await store_.on_store(work);
+      if (stopping_) co_return done;
+      if (done || !passes_by_itself(done.error())) {
+        waits.over();
+        co_return done;
+      }
+      waits.waiting(done.error());
+      supervision_.supervisor->status("waiting: " + done.error().message);
+      patience_.expires_after(kTryAgainEvery);
+      (void)co_await patience_.async_wait(asio::as_tuple(asio::use_awaitable));
+      if (stopping_) co_return done;
+    }
+  }
+
   asio::awaitable<void> start_up(const LinkSettings& link) {
     const Json fields{{"version", options_.version},
                       {"device", identity_.device_id()},
                       {"pid", process_id()},
                       {"commands", link.client.commands}};
-    const auto interrupted = co_await store_.on_store([&fields](approvals::Store& store) {
-      std::size_t runs = 0;
-      auto done = store.transaction([&]() -> Result<void> {
-        if (auto recorded = record(store, "start", fields); !recorded) return recorded;
+    std::size_t interrupted = 0;
+    const auto recorded = co_await once_possible([&fields, &interrupted](approvals::Store& store) {
+      return store.transaction([&]() -> Result<void> {
+        if (auto kept = record(store, "start", fields); !kept) return kept;
         auto marked = store.mark_interrupted_runs(unix_ms_now());
         if (!marked) return marked.error();
-        runs = *marked;
+        interrupted = *marked;
         auto left = approvals::Questions(store).all_callers_left();
         if (!left) return left.error();
         return {};
       });
-      return done ? Result<std::size_t>(runs) : Result<std::size_t>(done.error());
     });
-    if (!interrupted) {
+    if (stopping_) co_return;
+    (void)co_await store_.on_store([](approvals::Store& store) {
+      store.wait_for_locks(approvals::StoreOptions{}.busy_timeout);
+      return true;
+    });
+    if (!recorded) {
       log_error("the start could not be recorded, and nothing will run until it can be: " +
-                interrupted.error().code + ": " + interrupted.error().message);
-    } else if (*interrupted > 0) {
-      log_warn(std::to_string(*interrupted) + " runs were interrupted by the last stop (hostclaw runs)");
+                recorded.error().code + ": " + recorded.error().message);
+    } else if (interrupted > 0) {
+      log_warn(std::to_string(interrupted) + " runs were interrupted by the last stop (hostclaw runs)");
     }
     log_info("hostclaw " + options_.version + ", device " + identity_.device_id() + ", state " +
              options_.state_directory);
@@ -526,8 +558,8 @@ class Node {
   void await_signal() {
     signals_.async_wait([this](boost::system::error_code failed, int signal) {
       if (failed) return;
-      log_info(signal == SIGINT ? "stopping (SIGINT)" : "stopping (SIGTERM)");
-      exit_status_ = 128 + (signal == SIGINT ? SIGINT : SIGTERM);
+      log_info("stopping (" + std::string(name_of_signal(signal)) + ")");
+      exit_status_ = status_of_signal(signal);
       stop(signal != SIGINT);
       await_signal();
     });
@@ -537,6 +569,8 @@ class Node {
     const bool first = !stopping_;
     stopping_ = true;
     supervision_.supervisor->stopping();
+    patience_.cancel();
+    redeeming_->stop();
     const std::size_t busy = dispatcher_ != nullptr ? dispatcher_->in_flight() : 0;
     if (first && gently && busy > 0 && options_.stop_grace.count() > 0) {
       log_info(std::to_string(busy) + " commands have " + std::to_string(options_.stop_grace.count()) +
@@ -587,9 +621,11 @@ class Node {
   ExecPipeline pipeline_;
   RecordKeeper keeper_;
   asio::signal_set signals_;
+  asio::steady_timer patience_;
   asio::steady_timer upkeep_;
   asio::steady_timer heartbeat_;
   const std::size_t max_concurrent_;
+  const std::shared_ptr<ConnectStop> redeeming_ = std::make_shared<ConnectStop>();
   GatewayLink* link_ = nullptr;
   Dispatcher* dispatcher_ = nullptr;
   bool stopping_ = false;
@@ -611,36 +647,36 @@ int run_node(const NodeOptions& options, std::unique_ptr<Supervisor> supervisor)
   supervision.supervisor = supervisor ? std::move(supervisor) : supervisor_of_this_process();
   if (supervision.token.empty()) supervision.token = supervision.supervisor->secret("gateway-token");
   if (supervision.password.empty()) supervision.password = supervision.supervisor->secret("gateway-password");
+  std::optional<StartWait> wait(std::in_place, *supervision.supervisor);
+  const auto ended = [&wait](const Error& error) {
+    if (error.code == "START_STOPPED") return wait->exit_status();
+    log_error_with_next(error);
+    return status_of_store_error(error);
+  };
   // The lock comes first: with a database that was moved away under a running node, opening would make
   // another.
-  if (const auto ready = approvals::ensure_private_directory(options.state_directory); !ready) {
-    log_error_with_next(ready.error());
-    return kExitConfiguration;
-  }
-  auto lock = InstanceLock::acquire(options.state_directory);
-  if (!lock) {
-    log_error_with_next(lock.error());
-    return kExitConfiguration;
-  }
-  auto store = approvals::Store::open(options.state_directory, approvals::OpenMode::kReadWrite);
-  if (!store) {
-    log_error_with_next(store.error());
-    return kExitConfiguration;
-  }
+  auto lock = wait->until_done([&options]() -> Result<InstanceLock> {
+    if (const auto ready = approvals::ensure_private_directory(options.state_directory); !ready)
+      return ready.error();
+    return InstanceLock::acquire(options.state_directory);
+  });
+  if (!lock) return ended(lock.error());
+  approvals::StoreOptions patient;
+  patient.busy_timeout = kTryPatience;
+  auto store = wait->until_done([&options, &patient] {
+    return approvals::Store::open(options.state_directory, approvals::OpenMode::kReadWrite, patient);
+  });
+  if (!store) return ended(store.error());
   lock->note(database_note((*store)->file_identity()));
-  auto identity = load_identity(**store, true);
-  if (!identity) {
-    log_error_with_next(identity.error());
-    return kExitConfiguration;
-  }
-  auto config = load_node_config(**store);
-  if (!config) {
-    log_error_with_next(config.error());
-    return kExitConfiguration;
-  }
+  auto identity = wait->until_done([&store] { return load_identity(**store, true); });
+  if (!identity) return ended(identity.error());
+  auto config = wait->until_done([&store] { return load_node_config(**store); });
+  if (!config) return ended(config.error());
   const std::size_t max_concurrent = approvals::max_concurrent_runs(**store);
   Node node(options, *lock, std::move(*store), std::move(*identity), std::move(*config), max_concurrent,
             std::move(supervision));
+  if (wait->stopped()) return wait->exit_status();
+  wait.reset();
   return node.run();
 }
 

@@ -105,7 +105,13 @@ std::string current_user() {
 
 bool running_as_root() { return ::geteuid() == 0; }
 
-std::vector<int> stop_signals() { return {SIGINT, SIGTERM}; }
+std::vector<int> stop_signals() {
+  std::vector<int> signals{SIGINT, SIGTERM};
+  // A terminal that closes. Whoever started us with nohup wants it to go on then.
+  struct sigaction hangup {};
+  if (::sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler != SIG_IGN) signals.push_back(SIGHUP);
+  return signals;
+}
 
 policy::Environment current_environment() {
   policy::Environment environment;

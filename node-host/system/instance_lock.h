@@ -25,7 +25,7 @@ struct RunningNode {
 // directories cannot be locked, as on some network file systems, node.lock alone is.
 class InstanceLock {
  public:
-  // Errors: ALREADY_RUNNING (names the process when it is known), STORE_IO.
+  // Errors: ALREADY_RUNNING (names the process when it is known), STORE_FULL, STORE_IO.
   static Result<InstanceLock> acquire(const std::string& state_directory);
   // Who holds it now, without asking by process id; nullopt when nobody does. Takes nothing.
   static std::optional<RunningNode> holder(const std::string& state_directory);

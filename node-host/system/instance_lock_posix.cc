@@ -62,10 +62,15 @@ Error already_running(const RunningNode& node) {
                     "hostclaw status, or give this one its own HOSTCLAW_STATE_DIR");
 }
 
+Error cannot(const std::string& what) {
+  const bool full = errno == ENOSPC || errno == EDQUOT;
+  return make_error(full ? "STORE_FULL" : "STORE_IO", "cannot " + what + ": " + std::strerror(errno),
+                    full ? "df -h" : "");
+}
+
 Result<void> write_holder(int fd, std::string_view note, const std::string& path) {
   const std::string text = std::to_string(getpid()) + "\n" + std::string(note) + "\n";
-  if (ftruncate(fd, 0) != 0 || pwrite(fd, text.data(), text.size(), 0) < 0)
-    return make_error("STORE_IO", "cannot write " + path + ": " + std::strerror(errno));
+  if (ftruncate(fd, 0) != 0 || pwrite(fd, text.data(), text.size(), 0) < 0) return cannot("write " + path);
   return {};
 }
 
@@ -95,7 +100,7 @@ Result<InstanceLock> InstanceLock::acquire(const std::string& state_directory) {
   const bool directory_held = lock.directory_ && lock_now(lock.directory_.get()) == EWOULDBLOCK;
   for (;;) {
     lock.file_.reset(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!lock.file_) return make_error("STORE_IO", "cannot open " + path + ": " + std::strerror(errno));
+    if (!lock.file_) return cannot("open " + path);
     if (directory_held || lock_now(lock.file_.get()) != 0)
       return already_running(read_holder(lock.file_.get()));
     // Deleted between the two: what is locked then is nobody's file.

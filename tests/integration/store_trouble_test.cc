@@ -7,8 +7,10 @@
 
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <fstream>
+#include <optional>
 
 #include "tests/integration/scene.h"
 
@@ -224,6 +226,60 @@ TEST_CASE("with its database moved away nothing runs, everybody is told, and wit
   CHECK(scene.host->wait_line("the database is back", kPatience).has_value());
   CHECK(scene.hostclaw({"status"}).standard_output.find("until its database is back") == std::string::npos);
   CHECK(scene.hostclaw({"audit", "verify"}).status == 0);
+}
+
+TEST_CASE("a start waits for a locked database, says so, and goes on") {
+  Scene scene;
+  REQUIRE(scene.hostclaw({"status"}).status == 1);
+  scene.preset("yolo");
+  const std::string lock = GENERATE("BEGIN EXCLUSIVE", "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+  INFO(lock);
+  std::optional<OpenDatabase> other(scene);
+  other->execute(lock);
+  scene.start_host();
+  REQUIRE(scene.host->wait_line("the start waits: STORE_LOCKED", kPatience).has_value());
+  CHECK(scene.host->standard_error().find("tried again every 2 s -- next: fuser -v") != std::string::npos);
+  other.reset();
+  REQUIRE(scene.host->wait_line("the start goes on after", kPatience).has_value());
+  REQUIRE(scene.host->wait_line("gateway connected", kPatience).has_value());
+}
+
+TEST_CASE("a start waits for space on a full disk, says so, and goes on") {
+  Scene scene;
+  SmallDisk disk(scene.state_directory());
+  if (!disk.mounted()) return;
+  if (GENERATE(true, false)) scene.preset("yolo");
+  disk.fill();
+  scene.start_host();
+  REQUIRE(scene.host->wait_line("the start waits: STORE_FULL", kPatience).has_value());
+  disk.clear();
+  REQUIRE(scene.host->wait_line("gateway connected", kPatience).has_value());
+}
+
+TEST_CASE("a start that waits ends when it is asked to") {
+  Scene scene;
+  scene.preset("yolo");
+  OpenDatabase other(scene);
+  other.execute("BEGIN EXCLUSIVE");
+  const auto [number, status] =
+      GENERATE(std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}, std::pair{SIGHUP, 129});
+  scene.start_host();
+  REQUIRE(scene.host->wait_line("the start waits", kPatience).has_value());
+  const auto asked = std::chrono::steady_clock::now();
+  scene.host->signal(number);
+  const auto ended = scene.host->wait_exit(kPatience);
+  REQUIRE(ended.has_value());
+  CHECK(ended->status == status);
+  CHECK(std::chrono::steady_clock::now() - asked < std::chrono::seconds(1));
+}
+
+TEST_CASE("what only a person can mend ends a start with status 78") {
+  Scene scene;
+  scene.preset("yolo");
+  REQUIRE(::chmod((scene.state_directory() + "/hostclaw.sqlite").c_str(), 0644) == 0);
+  const Finished ended = scene.hostclaw({"node", "run", "--host", "127.0.0.1"});
+  CHECK(ended.status == 78);
+  CHECK(ended.standard_error.find("STORE_PERMISSIONS") != std::string::npos);
 }
 
 TEST_CASE("a second node is refused although node.lock was deleted, and status still sees the first") {
