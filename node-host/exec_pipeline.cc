@@ -24,6 +24,7 @@
 #include "node-host/question_files.h"
 #include "node-host/run_record.h"
 #include "node-host/system/host_facts.h"
+#include "node-host/system/system_error.h"
 #include "node-host/uuid.h"
 #include "policy/environment.h"
 #include "policy/lint.h"
@@ -104,6 +105,20 @@ policy::Decision unrecorded(const Error& failure) {
   decision.wire_code = "SYSTEM_RUN_DENIED";
   decision.wire_message = "SYSTEM_RUN_DENIED: approval state could not be persisted\n" + failure.code + ": " +
                           failure_and_next(failure);
+  return decision;
+}
+
+// What takes the place of a decision about files that could not be looked at for want of descriptors.
+policy::Decision exhausted(int reason) {
+  const std::string name = error_name(reason);
+  policy::Decision decision;
+  decision.verdict = Verdict::kDeny;
+  decision.code = "HOST_EXHAUSTED";
+  decision.layer = "host";
+  decision.explanation = "this host has run out of " + std::string(exhausted_what(name)) + " (" + name + ")";
+  decision.wire_code = "UNAVAILABLE";
+  decision.wire_message =
+      "UNAVAILABLE: " + decision.explanation + "; no policy was asked. Next, on the node: hostclaw doctor";
   return decision;
 }
 
@@ -412,6 +427,8 @@ void ExecPipeline::judge(approvals::Store& store, const ExecRequest& request, As
   decided.judged = policy::decide_run(request.params, *document, engine_context);
   if (decided.evaluation().decision.verdict == Verdict::kAsk)
     seek_answer(store, request, exec, *document, engine_context, asking, decided);
+  if (const int reason = decided.files->exhausted(); reason != 0)
+    decided.evaluation().decision = exhausted(reason);
   // What was decided by a database that is not there any more, or by none, is nobody's decision.
   if (const auto there = store.usable(); !there) decided.evaluation().decision = unrecorded(there.error());
   // Where the store cannot say what was answered, nothing else allows in its place.

@@ -32,6 +32,7 @@
 #include "node-host/system/freed_memory.h"
 #include "node-host/system/host_facts.h"
 #include "node-host/system/instance_lock.h"
+#include "node-host/system/process_start.h"
 #include "node-host/system/supervisor.h"
 
 namespace hostclaw::node_host {
@@ -238,6 +239,11 @@ class StoredMemory final : public LinkMemory {
   NodeConfig config_;
   bool saved_ = false;
 };
+
+// Database, sockets, log, and what a look at /proc opens.
+constexpr std::uint64_t kOwnDescriptors = 96;
+// Files and directories of a decision, pipes, the handle of the process; a pipeline of a few programs.
+constexpr std::uint64_t kDescriptorsOfRun = 24;
 
 // What the service manager gave this process.
 struct Supervision {
@@ -641,6 +647,7 @@ const std::vector<std::string>& supported_commands() {
 }
 
 int run_node(const NodeOptions& options, std::unique_ptr<Supervisor> supervisor) {
+  ignore_broken_pipes();
   Supervision supervision;
   supervision.token = supervised_secret("gateway-token");
   supervision.password = supervised_secret("gateway-password");
@@ -673,6 +680,13 @@ int run_node(const NodeOptions& options, std::unique_ptr<Supervisor> supervisor)
   auto config = wait->until_done([&store] { return load_node_config(**store); });
   if (!config) return ended(config.error());
   const std::size_t max_concurrent = approvals::max_concurrent_runs(**store);
+  const std::uint64_t wanted = kOwnDescriptors + max_concurrent * kDescriptorsOfRun;
+  if (const std::uint64_t may = raise_descriptor_limit(wanted); may < wanted) {
+    log_warn("this process may have " + std::to_string(may) + " files open, and " +
+             std::to_string(max_concurrent) + " commands at once may need " + std::to_string(wanted) +
+             ": then some are refused -- next: raise the hard limit (ulimit -Hn, LimitNOFILE=), or hostclaw "
+             "hostclaw exec-policy set exec.maxConcurrentRuns N");
+  }
   Node node(options, *lock, std::move(*store), std::move(*identity), std::move(*config), max_concurrent,
             std::move(supervision));
   if (wait->stopped()) return wait->exit_status();

@@ -50,7 +50,9 @@ bool same_directory(const policy::FileIdentity& left, const policy::FileIdentity
 }  // namespace
 
 std::string launch_error_text(const std::string& error_code) {
-  return "Command failed during launch or output capture (" + error_code + ")";
+  const std::string_view missing = exhausted_what(error_code);
+  return "Command failed during launch or output capture (" + error_code + ")" +
+         (missing.empty() ? "" : ": this host has run out of " + std::string(missing));
 }
 
 RunSession::RunSession(const Context& context, policy::ExecutionPlan plan, std::shared_ptr<OpenedFiles> files,
@@ -144,7 +146,8 @@ bool RunSession::open_working_directory() {
   if (facts.kind == policy::FileKind::kMissing) code = error_name(facts.error);
   if (facts.kind == policy::FileKind::kRegular || facts.kind == policy::FileKind::kOther) code = "ENOTDIR";
   if (!code.empty()) {
-    outcome_.launch_error = directory_error_text(path, code);
+    outcome_.launch_error =
+        exhausted_what(code).empty() ? directory_error_text(path, code) : launch_error_text(code);
     return false;
   }
   if (facts.kind == policy::FileKind::kUnreadable) {

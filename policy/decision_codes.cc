@@ -20,6 +20,9 @@ constexpr std::array kCodes = {
     // rules
     DecisionCode{"RULE_DENY", "rule", "A rule of the node's owner refuses this command."},
     DecisionCode{"RULE_ASK", "rule", "A rule of the node's owner wants a person to decide."},
+    // the host
+    DecisionCode{"HOST_EXHAUSTED", "host",
+                 "This host has run out of file descriptors, processes or memory; nothing was decided."},
     // the request
     DecisionCode{"REQUEST_INVALID", "request", "The parameters are malformed; nothing was decided."},
     DecisionCode{"RAW_COMMAND_MISMATCH", "request", "rawCommand is not what command says."},
