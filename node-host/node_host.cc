@@ -2,7 +2,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -20,6 +19,7 @@
 #include "base/text.h"
 #include "gateway-proto/setup_code.h"
 #include "node-host/audit_signing.h"
+#include "node-host/background.h"
 #include "node-host/dispatcher.h"
 #include "node-host/exec_pipeline.h"
 #include "node-host/gateway_link.h"
@@ -286,23 +286,19 @@ class Node {
         stop(true);
       });
     });
-    asio::co_spawn(
-        io_, [this]() { return watch_over(); }, asio::detached);
+    start_background(io_.get_executor(), "the watchdog", [this]() { return watch_over(); });
     asio::co_spawn(
         io_, [this]() { return main(); },
         [this](std::exception_ptr failed) {
           // Whatever still waits (a name lookup, a signal) has nobody left to tell.
           io_.stop();
-          if (!failed) return;
-          // Only a broken invariant of ours gets here: say so and let the service manager restart us.
-          try {
-            std::rethrow_exception(failed);
-          } catch (const std::exception& error) {
-            log_error(std::string("internal error: ") + error.what());
-          }
-          std::abort();
+          if (failed) abort_on("the node", failed);
         });
-    io_.run();
+    try {
+      io_.run();
+    } catch (...) {
+      abort_on("the loop", std::current_exception());
+    }
     supervision_.supervisor->on_stop_request({});
     store_.join();
     return exit_status_;
@@ -517,10 +513,8 @@ class Node {
              options_.state_directory);
     log_info("serving " + join(link.client.commands, " "));
     log_info(co_await pipeline_.describe_policy());
-    asio::co_spawn(
-        io_, [this]() { return upkeep(); }, asio::detached);
-    asio::co_spawn(
-        io_, [this]() { return keeper_.run(); }, asio::detached);
+    start_background(io_.get_executor(), "the upkeep", [this]() { return upkeep(); });
+    start_background(io_.get_executor(), "the keeping of the record", [this]() { return keeper_.run(); });
   }
 
   approvals::AuditOptions audit_options() const {
@@ -582,13 +576,10 @@ class Node {
       log_info(std::to_string(busy) + " commands have " + std::to_string(options_.stop_grace.count()) +
                " s to end");
       dispatcher_->refuse_new();
-      asio::co_spawn(
-          io_,
-          [this]() -> asio::awaitable<void> {
-            co_await dispatcher_->wait_idle(options_.stop_grace);
-            if (link_ != nullptr) link_->stop();
-          },
-          asio::detached);
+      start_background(io_.get_executor(), "the stop", [this]() -> asio::awaitable<void> {
+        co_await dispatcher_->wait_idle(options_.stop_grace);
+        if (link_ != nullptr) link_->stop();
+      });
       return;
     }
     if (link_ != nullptr) link_->stop();
