@@ -35,6 +35,10 @@ Result<void> create_private_file(const std::string& path, std::string_view conte
 // that leads nowhere. The caller closes it.
 Result<std::FILE*> open_new_private_file(const std::string& path);
 
+// Whether there is room for a file in `directory`: one is written there and removed. Errors: STORE_FULL (an
+// exceeded quota too), and those of open_new_private_file().
+Result<void> check_space(const std::string& directory);
+
 // Copies a file with mode 0600; STORE_IO when it cannot be read.
 Result<void> copy_private_file(const std::string& from, const std::string& to);
 

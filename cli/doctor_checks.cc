@@ -440,7 +440,13 @@ Results check_database(const Facts& facts) {
     return {skipped("database", "STATE_UNREADABLE", "there is no database yet; see state")};
   if (!store) return {database_trouble(store.error())};
   if (auto sound = (*store)->check_integrity(); !sound) return {database_trouble(sound.error())};
-  return {ok("database", "DATABASE_OK", (*store)->path() + " is sound")};
+  // Sound is not enough: what cannot be written refuses everything.
+  if (facts.report.store_problem && facts.report.store_problem->code.starts_with("STORE_"))
+    return {database_trouble(*facts.report.store_problem)};
+  if (auto space = approvals::check_space(facts.state_directory);
+      !space && space.error().code == "STORE_FULL")
+    return {database_trouble(space.error())};
+  return {ok("database", "DATABASE_OK", (*store)->path() + " is sound, and there is room to write")};
 }
 
 Result<approvals::AuditVerification> verify_newest(approvals::Store& store) {
@@ -638,14 +644,14 @@ const std::vector<CheckInfo>& known_checks() {
       {"service",
        "SERVICE_RUNNING SERVICE_RESTARTED SERVICE_STARTING SERVICE_STOPPED SERVICE_DOWN "
        "SERVICE_NOT_INSTALLED"},
-      {"boot", "SERVICE_NOT_ENABLED"},
+      {"boot", "SERVICE_NOT_ENABLED SERVICE_AT_BOOT SERVICE_AT_LOGON"},
       {"lingering", "LINGERING_ON LINGERING_OFF"},
-      {"account", "SERVICE_ACCOUNT"},
-      {"program", "SERVICE_EXECUTABLE"},
+      {"account", "SERVICE_ACCOUNT ACCOUNT_OK ACCOUNT_IS_SYSTEM ACCOUNT_SHARED ACCOUNT_RIGHT_UNKNOWN"},
+      {"program", "SERVICE_EXECUTABLE SERVICE_EXECUTABLE_OK SERVICE_EXECUTABLE_OPEN"},
       {"secrets", "SECRETS_CLOSED SECRETS_OPEN"},
       {"path", "PATH_SAME PATH_DIFFERS"},
       {"git", "GIT_USABLE GIT_ABSENT"},
-      {"docker", "DOCKER_USABLE DOCKER_CLOSED DOCKER_ABSENT DOCKER_AS_ROOT"},
+      {"docker", "DOCKER_USABLE DOCKER_CLOSED DOCKER_ABSENT DOCKER_AS_ROOT DOCKER_STOPPED DOCKER_UNKNOWN"},
       {"gateway",
        "GATEWAY_REACHABLE GATEWAY_UNREACHABLE GATEWAY_REFUSES_UPGRADE GATEWAY_NOT_OPENCLAW "
        "GATEWAY_UNVERIFIED "

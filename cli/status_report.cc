@@ -2,12 +2,9 @@
 
 #include <sqlite3.h>
 
-#include <filesystem>
-
 #include "approvals/policy_cache.h"
 #include "approvals/private_files.h"
 #include "approvals/sqlite.h"
-#include "base/file_names.h"
 #include "cli/command_line.h"
 #include "cli/verb_audit.h"
 #include "node-host/exec_approvals.h"
@@ -59,11 +56,8 @@ std::string directory_of(const std::string& path) { return path.substr(0, path.f
 // What keeps a node from writing its records, while one lives: otherwise nothing here is for us to open.
 std::optional<Error> writing_problem(const std::string& directory, const std::string& path) {
   if (auto moved = node_host::database_left_behind(directory)) return moved;
-  std::error_code failed;
-  const auto space = std::filesystem::space(to_path(path), failed);
-  if (!failed && space.free == 0)
-    return make_error("STORE_FULL", "no space is left for the database, so nothing may run",
-                      approvals::command_for_free_space(path));
+  if (const auto space = approvals::check_space(directory); !space && space.error().code == "STORE_FULL")
+    return space.error();
   const auto database = approvals::Database::open(approvals::sqlite_uri(path, "mode=rw"), path,
                                                   SQLITE_OPEN_READWRITE, std::chrono::milliseconds(250));
   if (!database) return database.error();

@@ -103,7 +103,13 @@ TEST_CASE("with a full disk nothing runs, the refusal says so, and with space ag
   const Finished status = scene.hostclaw({"status"});
   INFO(status.standard_output << status.standard_error);
   CHECK((status.standard_output + status.standard_error).find("df -h") != std::string::npos);
+  const Finished doctor = scene.hostclaw({"doctor", "--offline", "--only", "database"});
+  INFO(doctor.standard_output);
+  CHECK(doctor.status == 1);
+  CHECK(doctor.standard_output.find("DATABASE_UNUSABLE") != std::string::npos);
+  CHECK(doctor.standard_output.find("df -h") != std::string::npos);
   disk.clear();
+  CHECK(scene.hostclaw({"doctor", "--offline", "--only", "database"}).status == 0);
   CHECK(runs(scene));
   CHECK(scene.host->pid() == pid);
   CHECK(scene.hostclaw({"status"}).standard_output.find("df -h") == std::string::npos);
