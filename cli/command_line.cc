@@ -69,37 +69,14 @@ int fail(const Error& error, bool json) {
 }
 
 void print_line(const std::string& text) { std::cout << text << '\n'; }
-void print_json(const Json& value) { std::cout << dump_json(value) << '\n'; }
-void print_json(const OrderedJson& value) { std::cout << dump_json(value) << '\n'; }
+void print_json(const Json& value) { print_json_text(dump_json(value)); }
+void print_json(const OrderedJson& value) { print_json_text(dump_json(value)); }
+void print_json_text(std::string_view json) {
+  std::cout << show_unseen(to_valid_utf8(json), UnseenForm::kJson) << '\n';
+}
 void note(const std::string& text) { std::cerr << text << '\n'; }
 
-std::string for_terminal(std::string_view text) {
-  const std::string valid = to_valid_utf8(text);
-  std::string out;
-  for (std::size_t at = 0; at < valid.size();) {
-    const auto first = static_cast<unsigned char>(valid[at]);
-    const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    std::uint32_t code = length == 1 ? first : first & (0xFFU >> (length + 1));
-    for (std::size_t i = 1; i < length; ++i)
-      code = code << 6 | (static_cast<unsigned char>(valid[at + i]) & 0x3FU);
-    const bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
-    // Formatting characters that hide or reorder what follows, and fillers that look like nothing.
-    const bool hidden = code == 0xAD || code == 0x61C || (code >= 0x115F && code <= 0x1160) ||
-                        code == 0x180E || (code >= 0x200B && code <= 0x200F) ||
-                        (code >= 0x2028 && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) ||
-                        code == 0x3164 || code == 0xFEFF || code == 0xFFA0 ||
-                        (code >= 0xFFF9 && code <= 0xFFFB) || (code >= 0xE0000 && code <= 0xE007F);
-    if (control || hidden) {
-      char escaped[16];
-      std::snprintf(escaped, sizeof escaped, "\\u{%x}", code);
-      out += escaped;
-    } else {
-      out.append(valid, at, length);
-    }
-    at += length;
-  }
-  return out;
-}
+std::string for_terminal(std::string_view text) { return show_unseen(to_valid_utf8(text)); }
 
 std::string format_time(std::int64_t ms) {
   if (ms <= 0) return "-";

@@ -56,6 +56,8 @@ int fail(const Error& error, bool json);
 void print_line(const std::string& text);
 void print_json(const Json& value);
 void print_json(const OrderedJson& value);
+// A line of JSON that exists already. What a terminal would obey or hide is escaped; it means the same.
+void print_json_text(std::string_view json);
 void note(const std::string& text);  // stderr
 
 // A text of a peer or a command, safe for a terminal: control characters, bidirectional and zero-width

@@ -41,7 +41,7 @@ constexpr std::chrono::milliseconds kLookEvery{200};
 
 void print_row(const AuditRow& row, bool json) {
   if (json) {
-    print_line(approvals::audit_line(row));
+    print_json_text(approvals::audit_line(row));
   } else {
     print_line(audit_summary_line(row));
   }
@@ -95,7 +95,7 @@ int show(const AuditFlags& flags) {
                 flags.json);
   }
   if (flags.json) {
-    print_line(approvals::audit_line(**row));
+    print_json_text(approvals::audit_line(**row));
     return kDone;
   }
   for (const std::string& line : audit_detail_lines(**row)) print_line(line);

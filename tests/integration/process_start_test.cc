@@ -87,6 +87,21 @@ TEST_CASE("a log that nobody reads any more does not end the node") {
   CHECK(ended->status == 143);
 }
 
+TEST_CASE("a log pipe that is open and never read does not freeze the node") {
+  Scene scene;
+  const std::string fifo = scene.directory.path() + "/log";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  start_through(scene, "exec 3<>'" + fifo + "'; exec \"$@\" 2>'" + fifo + "'");
+  REQUIRE(scene.hostclaw({"exec-policy", "preset", "deny-all"}).status == 0);
+  // Each refusal is a line; together they are more than a pipe holds.
+  const std::string word(4'000, 'x');
+  for (int i = 0; i < 40; ++i) CHECK_FALSE(node_error(scene.run({"/bin/echo", word})).is_null());
+  scene.host->signal(SIGTERM);
+  const auto ended = scene.host->wait_exit(kPatience);
+  REQUIRE(ended.has_value());
+  CHECK(ended->status == 143);
+}
+
 TEST_CASE("the limit of open files is raised for the node and stays as it was for commands") {
   Scene scene;
   start_through(scene, "ulimit -Sn 64; exec \"$@\"");
