@@ -245,12 +245,28 @@ constexpr std::uint64_t kOwnDescriptors = 96;
 // Files and directories of a decision, pipes, the handle of the process; a pipeline of a few programs.
 constexpr std::uint64_t kDescriptorsOfRun = 24;
 
-// What the service manager gave this process.
+// Who supervises, and the secrets this process was given.
 struct Supervision {
   std::string token;
   std::string password;
   std::unique_ptr<Supervisor> supervisor;
 };
+
+// The environment's token or password, else the service manager's. Takes them out of the environment, so that
+// no child is ever near them.
+Supervision supervision_of(std::unique_ptr<Supervisor> supervisor) {
+  Supervision given;
+  given.token = std::string(trim(take_environment_secret("OPENCLAW_GATEWAY_TOKEN")));
+  given.password = std::string(trim(take_environment_secret("OPENCLAW_GATEWAY_PASSWORD")));
+  const bool named = !given.token.empty() || !given.password.empty();
+  const std::string token = supervised_secret("gateway-token");
+  const std::string password = supervised_secret("gateway-password");
+  given.supervisor = supervisor ? std::move(supervisor) : supervisor_of_this_process();
+  if (named) return given;
+  given.token = token.empty() ? given.supervisor->secret("gateway-token") : token;
+  given.password = password.empty() ? given.supervisor->secret("gateway-password") : password;
+  return given;
+}
 
 class Node {
  public:
@@ -371,12 +387,8 @@ class Node {
       }
     }
     link.stored_token_usable = saved && saved->same_address(link.candidates.front());
-    link.shared_token = lookup(environment_, "OPENCLAW_GATEWAY_TOKEN");
-    link.shared_password = lookup(environment_, "OPENCLAW_GATEWAY_PASSWORD");
-    if (link.shared_token.empty() && link.shared_password.empty()) {
-      link.shared_token = supervision_.token;
-      link.shared_password = supervision_.password;
-    }
+    link.shared_token = supervision_.token;
+    link.shared_password = supervision_.password;
     link.extra_ca_file = lookup(environment_, "NODE_EXTRA_CA_CERTS");
     link.timeouts.challenge =
         milliseconds_from(environment_, "OPENCLAW_CONNECT_CHALLENGE_TIMEOUT_MS", link.timeouts.challenge);
@@ -639,12 +651,8 @@ const std::vector<std::string>& supported_commands() {
 
 int run_node(const NodeOptions& options, std::unique_ptr<Supervisor> supervisor) {
   ignore_broken_pipes();
-  Supervision supervision;
-  supervision.token = supervised_secret("gateway-token");
-  supervision.password = supervised_secret("gateway-password");
-  supervision.supervisor = supervisor ? std::move(supervisor) : supervisor_of_this_process();
-  if (supervision.token.empty()) supervision.token = supervision.supervisor->secret("gateway-token");
-  if (supervision.password.empty()) supervision.password = supervision.supervisor->secret("gateway-password");
+  keep_memory_private();
+  Supervision supervision = supervision_of(std::move(supervisor));
   std::optional<StartWait> wait(std::in_place, *supervision.supervisor);
   const auto ended = [&wait](const Error& error) {
     if (error.code == "START_STOPPED") return wait->exit_status();

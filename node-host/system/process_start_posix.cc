@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
 
 #include "node-host/system/descriptor_limit.h"
 
@@ -60,6 +63,22 @@ std::uint64_t raise_descriptor_limit(std::uint64_t wanted) {
   if (::setrlimit(RLIMIT_NOFILE, &raised) != 0) return limit.rlim_cur;
   descriptor_limit_of_children() = limit;
   return raised.rlim_cur;
+}
+
+std::string take_environment_secret(const char* name) {
+  // The text itself, not what getenv() might copy.
+  char* value = ::getenv(name);
+  if (value == nullptr) return {};
+  std::string secret(value);
+  ::explicit_bzero(value, secret.size());
+  ::unsetenv(name);
+  return secret;
+}
+
+void keep_memory_private() {
+#ifdef PR_SET_DUMPABLE
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
 }
 
 }  // namespace hostclaw::node_host
