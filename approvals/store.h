@@ -186,6 +186,8 @@ class Store {
   // The newest with that id, else with that row id in decimal, else with a unique prefix of the id.
   // RUN_AMBIGUOUS when several ids start with the prefix.
   Result<std::optional<RunRow>> run(const std::string& run_id);
+  // The ids of the rows that mark_interrupted_runs() would mark.
+  Result<std::vector<std::string>> open_runs();
   // Rows left `running` or `decided`-and-allowed by a process that died: marked `interrupted`, each with an
   // `end` row of the audit chain. Answers how many. Requires: no other node process runs on this store; call
   // it before the first run.

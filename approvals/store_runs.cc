@@ -196,19 +196,23 @@ Result<std::optional<RunRow>> Store::run(const std::string& run_id) {
   return run(full_id);
 }
 
+Result<std::vector<std::string>> Store::open_runs() {
+  std::vector<std::string> ids;
+  Statement open = database().statement(
+      "SELECT run_id FROM runs WHERE verdict = 'allow' AND state IN ('decided', 'running')");
+  for (;;) {
+    const Result<bool> found = open.step();
+    if (!found) return found.error();
+    if (!*found) return ids;
+    ids.push_back(open.text(0));
+  }
+}
+
 Result<std::size_t> Store::mark_interrupted_runs(std::int64_t now_ms) {
   return database().transaction([&]() -> Result<std::size_t> {
-    std::vector<std::string> interrupted;
-    {
-      Statement open = database().statement(
-          "SELECT run_id FROM runs WHERE verdict = 'allow' AND state IN ('decided', 'running')");
-      for (;;) {
-        const Result<bool> found = open.step();
-        if (!found) return found.error();
-        if (!*found) break;
-        interrupted.push_back(open.text(0));
-      }
-    }
+    const Result<std::vector<std::string>> open = open_runs();
+    if (!open) return open.error();
+    const std::vector<std::string>& interrupted = *open;
     if (interrupted.empty()) return std::size_t{0};
     Result<void> marked = database()
                               .statement(

@@ -563,6 +563,7 @@ asio::awaitable<ExecReply> ExecPipeline::run(ExecRequest request, RunCancellatio
     RunOptions options;
     if (evaluation.timeout_ms) options.timeout = std::chrono::milliseconds(*evaluation.timeout_ms);
     options.limits = settings_.output;
+    options.mark = run_mark(settings_.hash_key, evaluation.run_id);
     options.cancellation = cancellation;
     // No spawn precedes its row.
     options.before_spawn = [&recording, &recorded]() -> asio::awaitable<std::optional<Error>> {

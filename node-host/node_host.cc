@@ -23,6 +23,7 @@
 #include "node-host/dispatcher.h"
 #include "node-host/exec_pipeline.h"
 #include "node-host/gateway_link.h"
+#include "node-host/left_behind.h"
 #include "node-host/log.h"
 #include "node-host/node_config.h"
 #include "node-host/record_keeper.h"
@@ -282,7 +283,7 @@ class Node {
         store_(
             io_.get_executor(), std::move(store),
             [&lock](const Result<void>& there, approvals::Store& found) { tell_file(lock, there, found); }),
-        executor_(io_.get_executor(), RunExecutor::Settings{.max_concurrent = max_concurrent}),
+        executor_(io_.get_executor(), executor_settings(max_concurrent)),
         pipeline_(store_, executor_, pipeline_settings()),
         keeper_(io_.get_executor(), store_, options.state_directory, audit_options()),
         signals_(io_),
@@ -321,6 +322,36 @@ class Node {
   }
 
  private:
+  static RunExecutor::Settings executor_settings(std::size_t max_concurrent) {
+    RunExecutor::Settings settings;
+    settings.max_concurrent = max_concurrent;
+    settings.on_left_alive = [](const RunOutcome& outcome) {
+      log_warn("a clean-up was given up: " + std::to_string(outcome.left_alive) +
+               " processes of the run that began with process " + std::to_string(outcome.leader_pid) +
+               " do not end -- next: ps -o pid,stat,wchan:20,args -e");
+    };
+    return settings;
+  }
+
+  // Before anything new runs.
+  asio::awaitable<void> end_what_was_left_behind() {
+    auto open = co_await store_.on_store([](approvals::Store& store) { return store.open_runs(); });
+    if (!open || open->empty()) co_return;
+    std::string key = audit_hash_key(identity_);
+    std::function<bool()> asked_to_stop = [this] { return stopping_; };
+    const std::vector<LeftBehind> runs =
+        co_await end_left_behind(std::move(*open), std::move(key), std::move(asked_to_stop));
+    for (const LeftBehind& run : runs) {
+      log_warn("run " + run.run_id + " had outlived the node: " + join(run.programs, ", ") +
+               (run.alive > 0 ? "; " + std::to_string(run.alive) + " of them do not end" : " ended now"));
+      const Json fields{
+          {"run", run.run_id}, {"processes", run.programs}, {"ended", run.ended}, {"alive", run.alive}};
+      const auto recorded = co_await store_.on_store(
+          [&fields](approvals::Store& store) { return record(store, "left-behind", fields); });
+      if (!recorded) log_warn("that could not be recorded: " + recorded.error().message);
+    }
+  }
+
   ExecPipeline::Settings pipeline_settings() const {
     ExecPipeline::Settings settings;
     settings.host_environment = environment_;
@@ -498,6 +529,7 @@ class Node {
                       {"device", identity_.device_id()},
                       {"pid", process_id()},
                       {"commands", link.client.commands}};
+    co_await end_what_was_left_behind();
     std::size_t interrupted = 0;
     const auto recorded = co_await once_possible([&fields, &interrupted](approvals::Store& store) {
       return store.transaction([&]() -> Result<void> {

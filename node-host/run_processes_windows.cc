@@ -76,8 +76,9 @@ struct RunProcesses::Program {
   std::optional<ExitStatus> status;
 };
 
-RunProcesses::RunProcesses(const asio::any_io_executor& executor, Wakeup& wakeup, std::string, bool)
-    : executor_(executor), wakeup_(&wakeup), native_(std::make_unique<Native>(executor)) {}
+RunProcesses::RunProcesses(const asio::any_io_executor& executor, Wakeup& wakeup, std::string, bool,
+                           std::chrono::milliseconds give_up)
+    : executor_(executor), wakeup_(&wakeup), native_(std::make_unique<Native>(executor)), give_up_(give_up) {}
 
 RunProcesses::~RunProcesses() { abandon(); }
 

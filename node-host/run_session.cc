@@ -80,9 +80,9 @@ void RunSession::cancel() {
 
 asio::awaitable<RunOutcome> RunSession::run() {
   const auto started = steady_clock::now();
-  const std::string marker = random_marker();
-  processes_ =
-      std::make_shared<RunProcesses>(context_.executor, *wakeup_, marker, context_.settings.use_pidfd);
+  const std::string marker = options_.mark + random_marker();
+  processes_ = std::make_shared<RunProcesses>(context_.executor, *wakeup_, marker,
+                                              context_.settings.use_pidfd, context_.settings.give_up);
   for (const auto& [name, value] : plan_.environment) environment_.add(name, value);
   environment_.set(kRunMarkerVariable, marker);
 
@@ -99,6 +99,8 @@ asio::awaitable<RunOutcome> RunSession::run() {
   capture_.finish(outcome_);
   outcome_.leader_pid = processes_->first_pid();
   outcome_.duration = steady_clock::now() - started;
+  outcome_.left_alive = processes_->left_alive();
+  if (outcome_.left_alive > 0 && context_.settings.on_left_alive) context_.settings.on_left_alive(outcome_);
   co_return std::move(outcome_);
 }
 

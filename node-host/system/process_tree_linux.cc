@@ -93,17 +93,21 @@ std::vector<ProcessStatus> read_all_processes() {
   return processes;
 }
 
-bool carries_marker(std::int64_t pid, const std::string& marker) {
-  const std::string wanted = std::string(kRunMarkerVariable) + "=" + marker;
+// The mark that a process was started with; empty when there is none, or when it cannot be read.
+std::string marker_of(std::int64_t pid) {
+  const std::string name = std::string(kRunMarkerVariable) + "=";
   const std::string environment = read_file(process_file(pid, "environ"), kMaxEnvironmentBytes);
   const std::string_view text(environment);
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\0', at), text.size());
-    if (text.substr(at, end - at) == wanted) return true;
+    const std::string_view entry = text.substr(at, end - at);
+    if (entry.starts_with(name)) return std::string(entry.substr(name.size()));
     at = end + 1;
   }
-  return false;
+  return {};
 }
+
+bool carries_marker(std::int64_t pid, const std::string& marker) { return marker_of(pid) == marker; }
 
 class Classifier {
  public:
@@ -240,6 +244,38 @@ bool reap_orphans(Sweep sweep) {
     if (process.parent == self && process.ended() && adopted(static_cast<pid_t>(process.pid)))
       reap(static_cast<pid_t>(process.pid));
   return true;
+}
+
+std::vector<LeftProcess> find_left_behind(const std::vector<std::string>& prefixes) {
+  const std::vector<ProcessStatus> processes = read_all_processes();
+  std::unordered_map<std::int64_t, std::int64_t> parents;
+  for (const ProcessStatus& process : processes) parents.emplace(process.pid, process.parent);
+  std::set<std::int64_t> ours;
+  for (std::int64_t pid = ::getpid(); pid > 0 && ours.insert(pid).second;) {
+    const auto parent = parents.find(pid);
+    pid = parent == parents.end() ? 0 : parent->second;
+  }
+  std::vector<LeftProcess> found;
+  for (const ProcessStatus& process : processes) {
+    if (process.ended() || ours.count(process.pid) != 0) continue;
+    const std::string marker = marker_of(process.pid);
+    const auto prefix = std::find_if(prefixes.begin(), prefixes.end(), [&marker](const std::string& wanted) {
+      return !wanted.empty() && marker.starts_with(wanted);
+    });
+    if (prefix == prefixes.end()) continue;
+    std::string name = read_file(process_file(process.pid, "comm"), 64);
+    while (!name.empty() && name.back() == '\n') name.pop_back();
+    found.push_back({process.pid, process.start_ticks, std::move(name), *prefix});
+  }
+  return found;
+}
+
+void tell_to_end(const LeftProcess& process, bool now) {
+  TreeProcess target{process.pid, process.start_ticks, open_process(process.pid)};
+  // The handle may already belong to a successor of the pid: compare after opening.
+  const auto status = read_status(process.pid);
+  if (!status || status->start_ticks != process.start_ticks) return;
+  send_signal(target, now ? SIGKILL : SIGTERM);
 }
 
 }  // namespace hostclaw::node_host
