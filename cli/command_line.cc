@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <vector>
 
 #include "base/file_names.h"
 #include "base/utf8.h"
@@ -109,6 +110,42 @@ Result<std::string> read_input(const std::string& path, std::size_t max_bytes) {
   if (!fits)
     return make_error("FILE_TOO_LARGE", path + " is larger than " + std::to_string(max_bytes) + " bytes");
   return text;
+}
+
+Result<void> for_each_line(const std::string& path, std::size_t max_line_bytes,
+                           const std::function<Result<bool>(std::string_view line)>& take) {
+  std::ifstream file;
+  if (path != "-") {
+    file.open(to_path(path), std::ios::binary);
+    if (!file) return make_error("FILE_UNREADABLE", "cannot read " + path);
+  }
+  std::istream& in = path == "-" ? std::cin : file;
+  std::vector<char> block(65'536);
+  std::string rest;  // the beginning of a line whose end has not been read
+  bool more = true;
+  const auto hand_over = [&](std::string_view line) -> Result<void> {
+    auto taken = take(line);
+    if (!taken) return taken.error();
+    more = *taken;
+    return {};
+  };
+  while (more && (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() > 0)) {
+    std::string_view part(block.data(), static_cast<std::size_t>(in.gcount()));
+    for (std::size_t end = part.find('\n'); more && end != std::string_view::npos; end = part.find('\n')) {
+      rest += part.substr(0, end);
+      part.remove_prefix(end + 1);
+      if (auto taken = hand_over(rest); !taken) return taken.error();
+      rest.clear();
+    }
+    rest += part;
+    if (rest.size() > max_line_bytes) {
+      return make_error("FILE_TOO_LARGE",
+                        path + " has a line of more than " + std::to_string(max_line_bytes) + " bytes");
+    }
+  }
+  if (in.bad()) return make_error("FILE_UNREADABLE", "cannot read " + path);
+  if (more && !rest.empty()) return hand_over(rest);
+  return {};
 }
 
 }  // namespace hostclaw::cli

@@ -65,6 +65,12 @@ void note(const std::string& text);  // stderr
 std::string for_terminal(std::string_view text);
 std::string format_time(std::int64_t ms);  // local time, or "-" for 0
 
+// Hands each line of a file, or of standard input for "-", to `take` until it answers false or an error.
+// Holds one line at a time. Errors: FILE_UNREADABLE; FILE_TOO_LARGE when a line is longer than
+// `max_line_bytes`.
+Result<void> for_each_line(const std::string& path, std::size_t max_line_bytes,
+                           const std::function<Result<bool>(std::string_view line)>& take);
+
 // The whole of a file, or of standard input for "-". At most `max_bytes`.
 Result<std::string> read_input(const std::string& path, std::size_t max_bytes = 8'000'000);
 

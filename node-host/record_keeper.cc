@@ -3,8 +3,10 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "approvals/retention_clock.h"
 #include "base/clock.h"
 #include "node-host/log.h"
+#include "node-host/system/host_facts.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -171,7 +173,8 @@ asio::awaitable<void> RecordKeeper::close_reader() {
 asio::awaitable<void> RecordKeeper::apply_retention() {
   retention_at_ = SteadyClock::now() + kRetentionEvery;
   if (!co_await open_reader()) co_return;
-  const approvals::AuditRetention limits = approvals::retention_at(settings_.keep, unix_ms_now());
+  const approvals::AuditRetention limits =
+      approvals::retention_at(settings_.keep, co_await time_for_retention());
   const auto found = co_await reader_->on_store(
       [&limits](approvals::Store& store) { return approvals::AuditChain(store).removable(limits); });
   if (!found) {
@@ -197,6 +200,35 @@ asio::awaitable<void> RecordKeeper::apply_retention() {
   if (removed > 0)
     log_info("retention removed " + std::to_string(removed) + " rows of the record, up to row " +
              std::to_string(found->through) + " (hostclaw audit retention show)");
+}
+
+// Not the clock alone: one that jumps ahead would make every row old.
+asio::awaitable<std::int64_t> RecordKeeper::time_for_retention() {
+  const approvals::ClockLook look{unix_ms_now(), uptime_ms(), boot_id()};
+  const auto time = co_await store_.on_store(
+      [&look](approvals::Store& store) -> Result<std::pair<std::int64_t, std::int64_t>> {
+        const auto known = store.setting(approvals::kRetentionClockKey);
+        if (!known) return known.error();
+        approvals::RetentionClock clock =
+            *known ? approvals::RetentionClock(**known) : approvals::RetentionClock();
+        const std::int64_t now = clock.now(look);
+        if (auto kept = store.put_setting(approvals::kRetentionClockKey, clock.state()); !kept)
+          return kept.error();
+        return std::pair(now, clock.ahead_ms());
+      });
+  if (!time) {
+    tell(time.error());
+    co_return 0;  // by which nothing is old
+  }
+  if (time->second > 0) {
+    tell(make_error(
+        "CLOCK_JUMPED",
+        "the clock is " + std::to_string(time->second / 3'600'000) +
+            " h ahead of what the record and the machine's uptime tell; no row goes by its age before the "
+            "clock has held for a day",
+        "timedatectl status"));
+  }
+  co_return time->first;
 }
 
 asio::awaitable<void> RecordKeeper::mirror_new_rows() {

@@ -38,6 +38,7 @@ class RecordKeeper {
   boost::asio::awaitable<bool> open_reader();
   boost::asio::awaitable<void> close_reader();
   boost::asio::awaitable<void> apply_retention();
+  boost::asio::awaitable<std::int64_t> time_for_retention();
   boost::asio::awaitable<void> mirror_new_rows();
   boost::asio::awaitable<void> keep_states(bool now);
   void tell(const Error& problem);
