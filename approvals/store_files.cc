@@ -52,6 +52,8 @@ Result<void> Store::follow_file() {
     return why;
   };
   if (impl_->open && there == impl_->files) {
+    if (!impl_->database->refusal()) return {};
+    sqlite3_db_config(database().handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
     impl_->database->refuse(std::nullopt);
     impl_->seen.clear();
     return {};

@@ -335,12 +335,18 @@ class Node {
 
   // Before anything new runs.
   asio::awaitable<void> end_what_was_left_behind() {
-    auto open = co_await store_.on_store([](approvals::Store& store) { return store.open_runs(); });
-    if (!open || open->empty()) co_return;
+    std::vector<std::string> open;
+    const auto read = co_await once_possible([&open](approvals::Store& store) -> Result<void> {
+      auto ids = store.open_runs();
+      if (!ids) return ids.error();
+      open = std::move(*ids);
+      return {};
+    });
+    if (!read || open.empty()) co_return;
     std::string key = audit_hash_key(identity_);
     std::function<bool()> asked_to_stop = [this] { return stopping_; };
     const std::vector<LeftBehind> runs =
-        co_await end_left_behind(std::move(*open), std::move(key), std::move(asked_to_stop));
+        co_await end_left_behind(std::move(open), std::move(key), std::move(asked_to_stop));
     for (const LeftBehind& run : runs) {
       log_warn("run " + run.run_id + " had outlived the node: " + join(run.programs, ", ") +
                (run.alive > 0 ? "; " + std::to_string(run.alive) + " of them do not end" : " ended now"));
@@ -463,8 +469,8 @@ class Node {
       exit_status_ = status_of_store_error(saved.error());
       co_return;
     }
-    co_await start_up(*settings);
-    if (stopping_) co_return;
+    const bool started = co_await start_up(*settings);
+    if (stopping_ && !started) co_return;
 
     StoredMemory memory(store_, *supervision_.supervisor, identity_.device_id(), config_);
     Dispatcher::Settings dispatch;
@@ -524,7 +530,8 @@ class Node {
     }
   }
 
-  asio::awaitable<void> start_up(const LinkSettings& link) {
+  // False: asked to stop before the start was on record.
+  asio::awaitable<bool> start_up(const LinkSettings& link) {
     const Json fields{{"version", options_.version},
                       {"device", identity_.device_id()},
                       {"pid", process_id()},
@@ -542,7 +549,7 @@ class Node {
         return {};
       });
     });
-    if (stopping_) co_return;
+    if (stopping_ && !recorded) co_return false;
     (void)co_await store_.on_store([](approvals::Store& store) {
       store.wait_for_locks(approvals::StoreOptions{}.busy_timeout);
       return true;
@@ -559,6 +566,7 @@ class Node {
     log_info(co_await pipeline_.describe_policy());
     start_background(io_.get_executor(), "the upkeep", [this]() { return upkeep(); });
     start_background(io_.get_executor(), "the keeping of the record", [this]() { return keeper_.run(); });
+    co_return true;
   }
 
   approvals::AuditOptions audit_options() const {
@@ -715,8 +723,8 @@ int run_node(const NodeOptions& options, std::unique_ptr<Supervisor> supervisor)
   if (const std::uint64_t may = raise_descriptor_limit(wanted); may < wanted) {
     log_warn("this process may have " + std::to_string(may) + " files open, and " +
              std::to_string(max_concurrent) + " commands at once may need " + std::to_string(wanted) +
-             ": then some are refused -- next: raise the hard limit (ulimit -Hn, LimitNOFILE=), or hostclaw "
-             "hostclaw exec-policy set exec.maxConcurrentRuns N");
+             ": then some are refused -- next: ulimit -Hn " + std::to_string(wanted) +
+             "    (of a service: LimitNOFILE=)");
   }
   Node node(options, *lock, std::move(*store), std::move(*identity), std::move(*config), max_concurrent,
             std::move(supervision));
