@@ -93,21 +93,25 @@ std::vector<ProcessStatus> read_all_processes() {
   return processes;
 }
 
-// The mark that a process was started with; empty when there is none, or when it cannot be read.
-std::string marker_of(std::int64_t pid) {
+// Whether a mark that a process was started with satisfies `wanted`. A process may carry several: a run that
+// starts another program with a mark in front of its own must not hide by that.
+template <class Wanted>
+bool has_mark(std::int64_t pid, const Wanted& wanted) {
   const std::string name = std::string(kRunMarkerVariable) + "=";
   const std::string environment = read_file(process_file(pid, "environ"), kMaxEnvironmentBytes);
   const std::string_view text(environment);
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\0', at), text.size());
     const std::string_view entry = text.substr(at, end - at);
-    if (entry.starts_with(name)) return std::string(entry.substr(name.size()));
+    if (entry.starts_with(name) && wanted(entry.substr(name.size()))) return true;
     at = end + 1;
   }
-  return {};
+  return false;
 }
 
-bool carries_marker(std::int64_t pid, const std::string& marker) { return marker_of(pid) == marker; }
+bool carries_marker(std::int64_t pid, const std::string& marker) {
+  return has_mark(pid, [&marker](std::string_view mark) { return mark == marker; });
+}
 
 class Classifier {
  public:
@@ -258,14 +262,18 @@ std::vector<LeftProcess> find_left_behind(const std::vector<std::string>& prefix
   std::vector<LeftProcess> found;
   for (const ProcessStatus& process : processes) {
     if (process.ended() || ours.count(process.pid) != 0) continue;
-    const std::string marker = marker_of(process.pid);
-    const auto prefix = std::find_if(prefixes.begin(), prefixes.end(), [&marker](const std::string& wanted) {
-      return !wanted.empty() && marker.starts_with(wanted);
+    std::string found_by;
+    const bool marked = has_mark(process.pid, [&](std::string_view mark) {
+      const auto prefix = std::find_if(prefixes.begin(), prefixes.end(), [mark](const std::string& wanted) {
+        return !wanted.empty() && mark.starts_with(wanted);
+      });
+      if (prefix != prefixes.end()) found_by = *prefix;
+      return prefix != prefixes.end();
     });
-    if (prefix == prefixes.end()) continue;
+    if (!marked) continue;
     std::string name = read_file(process_file(process.pid, "comm"), 64);
     while (!name.empty() && name.back() == '\n') name.pop_back();
-    found.push_back({process.pid, process.start_ticks, std::move(name), *prefix});
+    found.push_back({process.pid, process.start_ticks, std::move(name), std::move(found_by)});
   }
   return found;
 }
