@@ -397,14 +397,35 @@ Result<AuditStats> AuditChain::stats() {
 
 Result<void> AuditChain::export_lines(std::int64_t after,
                                       const std::function<bool(std::string_view line)>& sink) {
-  Statement query = store_.database().statement("SELECT " HOSTCLAW_AUDIT_COLUMNS
-                                                " FROM audit WHERE sequence > ? ORDER BY sequence");
-  query.bind(after);
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found || !sink(audit_line(read_row(query)))) return {};
+  // A reading that lasts as long as whoever takes the lines would keep the write-ahead log from ever being
+  // emptied: a lot is read, and handed out when the reading is over.
+  constexpr std::size_t kLot = 256;
+  const Result<std::vector<AuditRow>> newest = rows({0, 0, {}, 1, true});
+  if (!newest) return newest.error();
+  if (newest->empty()) return {};
+  const std::int64_t last = newest->front().sequence;
+  AuditFilter filter;
+  filter.after = after;
+  filter.limit = kLot;
+  filter.newest_first = false;
+  bool begun = false;
+  while (filter.after < last) {
+    const Result<std::vector<AuditRow>> lot = rows(filter);
+    if (!lot) return lot.error();
+    if (lot->empty()) return {};
+    if (begun && lot->front().sequence != filter.after + 1) {
+      return make_error("AUDIT_PRUNED",
+                        "rows after " + std::to_string(filter.after) +
+                            " were removed by retention while they were exported",
+                        "hostclaw audit export --after " + std::to_string(lot->front().sequence - 1));
+    }
+    begun = true;
+    for (const AuditRow& row : *lot) {
+      if (row.sequence > last || !sink(audit_line(row))) return {};
+      filter.after = row.sequence;
+    }
   }
+  return {};
 }
 
 Result<AuditChain::Removable> AuditChain::removable(const AuditRetention& retention) {

@@ -148,8 +148,9 @@ class AuditChain {
   Result<std::optional<AuditRow>> row(std::int64_t sequence);
   Result<AuditStats> stats();
 
-  // Hands each row after `after` to `sink` as one JSON line (without line feed), oldest first, until it
-  // answers false.
+  // Hands each row after `after`, up to the one that is the newest now, to `sink` as one JSON line (without
+  // line feed), oldest first, until it answers false. `sink` may take its time: nothing is kept open
+  // meanwhile. Error AUDIT_PRUNED when rows that were still to come were removed.
   Result<void> export_lines(std::int64_t after, const std::function<bool(std::string_view line)>& sink);
 
   // Removes the oldest rows. The removal is itself a row, with who removed and a checkpoint for the last row

@@ -88,9 +88,14 @@ std::shared_ptr<const policy::PolicyDocument> PolicyCache::current(Store& store)
 
 PolicySnapshot PolicyCache::snapshot(Store& store) {
   const Result<std::int64_t> generation = store.document_generation();
-  if (!generation) return denying("the policy cannot be read: " + generation.error().message);
-  if (cached_.document != nullptr && cached_.exists && cached_.generation == *generation) return cached_;
+  if (!generation)
+    return denying("the policy cannot be read: " + generation.error().code + ": " +
+                   generation.error().message);
+  if (cached_.document != nullptr && cached_.exists && cached_.generation == *generation &&
+      epoch_ == store.epoch())
+    return cached_;
   cached_ = read(store);
+  epoch_ = store.epoch();
   return cached_;
 }
 

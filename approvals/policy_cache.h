@@ -36,6 +36,7 @@ class PolicyCache {
  private:
   PolicySnapshot read(Store& store);
   PolicySnapshot cached_;
+  std::int64_t epoch_ = 0;  // of the store, when it was read
 };
 
 // Adds allow-always grants to agents.<agent>.allowlist in one transaction; a grant that is there already is

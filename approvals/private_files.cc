@@ -1,7 +1,11 @@
 #include "approvals/private_files.h"
 
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <memory>
 
+#include "approvals/random_id.h"
 #include "base/file_names.h"
 
 namespace hostclaw::approvals {
@@ -33,6 +37,26 @@ bool same_content(const std::string& left, const std::string& right) {
 void remove_directory_tree(const std::string& directory) {
   std::error_code ignored;
   std::filesystem::remove_all(to_path(directory), ignored);
+}
+
+Result<void> check_space(const std::string& directory) {
+  // As much as a few rows of the record with their index.
+  constexpr std::size_t kBytes = 64 * 1024;
+  const std::string path = directory + "/space-" + new_uuid();
+  Result<std::FILE*> file = open_new_private_file(path);
+  if (!file) return file.error();
+  const std::string block(kBytes, '\0');
+  bool written = std::fwrite(block.data(), 1, block.size(), *file) == block.size() && std::fflush(*file) == 0;
+  const int reason = errno;
+  written = std::fclose(*file) == 0 && written;
+  std::error_code ignored;
+  std::filesystem::remove(to_path(path), ignored);
+  if (written) return {};
+  const bool full = reason == ENOSPC || is_out_of_space(reason);
+  return make_error(full ? "STORE_FULL" : "STORE_IO",
+                    full ? "no space is left for the database, so nothing may run"
+                         : "cannot write in " + directory + ": " + std::strerror(reason),
+                    command_for_free_space(directory));
 }
 
 }  // namespace hostclaw::approvals

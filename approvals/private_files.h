@@ -35,6 +35,10 @@ Result<void> create_private_file(const std::string& path, std::string_view conte
 // that leads nowhere. The caller closes it.
 Result<std::FILE*> open_new_private_file(const std::string& path);
 
+// Whether there is room for a file in `directory`: one is written there and removed. Errors: STORE_FULL (an
+// exceeded quota too), and those of open_new_private_file().
+Result<void> check_space(const std::string& directory);
+
 // Copies a file with mode 0600; STORE_IO when it cannot be read.
 Result<void> copy_private_file(const std::string& from, const std::string& to);
 
@@ -48,6 +52,9 @@ void remove_directory_tree(const std::string& directory);
 // Size, identity and modification time of a file as an opaque text; "absent" when there is none.
 std::string file_fingerprint(const std::string& path);
 std::uint64_t file_size_or_zero(const std::string& path);
+// Which file lies at that path, whatever its content, as an opaque text; "absent" when there is none. On
+// Windows it tells only whether there is one: there a file that is in use is neither moved nor deleted.
+std::string file_identity(const std::string& path);
 
 // What an error number of the system (errno, on Windows GetLastError) is about.
 bool is_out_of_space(int error_number);

@@ -178,6 +178,12 @@ std::string file_fingerprint(const std::string& path) {
          std::to_string(facts.st_mtim.tv_nsec);
 }
 
+std::string file_identity(const std::string& path) {
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0) return "absent";
+  return std::to_string(facts.st_dev) + ":" + std::to_string(facts.st_ino);
+}
+
 Result<void> check_private_directory(const std::string& directory) {
   struct stat facts {};
   if (::stat(directory.c_str(), &facts) != 0) {

@@ -392,6 +392,8 @@ std::uint64_t file_size_or_zero(const std::string& path) {
   return static_cast<std::uint64_t>(facts.nFileSizeHigh) << 32 | facts.nFileSizeLow;
 }
 
+std::string file_identity(const std::string& path) { return file_exists(path) ? "present" : "absent"; }
+
 std::string file_fingerprint(const std::string& path) {
   const Handle file(open_itself(path, FILE_READ_ATTRIBUTES));
   BY_HANDLE_FILE_INFORMATION facts{};

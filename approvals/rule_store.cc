@@ -229,13 +229,14 @@ void RuleCache::apply(Store& store, policy::EngineSettings& settings) {
   const Result<std::int64_t> generation = rules_generation(store);
   if (!generation) {
     problem_ = generation.error().message;
-  } else if (rules_ == nullptr || *generation != generation_) {
+  } else if (rules_ == nullptr || *generation != generation_ || epoch_ != store.epoch()) {
     const Result<std::vector<StoredRule>> stored = stored_rules(store);
     if (stored) {
       std::vector<policy::Rule> rules;
       for (const StoredRule& item : *stored) rules.push_back(item.rule);
       rules_ = std::make_shared<const policy::RuleSet>(std::move(rules));
       generation_ = *generation;
+      epoch_ = store.epoch();
     } else {
       rules_ = nullptr;
       problem_ = stored.error().message;

@@ -60,6 +60,7 @@ class RuleCache {
  private:
   std::shared_ptr<const policy::RuleSet> rules_;
   std::int64_t generation_ = -1;
+  std::int64_t epoch_ = 0;  // of the store, when they were read
   std::string problem_;
 };
 

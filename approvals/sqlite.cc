@@ -139,6 +139,7 @@ Database::~Database() {
 }
 
 Statement Database::statement(std::string_view sql) {
+  if (refusal_) return Statement(this, nullptr, nullptr, *refusal_);
   if (transaction_lost()) return Statement(this, nullptr, nullptr, lost_error());
   const auto found = cache_.find(sql);
   if (found != cache_.end() && !found->second.in_use) {
@@ -156,6 +157,7 @@ Statement Database::statement(std::string_view sql) {
 }
 
 Result<void> Database::execute(const char* sql) {
+  if (refusal_) return *refusal_;
   if (transaction_lost()) return lost_error();
   const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return error(code);

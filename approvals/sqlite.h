@@ -95,6 +95,11 @@ class Database {
   }
   bool in_transaction() const { return depth_ > 0; }
 
+  // From now on every statement answers this error instead of reaching the file; nullopt: as usual again.
+  // Requires: no statement and no transaction is open.
+  void refuse(std::optional<Error> why) { refusal_ = std::move(why); }
+  const std::optional<Error>& refusal() const { return refusal_; }
+
   sqlite3* handle() const { return handle_; }
   const std::string& path() const { return path_; }
   // The error of the last call that failed with `code`.
@@ -137,6 +142,7 @@ class Database {
   std::string path_;
   int depth_ = 0;
   Error lost_because_;
+  std::optional<Error> refusal_;
   std::unordered_map<std::string_view, Cached> cache_;
 
   friend class Statement;

@@ -55,7 +55,13 @@ Result<void> Store::transaction(const std::function<Result<void>()>& body) {
   return database().transaction(body);
 }
 
+void Store::wait_for_locks(std::chrono::milliseconds patience) {
+  impl_->options.busy_timeout = patience;
+  sqlite3_busy_timeout(database().handle(), static_cast<int>(patience.count()));
+}
+
 Result<void> Store::survive_power_loss(bool yes) {
+  impl_->survive_power_loss = yes;
   return database().execute(yes ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
 }
 
@@ -353,7 +359,11 @@ Result<std::vector<EntryUsage>> Store::usage() {
   }
 }
 
-Result<std::int64_t> Store::foreign_change_count() { return database().integer("PRAGMA data_version"); }
+Result<std::int64_t> Store::foreign_change_count() {
+  const Result<std::int64_t> version = database().integer("PRAGMA data_version");
+  if (!version) return version;
+  return impl_->epoch << 32 | *version;  // a 32-bit counter of one connection
+}
 
 Result<void> Store::check_integrity() {
   Statement query = database().statement("PRAGMA quick_check(1)");

@@ -5,9 +5,9 @@
 // may use the same file at once (busy timeout 5 s). Every write is one transaction. Nothing here throws.
 // Errors: STORE_CORRUPT, STORE_NEWER_VERSION, STORE_LOCKED, STORE_READ_ONLY, STORE_FULL, STORE_IO,
 // STORE_CONFLICT (compare-and-swap failed), STORE_PERMISSIONS (someone else can read or owns the file),
-// STORE_FOREIGN (the file belongs to another program), STORE_NOT_FOUND (read-only and there is no file, or no
-// row). A file that is refused is left as it is. Secrets: SECRET_PROTECTION, SECRET_UNREADABLE (see
-// secret_protection.h).
+// STORE_FOREIGN (the file belongs to another program), STORE_MOVED (see follow_file), STORE_NOT_FOUND
+// (read-only and there is no file, or no row). A file that is refused is left as it is. Secrets:
+// SECRET_PROTECTION, SECRET_UNREADABLE (see secret_protection.h).
 //
 // Durability: a write that was answered survives the death of this process at any moment (kill -9 included),
 // because it is in the write-ahead log by then. It survives a power failure only after
@@ -140,6 +140,9 @@ class Store {
   // short.
   Result<void> transaction(const std::function<Result<void>()>& body);
 
+  // From now on a lock of another process is waited for this long instead of StoreOptions::busy_timeout.
+  void wait_for_locks(std::chrono::milliseconds patience);
+
   // See "Durability" above. Holds for this object, from its next transaction on.
   Result<void> survive_power_loss(bool yes);
 
@@ -179,21 +182,38 @@ class Store {
 
   // Runs and decisions. insert_run answers the row id.
   Result<std::int64_t> insert_run(const RunRow& row);
-  // Of the row `row_id`: state, exit code, signal, counts of bytes, time of the end, tail of the output.
+  // Of the row `row_id` of that `run_id`: state, exit code, signal, counts of bytes, time of the end, tail of
+  // the output.
   Result<void> end_run(const RunRow& row);
   Result<void> mark_delivered(std::int64_t row_id);  // the result reached the gateway; nothing else changes
   Result<std::vector<RunRow>> runs(const RunFilter& filter);  // newest first
   // The newest with that id, else with that row id in decimal, else with a unique prefix of the id.
   // RUN_AMBIGUOUS when several ids start with the prefix.
   Result<std::optional<RunRow>> run(const std::string& run_id);
+  // The ids of the rows that mark_interrupted_runs() would mark.
+  Result<std::vector<std::string>> open_runs();
   // Rows left `running` or `decided`-and-allowed by a process that died: marked `interrupted`, each with an
   // `end` row of the audit chain. Answers how many. Requires: no other node process runs on this store; call
   // it before the first run.
   Result<std::size_t> mark_interrupted_runs(std::int64_t now_ms);
 
   // Changes whenever another connection (another process, usually) committed something: a cheap way to notice
-  // an answer or an edit without reading it. Own writes do not count.
+  // an answer or an edit without reading it. Own writes do not count; another file does (see follow_file).
   Result<std::int64_t> foreign_change_count();
+
+  // For a process that keeps a database open for long: SQLite goes on reading and writing a file that was
+  // moved or deleted, while everybody else works with what lies at its path. While another file lies there,
+  // or none, everything of this object answers STORE_MOVED. The same file put back is gone on with at once;
+  // another database of the same device (a restored copy) is opened in its place once it has been left alone
+  // for a second. Call it before each piece of work: it costs three stat(). Only for kReadWrite; otherwise it
+  // does nothing. Requires: no transaction is open.
+  Result<void> follow_file();
+  // What follow_file() answered last.
+  Result<void> usable() const;
+  // Grows when follow_file() has opened another file: what was remembered of the content is void.
+  std::int64_t epoch() const;
+  // Which file it is, as file_identity() tells it.
+  const std::string& file_identity() const;
 
   Result<void> check_integrity();  // PRAGMA quick_check
 
@@ -203,6 +223,7 @@ class Store {
  private:
   struct Impl;
   explicit Store(std::unique_ptr<Impl> impl);
+  Result<void> open_what_lies_there();
   std::unique_ptr<Impl> impl_;
 };
 

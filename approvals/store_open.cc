@@ -120,6 +120,13 @@ Result<std::unique_ptr<Database>> open_for_reading(const std::string& path, cons
 
 }  // namespace
 
+Result<std::unique_ptr<Database>> open_database(const std::string& path, OpenMode mode,
+                                                const StoreOptions& options) {
+  if (Result<void> checked = check_files(path); !checked) return checked.error();
+  if (Result<void> checked = check_header(path); !checked) return checked.error();
+  return mode == OpenMode::kReadWrite ? open_for_writing(path, options) : open_for_reading(path, options);
+}
+
 Result<std::unique_ptr<Store>> Store::open(const std::string& directory, OpenMode mode,
                                            const StoreOptions& options) {
   const std::string path = directory + "/" + std::string(kFileName);
@@ -136,14 +143,13 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& directory, OpenMod
     if (!image) return image.error();
     if (Result<void> created = create_private_file(path, *image); !created) return created.error();
   }
-  if (Result<void> checked = check_files(path); !checked) return checked.error();
-  if (Result<void> checked = check_header(path); !checked) return checked.error();
-  Result<std::unique_ptr<Database>> database =
-      writing ? open_for_writing(path, options) : open_for_reading(path, options);
+  Result<std::unique_ptr<Database>> database = open_database(path, mode, options);
   if (!database) return database.error();
   auto impl = std::make_unique<Impl>();
   impl->database = std::move(*database);
   impl->options = options;
+  impl->mode = mode;
+  impl->files = files_at(path);
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }
 

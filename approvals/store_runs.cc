@@ -1,4 +1,6 @@
 // Runs and decisions.
+#include <algorithm>
+
 #include "approvals/audit_chain.h"
 #include "approvals/store_impl.h"
 
@@ -107,7 +109,19 @@ Result<std::int64_t> Store::insert_run(const RunRow& row) {
       bind_run(insert, row);
       if (Result<void> inserted = insert.run(); !inserted) return inserted.error();
     }
-    const std::int64_t row_id = sqlite3_last_insert_rowid(database().handle());
+    std::int64_t row_id = sqlite3_last_insert_rowid(database().handle());
+    if (impl_->epoch > 0 && row_id <= impl_->newest_run) {
+      // Runs that began before the file was replaced still end by the ids they got there.
+      const std::int64_t free_id = impl_->newest_run + 1;
+      Result<void> renumbered = database()
+                                    .statement("UPDATE runs SET row_id = ? WHERE row_id = ?")
+                                    .bind(free_id)
+                                    .bind(row_id)
+                                    .run();
+      if (!renumbered) return renumbered.error();
+      row_id = free_id;
+    }
+    impl_->newest_run = std::max(impl_->newest_run, row_id);
     if (++impl_->inserted_runs % kExpiryEvery == 0) {
       Result<void> expired = database()
                                  .statement("DELETE FROM runs WHERE row_id <= ?")
@@ -126,7 +140,7 @@ Result<void> Store::end_run(const RunRow& row) {
                                .statement(
                                    "UPDATE runs SET state = ?, exit_code = ?, signal = ?, stdout_bytes = ?, "
                                    "stderr_bytes = ?, dropped_bytes = ?, ended_at_ms = ?, output_tail = ? "
-                                   "WHERE row_id = ?")
+                                   "WHERE row_id = ? AND run_id = ?")
                                .bind(std::string_view(row.state))
                                .bind(row.exit_code)
                                .bind(row.signal)
@@ -136,6 +150,7 @@ Result<void> Store::end_run(const RunRow& row) {
                                .bind(row.ended_at_ms)
                                .bind(std::string_view(row.output_tail))
                                .bind(row.row_id)
+                               .bind(std::string_view(row.run_id))
                                .run();
     if (!updated) return updated;
     if (sqlite3_changes(database().handle()) == 1) return {};
@@ -187,19 +202,23 @@ Result<std::optional<RunRow>> Store::run(const std::string& run_id) {
   return run(full_id);
 }
 
+Result<std::vector<std::string>> Store::open_runs() {
+  std::vector<std::string> ids;
+  Statement open = database().statement(
+      "SELECT run_id FROM runs WHERE verdict = 'allow' AND state IN ('decided', 'running')");
+  for (;;) {
+    const Result<bool> found = open.step();
+    if (!found) return found.error();
+    if (!*found) return ids;
+    ids.push_back(open.text(0));
+  }
+}
+
 Result<std::size_t> Store::mark_interrupted_runs(std::int64_t now_ms) {
   return database().transaction([&]() -> Result<std::size_t> {
-    std::vector<std::string> interrupted;
-    {
-      Statement open = database().statement(
-          "SELECT run_id FROM runs WHERE verdict = 'allow' AND state IN ('decided', 'running')");
-      for (;;) {
-        const Result<bool> found = open.step();
-        if (!found) return found.error();
-        if (!*found) break;
-        interrupted.push_back(open.text(0));
-      }
-    }
+    const Result<std::vector<std::string>> open = open_runs();
+    if (!open) return open.error();
+    const std::vector<std::string>& interrupted = *open;
     if (interrupted.empty()) return std::size_t{0};
     Result<void> marked = database()
                               .statement(

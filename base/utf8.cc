@@ -1,6 +1,9 @@
 #include "base/utf8.h"
 
 #include <cstdint>
+#include <cstdio>
+
+#include <cstdint>
 #include <cstring>
 
 namespace hostclaw {
@@ -136,6 +139,59 @@ std::string_view utf8_prefix(std::string_view text, std::size_t max_bytes) {
   std::size_t end = max_bytes;
   for (int back = 0; back < 3 && end > 0 && continues(text[end]); ++back) --end;
   return text.substr(0, end);
+}
+
+namespace {
+
+bool is_control(std::uint32_t code) { return code < 0x20 || (code >= 0x7F && code < 0xA0); }
+
+bool is_hidden(std::uint32_t code) {
+  return code == 0xAD || code == 0x61C || (code >= 0x115F && code <= 0x1160) || code == 0x180E ||
+         (code >= 0x200B && code <= 0x200F) || (code >= 0x2028 && code <= 0x202E) ||
+         (code >= 0x2060 && code <= 0x206F) || code == 0x3164 || code == 0xFEFF || code == 0xFFA0 ||
+         (code >= 0xFFF9 && code <= 0xFFFB) || (code >= 0xE0000 && code <= 0xE007F);
+}
+
+void append_json_escape(std::string& out, std::uint32_t unit) {
+  char escaped[16];
+  std::snprintf(escaped, sizeof escaped, "\\u%04x", unit);
+  out += escaped;
+}
+
+void append_unseen(std::string& out, std::uint32_t code, UnseenForm form) {
+  if (form == UnseenForm::kText) {
+    char escaped[16];
+    std::snprintf(escaped, sizeof escaped, "\\u{%x}", code);
+    out += escaped;
+  } else if (code < 0x10000) {
+    append_json_escape(out, code);
+  } else {
+    append_json_escape(out, 0xD800 + ((code - 0x10000) >> 10));
+    append_json_escape(out, 0xDC00 + ((code - 0x10000) & 0x3FF));
+  }
+}
+
+}  // namespace
+
+std::string show_unseen(std::string_view text, UnseenForm form) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const auto first = static_cast<unsigned char>(text[at]);
+    const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    std::uint32_t code = length == 1 ? first : first & (0xFFU >> (length + 1));
+    for (std::size_t i = 1; i < length && at + i < text.size(); ++i)
+      code = code << 6 | (static_cast<unsigned char>(text[at + i]) & 0x3FU);
+    // The line breaks of a JSON text are its own; inside its strings they are escaped already.
+    const bool leave = form == UnseenForm::kJson && code < 0x20;
+    if (!leave && (is_control(code) || is_hidden(code))) {
+      append_unseen(out, code, form);
+    } else {
+      out.append(text, at, length);
+    }
+    at += length;
+  }
+  return out;
 }
 
 }  // namespace hostclaw

@@ -24,4 +24,12 @@ std::string_view utf16_suffix(std::string_view text, std::size_t max_units);
 // The longest prefix of at most `max_bytes` bytes that does not end inside a character.
 std::string_view utf8_prefix(std::string_view text, std::size_t max_bytes);
 
+// What a terminal would obey, hide or draw elsewhere, made visible: control characters (C0, DEL, C1),
+// bidirectional and zero-width ones, fillers that look like nothing. Requires: well-formed UTF-8.
+enum class UnseenForm {
+  kText,  // as \u{9b}
+  kJson,  // of a JSON text: as \u009b, which means the same there; what JSON escapes itself is left alone
+};
+std::string show_unseen(std::string_view text, UnseenForm form = UnseenForm::kText);
+
 }  // namespace hostclaw

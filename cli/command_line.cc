@@ -8,11 +8,13 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <vector>
 
 #include "approvals/private_files.h"
 #include "base/file_names.h"
 #include "base/utf8.h"
 #include "cli/run_guard.h"
+#include "node-host/running_node.h"
 #include "node-host/service_manager.h"
 #include "node-host/system/host_facts.h"
 
@@ -63,7 +65,15 @@ Result<std::string> state_directory() {
 Result<std::unique_ptr<approvals::Store>> open_store(approvals::OpenMode mode) {
   auto directory = state_directory();
   if (!directory) return directory.error();
-  return approvals::Store::open(*directory, mode);
+  // A verb that made a new database, or wrote into another one, would change nothing for the node.
+  if (mode == approvals::OpenMode::kReadWrite) {
+    if (auto moved = node_host::database_left_behind(*directory)) return *moved;
+  }
+  auto store = approvals::Store::open(*directory, mode);
+  if (!store && store.error().code == "STORE_NOT_FOUND") {
+    if (auto moved = node_host::database_left_behind(*directory)) return *moved;
+  }
+  return store;
 }
 
 int fail(const Error& error) {
@@ -82,37 +92,14 @@ int fail(const Error& error, bool json) {
 }
 
 void print_line(const std::string& text) { std::cout << text << '\n'; }
-void print_json(const Json& value) { std::cout << dump_json(value) << '\n'; }
-void print_json(const OrderedJson& value) { std::cout << dump_json(value) << '\n'; }
+void print_json(const Json& value) { print_json_text(dump_json(value)); }
+void print_json(const OrderedJson& value) { print_json_text(dump_json(value)); }
+void print_json_text(std::string_view json) {
+  std::cout << show_unseen(to_valid_utf8(json), UnseenForm::kJson) << '\n';
+}
 void note(const std::string& text) { std::cerr << text << '\n'; }
 
-std::string for_terminal(std::string_view text) {
-  const std::string valid = to_valid_utf8(text);
-  std::string out;
-  for (std::size_t at = 0; at < valid.size();) {
-    const auto first = static_cast<unsigned char>(valid[at]);
-    const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    std::uint32_t code = length == 1 ? first : first & (0xFFU >> (length + 1));
-    for (std::size_t i = 1; i < length; ++i)
-      code = code << 6 | (static_cast<unsigned char>(valid[at + i]) & 0x3FU);
-    const bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
-    // Formatting characters that hide or reorder what follows, and fillers that look like nothing.
-    const bool hidden = code == 0xAD || code == 0x61C || (code >= 0x115F && code <= 0x1160) ||
-                        code == 0x180E || (code >= 0x200B && code <= 0x200F) ||
-                        (code >= 0x2028 && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) ||
-                        code == 0x3164 || code == 0xFEFF || code == 0xFFA0 ||
-                        (code >= 0xFFF9 && code <= 0xFFFB) || (code >= 0xE0000 && code <= 0xE007F);
-    if (control || hidden) {
-      char escaped[16];
-      std::snprintf(escaped, sizeof escaped, "\\u{%x}", code);
-      out += escaped;
-    } else {
-      out.append(valid, at, length);
-    }
-    at += length;
-  }
-  return out;
-}
+std::string for_terminal(std::string_view text) { return show_unseen(to_valid_utf8(text)); }
 
 std::string format_time(std::int64_t ms) {
   if (ms <= 0) return "-";
@@ -145,6 +132,42 @@ Result<std::string> read_input(const std::string& path, std::size_t max_bytes) {
   if (!fits)
     return make_error("FILE_TOO_LARGE", path + " is larger than " + std::to_string(max_bytes) + " bytes");
   return text;
+}
+
+Result<void> for_each_line(const std::string& path, std::size_t max_line_bytes,
+                           const std::function<Result<bool>(std::string_view line)>& take) {
+  std::ifstream file;
+  if (path != "-") {
+    file.open(to_path(path), std::ios::binary);
+    if (!file) return make_error("FILE_UNREADABLE", "cannot read " + path);
+  }
+  std::istream& in = path == "-" ? std::cin : file;
+  std::vector<char> block(65'536);
+  std::string rest;  // the beginning of a line whose end has not been read
+  bool more = true;
+  const auto hand_over = [&](std::string_view line) -> Result<void> {
+    auto taken = take(line);
+    if (!taken) return taken.error();
+    more = *taken;
+    return {};
+  };
+  while (more && (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() > 0)) {
+    std::string_view part(block.data(), static_cast<std::size_t>(in.gcount()));
+    for (std::size_t end = part.find('\n'); more && end != std::string_view::npos; end = part.find('\n')) {
+      rest += part.substr(0, end);
+      part.remove_prefix(end + 1);
+      if (auto taken = hand_over(rest); !taken) return taken.error();
+      rest.clear();
+    }
+    rest += part;
+    if (rest.size() > max_line_bytes) {
+      return make_error("FILE_TOO_LARGE",
+                        path + " has a line of more than " + std::to_string(max_line_bytes) + " bytes");
+    }
+  }
+  if (in.bad()) return make_error("FILE_UNREADABLE", "cannot read " + path);
+  if (more && !rest.empty()) return hand_over(rest);
+  return {};
 }
 
 }  // namespace hostclaw::cli

@@ -47,7 +47,8 @@ Result<std::string> state_directory();
 // The same before it is known whether it is ours to read; nothing is changed. May be empty.
 std::string likely_state_directory();
 // Opens the store there. Read-only answers STORE_MISSING with the command to type when nothing was ever
-// stored.
+// stored. STORE_MOVED when a node runs that uses another database than the one that lies there (read-only:
+// only when none does).
 Result<std::unique_ptr<approvals::Store>> open_store(approvals::OpenMode mode);
 
 // Prints "error: ..." and, when there is one, "next: ..." to stderr; answers kFailed.
@@ -57,12 +58,20 @@ int fail(const Error& error, bool json);
 void print_line(const std::string& text);
 void print_json(const Json& value);
 void print_json(const OrderedJson& value);
+// A line of JSON that exists already. What a terminal would obey or hide is escaped; it means the same.
+void print_json_text(std::string_view json);
 void note(const std::string& text);  // stderr
 
 // A text of a peer or a command, safe for a terminal: control characters, bidirectional and zero-width
 // characters are shown as \u{...}.
 std::string for_terminal(std::string_view text);
 std::string format_time(std::int64_t ms);  // local time, or "-" for 0
+
+// Hands each line of a file, or of standard input for "-", to `take` until it answers false or an error.
+// Holds one line at a time. Errors: FILE_UNREADABLE; FILE_TOO_LARGE when a line is longer than
+// `max_line_bytes`.
+Result<void> for_each_line(const std::string& path, std::size_t max_line_bytes,
+                           const std::function<Result<bool>(std::string_view line)>& take);
 
 // The whole of a file, or of standard input for "-". At most `max_bytes`.
 Result<std::string> read_input(const std::string& path, std::size_t max_bytes = 8'000'000);

@@ -26,6 +26,7 @@
 #include "node-host/audit_signing.h"
 #include "node-host/gateway_probe.h"
 #include "node-host/record_mirror_state.h"
+#include "node-host/running_node.h"
 #include "node-host/system/file_handles.h"
 #include "node-host/system/host_facts.h"
 #include "node-host/system/own_program.h"
@@ -286,10 +287,10 @@ Results check_gateway(const Facts& facts) {
 // ---- the node and its link, from what it last published
 
 CheckResult node_result(const StatusReport& report, const node_host::ServiceState& service) {
-  const std::string state = report.link.value("state", std::string());
-  if (state != "not-running" && state != "never-started" && state != "stopped") {
+  if (report.node) {
+    const std::int64_t pid = report.node->pid;
     return ok("node", "NODE_RUNNING",
-              "process " + std::to_string(report.link.value("pid", std::int64_t{0})) + " serves this state");
+              (pid > 0 ? "process " + std::to_string(pid) : std::string("a process")) + " serves this state");
   }
   return failure("node", "NODE_NOT_RUNNING", "no node runs with this state",
                  service.installed ? "hostclaw node start" : "hostclaw node run");
@@ -439,15 +440,26 @@ Results check_state(const Facts& facts) {
 
 CheckResult database_trouble(const Error& error) {
   const bool damaged = error.code == "STORE_CORRUPT" || error.code == "STORE_FOREIGN";
-  return failure("database", damaged ? "DATABASE_DAMAGED" : "DATABASE_UNUSABLE", error.message,
-                 error.next.empty() ? "hostclaw status" : error.next);
+  const std::string code = damaged                       ? "DATABASE_DAMAGED"
+                           : error.code == "STORE_MOVED" ? "DATABASE_MOVED"
+                                                         : "DATABASE_UNUSABLE";
+  return failure("database", code, error.message, error.next.empty() ? "hostclaw status" : error.next);
 }
 
 Results check_database(const Facts& facts) {
+  if (auto moved = node_host::database_left_behind(facts.state_directory)) return {database_trouble(*moved)};
   auto store = open_again(facts);
+  if (!store && store.error().code == "STORE_NOT_FOUND")
+    return {skipped("database", "STATE_UNREADABLE", "there is no database yet; see state")};
   if (!store) return {database_trouble(store.error())};
   if (auto sound = (*store)->check_integrity(); !sound) return {database_trouble(sound.error())};
-  return {ok("database", "DATABASE_OK", (*store)->path() + " is sound")};
+  // Sound is not enough: what cannot be written refuses everything.
+  if (facts.report.store_problem && facts.report.store_problem->code.starts_with("STORE_"))
+    return {database_trouble(*facts.report.store_problem)};
+  if (auto space = approvals::check_space(facts.state_directory);
+      !space && space.error().code == "STORE_FULL")
+    return {database_trouble(space.error())};
+  return {ok("database", "DATABASE_OK", (*store)->path() + " is sound, and there is room to write")};
 }
 
 Result<approvals::AuditVerification> verify_newest(approvals::Store& store) {
@@ -636,7 +648,7 @@ void start_others(SideBySide& tasks, const CheckChoice& choice, const std::share
         return out;
       });
     } else if (facts->state_error && (part.needs_state || facts->state_error->code == "STORE_NOT_FOUND") &&
-               part.names.front() != "state") {
+               part.names.front() != "state" && part.names.front() != "database") {
       tasks.start(part.names,
                   [names = part.names, why = *facts->state_error] { return without_state(names, why); });
     } else {
@@ -666,14 +678,14 @@ const std::vector<CheckInfo>& known_checks() {
       {"service",
        "SERVICE_RUNNING SERVICE_RESTARTED SERVICE_STARTING SERVICE_STOPPED SERVICE_DOWN "
        "SERVICE_NOT_INSTALLED"},
-      {"boot", "SERVICE_NOT_ENABLED"},
+      {"boot", "SERVICE_NOT_ENABLED SERVICE_AT_BOOT SERVICE_AT_LOGON"},
       {"lingering", "LINGERING_ON LINGERING_OFF"},
-      {"account", "SERVICE_ACCOUNT"},
-      {"program", "SERVICE_EXECUTABLE"},
+      {"account", "SERVICE_ACCOUNT ACCOUNT_OK ACCOUNT_IS_SYSTEM ACCOUNT_SHARED ACCOUNT_RIGHT_UNKNOWN"},
+      {"program", "SERVICE_EXECUTABLE SERVICE_EXECUTABLE_OK SERVICE_EXECUTABLE_OPEN"},
       {"secrets", "SECRETS_CLOSED SECRETS_OPEN"},
       {"path", "PATH_SAME PATH_DIFFERS"},
       {"git", "GIT_USABLE GIT_ABSENT"},
-      {"docker", "DOCKER_USABLE DOCKER_CLOSED DOCKER_ABSENT DOCKER_AS_ROOT"},
+      {"docker", "DOCKER_USABLE DOCKER_CLOSED DOCKER_ABSENT DOCKER_AS_ROOT DOCKER_STOPPED DOCKER_UNKNOWN"},
       {"gateway",
        "GATEWAY_REACHABLE GATEWAY_UNREACHABLE GATEWAY_REFUSES_UPGRADE GATEWAY_NOT_OPENCLAW "
        "GATEWAY_UNVERIFIED "
@@ -690,7 +702,7 @@ const std::vector<CheckInfo>& known_checks() {
       {"identity", "IDENTITY_OK IDENTITY_MISSING IDENTITY_INVALID IDENTITY_SHARED"},
       {"name", "NAME_UNKNOWN"},
       {"state", "STATE_PRIVATE STATE_OPEN STATE_MISSING STATE_UNUSABLE"},
-      {"database", "DATABASE_OK DATABASE_DAMAGED DATABASE_UNUSABLE"},
+      {"database", "DATABASE_OK DATABASE_DAMAGED DATABASE_MOVED DATABASE_UNUSABLE"},
       {"audit", "AUDIT_OK AUDIT_DAMAGED AUDIT_UNREADABLE AUDIT_MIRROR_MISSES"},
       {"document", "DOCUMENT_READABLE DOCUMENT_UNREADABLE DOCUMENT_UNRECORDED"},
       {"settings", "SETTINGS_OK SETTINGS_INVALID"},

@@ -7,9 +7,11 @@
 #include "cli/command_line.h"
 #include "cli/run_guard.h"
 #include "cli/this_system.h"
+#include "node-host/system/process_start.h"
 
 int main(int argc, char** argv) {
   using namespace hostclaw::cli;
+  hostclaw::node_host::settle_inherited_state();
   const std::vector<std::string> arguments = command_line_arguments(argc, argv);
   CLI::App app{
       "hostclaw makes this machine an OpenClaw node host: it pairs with a gateway, decides about every\n"

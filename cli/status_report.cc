@@ -2,32 +2,34 @@
 
 #include <sqlite3.h>
 
-#include <filesystem>
-
 #include "approvals/policy_cache.h"
 #include "approvals/private_files.h"
 #include "approvals/sqlite.h"
-#include "base/file_names.h"
 #include "cli/command_line.h"
 #include "cli/run_guard.h"
 #include "cli/verb_audit.h"
 #include "node-host/exec_approvals.h"
 #include "node-host/node_host.h"
-#include "node-host/system/instance_lock.h"
+#include "node-host/running_node.h"
 
 namespace hostclaw::cli {
 namespace {
 
-Json link_of(approvals::Store& store) {
+Json link_of(approvals::Store& store, const std::optional<node_host::RunningNode>& node) {
   auto link = store.setting(node_host::kLinkStatusKey);
-  if (!link || !*link || !(*link)->is_object()) return Json{{"state", "never-started"}};
-  Json json = **link;
-  if (!node_host::process_is_alive(json.value("pid", std::int64_t{0}))) {
+  const bool known = link && *link && (*link)->is_object();
+  if (!node && !known) return Json{{"state", "never-started"}};
+  Json json = known ? **link : Json::object();
+  if (!node) {
     json["state"] = "not-running";
     json["requestId"] = "";
     json["next"] = "hostclaw node run";
+    return json;
   }
-  return json;
+  const std::int64_t said_by = json.value("pid", std::int64_t{0});
+  if (node->pid == 0 || node->pid == said_by) return json;
+  // What is stored is of another process: this one has not said anything yet.
+  return Json{{"state", "starting"}, {"pid", node->pid}, {"url", json.value("url", std::string())}};
 }
 
 // To a run its own only; none when they cannot be read.
@@ -58,14 +60,13 @@ void print_run(const char* name, const approvals::RunRow& run) {
              for_terminal(run.command_text) + (run.verdict == "allow" ? "" : "  (" + run.code + ")"));
 }
 
+std::string directory_of(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
+
 // What keeps a node from writing its records, while one lives: otherwise nothing here is for us to open.
-std::optional<Error> writing_problem(const std::string& path, const Json& link) {
-  if (!node_host::process_is_alive(link.value("pid", std::int64_t{0}))) return std::nullopt;
-  std::error_code failed;
-  const auto space = std::filesystem::space(to_path(path), failed);
-  if (!failed && space.free == 0)
-    return make_error("STORE_FULL", "no space is left for the database, so nothing may run",
-                      approvals::command_for_free_space(path));
+std::optional<Error> writing_problem(const std::string& directory, const std::string& path) {
+  if (auto moved = node_host::database_left_behind(directory)) return moved;
+  if (const auto space = approvals::check_space(directory); !space && space.error().code == "STORE_FULL")
+    return space.error();
   const auto database = approvals::Database::open(approvals::sqlite_uri(path, "mode=rw"), path,
                                                   SQLITE_OPEN_READWRITE, std::chrono::milliseconds(250));
   if (!database) return database.error();
@@ -79,8 +80,10 @@ std::optional<Error> writing_problem(const std::string& path, const Json& link) 
 Result<StatusReport> read_status(approvals::Store& store) {
   StatusReport report;
   report.state_path = store.path();
-  report.link = link_of(store);
-  report.store_problem = writing_problem(report.state_path, report.link);
+  const std::string directory = directory_of(report.state_path);
+  report.node = node_host::InstanceLock::holder(directory);
+  report.link = link_of(store, report.node);
+  if (report.node) report.store_problem = writing_problem(directory, report.state_path);
   if (auto identity = store.public_identity(); identity && *identity)
     report.device_id = (*identity)->device_id;
   auto config = node_host::load_node_config(store);

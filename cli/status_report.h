@@ -11,13 +11,15 @@
 #include "base/result.h"
 #include "node-host/doors/gateway/gateway_policy.h"
 #include "node-host/node_config.h"
+#include "node-host/system/instance_lock.h"
 
 namespace hostclaw::cli {
 
 struct StatusReport {
   std::string state_path;
-  std::optional<Error> store_problem;  // why nothing may run: records or policy
-  std::string device_id;               // empty: none yet
+  std::optional<node_host::RunningNode> node;  // that holds the lock of this state now
+  std::optional<Error> store_problem;          // why nothing may run: records or policy
+  std::string device_id;                       // empty: none yet
   node_host::NodeConfig config;
   Json link;  // as node_host::kLinkStatusKey; state `never-started` or `not-running` when no node lives
   std::optional<OrderedJson> policy;  // resolvedDefaults

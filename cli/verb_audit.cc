@@ -7,6 +7,7 @@
 
 #include "approvals/audit_chain.h"
 #include "approvals/audit_settings.h"
+#include "approvals/retention_clock.h"
 #include "approvals/shown_text.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -15,6 +16,7 @@
 #include "cli/verb_audit.h"
 #include "node-host/audit_signing.h"
 #include "node-host/node_config.h"
+#include "node-host/system/host_facts.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -36,12 +38,15 @@ struct AuditFlags {
   bool json = false;
 };
 
+// Far above every row that is written.
+constexpr std::size_t kLongestLine = 64 * 1024 * 1024;
+
 // A reader notices another process's commit by looking at a counter; nobody waits for it to look.
 constexpr std::chrono::milliseconds kLookEvery{200};
 
 void print_row(const AuditRow& row, bool json) {
   if (json) {
-    print_line(approvals::audit_line(row));
+    print_json_text(approvals::audit_line(row));
   } else {
     print_line(audit_summary_line(row));
   }
@@ -95,7 +100,7 @@ int show(const AuditFlags& flags) {
                 flags.json);
   }
   if (flags.json) {
-    print_line(approvals::audit_line(**row));
+    print_json_text(approvals::audit_line(**row));
     return kDone;
   }
   for (const std::string& line : audit_detail_lines(**row)) print_line(line);
@@ -167,33 +172,27 @@ int report(const approvals::AuditVerification& found, bool json) {
 
 Result<approvals::AuditVerification> verify_lines(const std::string& path,
                                                   const approvals::AuditVerifyOptions& options) {
-  auto text = read_input(path, std::size_t{4} * 1024 * 1024 * 1024);
-  if (!text) return text.error();
   std::optional<approvals::AuditVerifier> verifier;
-  std::size_t at = 0;
-  while (at < text->size()) {
-    const std::size_t end = std::min(text->find('\n', at), text->size());
-    const std::string_view line = std::string_view(*text).substr(at, end - at);
-    at = end + 1;
-    if (trim(line).empty()) continue;
+  const auto read = for_each_line(path, kLongestLine, [&](std::string_view line) -> Result<bool> {
+    if (trim(line).empty()) return true;
     auto row = approvals::audit_row_from_line(line);
     if (!row) return row.error();
     if (!verifier) {
       approvals::AuditAnchor anchor;
+      anchor.hash = std::string(32, '\0');
       if (row->sequence > 1) {
         // A part of a chain: what came before it is not in the file.
         anchor.sequence = row->sequence - 1;
+        anchor.hash.clear();
         const auto hash = from_hex(row->previous_hash);
         if (hash) anchor.hash.assign(hash->begin(), hash->end());
         anchor.assumed = true;
-        verifier.emplace(options, anchor);
-      } else {
-        anchor.hash = std::string(32, '\0');
-        verifier.emplace(options, anchor);
       }
+      verifier.emplace(options, anchor);
     }
-    if (!verifier->feed(*row)) break;
-  }
+    return verifier->feed(*row);
+  });
+  if (!read) return read.error();
   if (!verifier) return make_error("AUDIT_LINE_INVALID", path + " holds no audit rows");
   return verifier->finish();
 }
@@ -297,7 +296,17 @@ int prune(const AuditFlags& flags) {
   if (flags.keep_rows > 0) keep.rows = flags.keep_rows;
   if (flags.keep_days > 0) keep.days = flags.keep_days;
   if (flags.keep_megabytes > 0) keep.megabytes = flags.keep_megabytes;
-  const auto found = chain.removable(approvals::retention_at(keep, unix_ms_now()));
+  const auto known = (*store)->setting(approvals::kRetentionClockKey);
+  approvals::RetentionClock clock =
+      known && *known ? approvals::RetentionClock(**known) : approvals::RetentionClock();
+  const std::int64_t now = clock.now({unix_ms_now(), node_host::uptime_ms(), node_host::boot_id()});
+  if (clock.ahead_ms() > 0 && keep.days) {
+    note("note: the clock is " + std::to_string(clock.ahead_ms() / 3'600'000) +
+         " h ahead of what the record and the machine's uptime tell; ages are counted without that "
+         "(--keep-rows asks no "
+         "clock)");
+  }
+  const auto found = chain.removable(approvals::retention_at(keep, now));
   if (!found) return fail(found.error(), flags.json);
   // In lots: a running node wants to write meanwhile.
   approvals::AuditRetention lot;

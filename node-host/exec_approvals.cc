@@ -16,6 +16,8 @@ Error invalid_document(const std::string& message) {
 }
 
 Result<OrderedJson> snapshot_of(approvals::Store& store, approvals::PolicyCache& cache) {
+  // A policy that cannot be read must not look like one that denies everything.
+  if (const auto usable = store.usable(); !usable) return usable.error();
   const approvals::PolicySnapshot current = cache.snapshot(store);
   OrderedJson file = policy::redacted_document(*current.document);
   return OrderedJson{{"path", store.path() + "#policy_document"},

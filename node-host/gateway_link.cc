@@ -197,6 +197,7 @@ std::chrono::steady_clock::time_point GatewayLink::last_progress() const {
 void GatewayLink::stop() {
   stopping_ = true;
   pause_.cancel();
+  if (connecting_) connecting_->stop();
   if (session_) {
     asio::co_spawn(
         executor_,
@@ -266,7 +267,11 @@ asio::awaitable<std::optional<LinkEnd>> GatewayLink::attempt(GatewayEndpoint end
   }
   WebSocketOptions web;
   web.extra_ca_file = settings_.extra_ca_file;
+  web.stop = connecting_ = std::make_shared<ConnectStop>();
+  if (stopping_) co_return std::nullopt;
   auto socket = co_await WebSocket::connect(endpoint, std::move(web));
+  connecting_.reset();
+  if (stopping_) co_return std::nullopt;
   if (!socket) co_return co_await after_failure(socket.error(), false);
   consecutive_proxy_refusals_ = 0;
 

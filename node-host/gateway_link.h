@@ -147,6 +147,7 @@ class GatewayLink {
   Handlers handlers_;
   gateway_proto::ReconnectSchedule schedule_;
   boost::asio::steady_timer pause_;
+  std::shared_ptr<ConnectStop> connecting_;  // while an attempt has no session yet
   std::shared_ptr<GatewaySession> session_;
   LinkStatus status_;
   std::chrono::steady_clock::time_point progress_ = std::chrono::steady_clock::now();

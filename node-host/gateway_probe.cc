@@ -1,7 +1,6 @@
 #include "node-host/gateway_probe.h"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include "base/clock.h"
@@ -51,7 +50,10 @@ GatewayProbe probe_gateway(const gateway_proto::GatewayEndpoint& endpoint, WebSo
   bool ended = false;
   asio::io_context io{1};
   asio::co_spawn(io, look_at_gateway(endpoint, std::move(options), probe),
-                 [&ended](std::exception_ptr) { ended = true; });
+                 [&ended](const std::exception_ptr& failed) {
+                   if (failed) std::rethrow_exception(failed);  // out of run_for(), to the check that asked
+                   ended = true;
+                 });
   io.run_for(patience);
   if (!ended && !probe.failure && !probe.clock_ahead_ms) {
     probe.failure = make_error("CONNECT_TIMEOUT",

@@ -1,10 +1,9 @@
 #include "node-host/gateway_session.h"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "node-host/background.h"
 #include "node-host/log.h"
 #include "node-host/use_tuple.h"
 
@@ -88,8 +87,8 @@ asio::awaitable<HandshakeOutcome> GatewaySession::handshake(ConnectParams params
     return [self, timed_out, code, why = std::move(why)](error_code stopped) {
       if (stopped || self->open_) return;
       *timed_out = why;
-      asio::co_spawn(
-          self->executor_, [self, code, why]() { return self->close(code, why); }, asio::detached);
+      start_background(self->executor_, "the close of a connection",
+                       [self, code, why]() { return self->close(code, why); });
     };
   };
   deadline.async_wait(on_deadline(1008, "connect challenge timeout"));
@@ -144,8 +143,7 @@ asio::awaitable<HandshakeOutcome> GatewaySession::handshake(ConnectParams params
 asio::awaitable<CloseInfo> GatewaySession::serve(Handlers handlers) {
   const auto self = shared_from_this();
   handlers_ = std::move(handlers);
-  asio::co_spawn(
-      executor_, [self]() { return self->watch_liveness(); }, asio::detached);
+  start_background(executor_, "the watch over a connection", [self]() { return self->watch_liveness(); });
   for (;;) {
     auto text = co_await socket_->read();
     if (!text) break;
@@ -254,8 +252,8 @@ void GatewaySession::send(std::string text) {
   outgoing_.push_back(std::move(text));
   if (draining_) return;
   draining_ = true;
-  asio::co_spawn(
-      executor_, [self = shared_from_this()]() { return self->drain(); }, asio::detached);
+  start_background(executor_, "the writing of frames",
+                   [self = shared_from_this()]() { return self->drain(); });
 }
 
 asio::awaitable<void> GatewaySession::drain() {

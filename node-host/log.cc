@@ -10,6 +10,7 @@
 #include "base/file_names.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "node-host/system/log_output.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -72,25 +73,12 @@ std::string timestamp() {
   return text;
 }
 
-void append_escaped(std::string& line, std::string_view message) {
-  for (const char c : message) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F) {
-      char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\x%02x", byte);
-      line += escaped;
-    } else {
-      line.push_back(c);
-    }
-  }
-}
-
 std::string text_line(LogLevel level, std::string_view message) {
   std::string line = timestamp();
   line += ' ';
   line += name_of(level);
   line += ' ';
-  append_escaped(line, message);
+  line += show_unseen(message);
   return line;
 }
 
@@ -98,25 +86,14 @@ std::string json_line(LogLevel level, std::string_view message) {
   std::string_view name = name_of(level);
   if (name.ends_with(' ')) name.remove_suffix(1);
   const OrderedJson line{{"time", timestamp()}, {"level", name}, {"message", message}};
-  return dump_json(line);
+  return show_unseen(dump_json(line), UnseenForm::kJson);
 }
 
 std::string journal_line(LogLevel level, std::string_view message, bool json) {
   std::string line = "<" + std::to_string(journal_priority(level)) + ">";
   if (json) return line + json_line(level, message);
-  append_escaped(line, message);
+  line += show_unseen(message);
   return line;
-}
-
-// A new file that only its owner can read (Windows: as its directory says). The C library has no mode for
-// fopen().
-std::FILE* open_private(const std::string& path) {
-  std::FILE* stream = open_file(path, "ab");
-  if (stream == nullptr) return nullptr;
-  std::error_code failed;
-  std::filesystem::permissions(
-      to_path(path), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, failed);
-  return stream;
 }
 
 void write_to_file(LogFile& file, const std::string& line) {
@@ -127,8 +104,41 @@ void write_to_file(LogFile& file, const std::string& line) {
   std::error_code ignored;
   std::fclose(file.stream);
   std::filesystem::rename(to_path(file.path), to_path(file.path + ".1"), ignored);
-  file.stream = open_private(file.path);
+  file.stream = open_log_file(file.path);
   if (file.stream == nullptr) file.stream = stderr;
+}
+
+std::string make_line(LogLevel level, std::string_view message) {
+  const std::string text = to_valid_utf8(message);
+  const LogFormat format = current_format.load(std::memory_order_relaxed);
+  std::string line = format == LogFormat::kJson ? json_line(level, text)
+                     : format == LogFormat::kText
+                         ? text_line(level, text)
+                         : journal_line(level, text, format == LogFormat::kJournalJson);
+  return line + '\n';
+}
+
+// A pipe that nobody reads must not hold up the node. What it did not take is counted, and told when it takes
+// something again.
+void write_or_drop(const std::string& line) {
+  static std::mutex mutex;
+  static std::size_t dropped = 0;
+  static bool torn = false;  // the last line that was written has no end
+  const std::lock_guard<std::mutex> hold(mutex);
+  std::string text = torn ? "\n" : "";
+  if (dropped > 0) {
+    text += make_line(LogLevel::kWarn,
+                      std::to_string(dropped) + " lines of the log were dropped: nobody read them in time");
+  }
+  text += line;
+  const std::size_t taken = write_to_standard_error(text, dropped == 0);
+  if (taken == text.size()) {
+    dropped = 0;
+    torn = false;
+    return;
+  }
+  ++dropped;
+  torn = torn || taken > 0;
 }
 
 }  // namespace
@@ -136,7 +146,7 @@ void write_to_file(LogFile& file, const std::string& line) {
 void set_log_format(LogFormat format) { current_format.store(format, std::memory_order_relaxed); }
 
 Result<void> set_log_file(const std::string& path) {
-  std::FILE* stream = open_private(path);
+  std::FILE* stream = open_log_file(path);
   if (stream == nullptr) return make_error("FILE_UNWRITABLE", "cannot write the log file " + path);
   LogFile& file = log_file();
   const std::lock_guard<std::mutex> hold(file.mutex);
@@ -150,15 +160,9 @@ LogLevel log_level() { return current_level.load(std::memory_order_relaxed); }
 
 void log(LogLevel level, std::string_view message) {
   if (level > log_level()) return;
-  const std::string text = to_valid_utf8(message);
-  const LogFormat format = current_format.load(std::memory_order_relaxed);
-  std::string line = format == LogFormat::kJson ? json_line(level, text)
-                     : format == LogFormat::kText
-                         ? text_line(level, text)
-                         : journal_line(level, text, format == LogFormat::kJournalJson);
-  line += '\n';
+  const std::string line = make_line(level, message);
   if (LogFile& file = log_file(); file.stream != nullptr) return write_to_file(file, line);
-  std::fwrite(line.data(), 1, line.size(), stderr);
+  write_or_drop(line);
 }
 
 }  // namespace hostclaw::node_host

@@ -1,5 +1,6 @@
 // Log lines on stderr: one per event that an operator can act on. Never a secret.
-// Thread rule: any thread; a line is written with one call.
+// Thread rule: any thread; a line is written with one call. Standard error is never waited for: lines that
+// nobody reads in time are dropped, and their number is told later.
 #pragma once
 
 #include <string>
@@ -27,8 +28,8 @@ void set_log_format(LogFormat format);  // default kText
 // Errors: FILE_UNWRITABLE.
 Result<void> set_log_file(const std::string& path);
 
-// `2026-11-21T09:00:00.000Z info  message`. Control characters in `message` are shown escaped, so text from a
-// peer cannot forge a line.
+// `2026-11-21T09:00:00.000Z info  message`. What a terminal would obey or hide in `message` (base/utf8.h,
+// show_unseen) is shown escaped, so text from a peer cannot forge a line.
 void log(LogLevel level, std::string_view message);
 
 inline void log_error(std::string_view message) { log(LogLevel::kError, message); }

@@ -2,7 +2,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -13,23 +12,29 @@
 #include <set>
 
 #include "approvals/audit_chain.h"
+#include "approvals/private_files.h"
 #include "approvals/questions.h"
 #include "approvals/settings.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "gateway-proto/setup_code.h"
 #include "node-host/audit_signing.h"
+#include "node-host/background.h"
 #include "node-host/corridor/corridor.h"
 #include "node-host/doors/gateway/dispatcher.h"
 #include "node-host/doors/gateway/gateway_origin.h"
 #include "node-host/gateway_link.h"
+#include "node-host/left_behind.h"
 #include "node-host/log.h"
 #include "node-host/node_config.h"
 #include "node-host/record_keeper.h"
+#include "node-host/running_node.h"
+#include "node-host/start_wait.h"
 #include "node-host/store_thread.h"
 #include "node-host/system/freed_memory.h"
 #include "node-host/system/host_facts.h"
 #include "node-host/system/instance_lock.h"
+#include "node-host/system/process_start.h"
 #include "node-host/system/run_roster.h"
 #include "node-host/system/supervisor.h"
 
@@ -85,6 +90,20 @@ std::string supervisor_text(const LinkStatus& status) {
   if (!status.detail.empty()) text += ": " + status.detail;
   if (!status.next.empty()) text += " -- next: " + status.next;
   return text;
+}
+
+// A person must mend it, or (what the disk said) whoever supervises may try again.
+int status_of_store_error(const Error& error) { return error.code == "STORE_IO" ? 1 : kExitConfiguration; }
+
+// On the store's thread.
+void tell_file(const InstanceLock& lock, const Result<void>& there, approvals::Store& store) {
+  if (!there) {
+    log_error("nothing runs: " + there.error().code + ": " + there.error().message +
+              (there.error().next.empty() ? "" : " -- next: " + there.error().next));
+    return;
+  }
+  lock.note(database_note(store.file_identity()));
+  log_info("the database is back; commands are taken again");
 }
 
 bool worth_calling_ready(LinkState state) {
@@ -252,16 +271,37 @@ class StoredMemory final : public LinkMemory {
   bool saved_ = false;
 };
 
-// What the service manager gave this process.
+// Database, sockets, log, and what a look at /proc opens.
+constexpr std::uint64_t kOwnDescriptors = 96;
+// Files and directories of a decision, pipes, the handle of the process; a pipeline of a few programs.
+constexpr std::uint64_t kDescriptorsOfRun = 24;
+
+// Who supervises, and the secrets this process was given.
 struct Supervision {
   std::string token;
   std::string password;
   std::unique_ptr<Supervisor> supervisor;
 };
 
+// The environment's token or password, else the service manager's. Takes them out of the environment, so that
+// no child is ever near them.
+Supervision supervision_of(std::unique_ptr<Supervisor> supervisor) {
+  Supervision given;
+  given.token = std::string(trim(take_environment_secret("OPENCLAW_GATEWAY_TOKEN")));
+  given.password = std::string(trim(take_environment_secret("OPENCLAW_GATEWAY_PASSWORD")));
+  const bool named = !given.token.empty() || !given.password.empty();
+  const std::string token = supervised_secret("gateway-token");
+  const std::string password = supervised_secret("gateway-password");
+  given.supervisor = supervisor ? std::move(supervisor) : supervisor_of_this_process();
+  if (named) return given;
+  given.token = token.empty() ? given.supervisor->secret("gateway-token") : token;
+  given.password = password.empty() ? given.supervisor->secret("gateway-password") : password;
+  return given;
+}
+
 class Node {
  public:
-  Node(const NodeOptions& options, std::unique_ptr<approvals::Store> store,
+  Node(const NodeOptions& options, const InstanceLock& lock, std::unique_ptr<approvals::Store> store,
        gateway_proto::DeviceIdentity identity, NodeConfig config, std::size_t max_concurrent,
        Supervision supervision)
       : options_(options),
@@ -270,11 +310,14 @@ class Node {
         config_(std::move(config)),
         environment_(current_environment()),
         home_(home_directory()),
-        store_(io_.get_executor(), std::move(store)),
+        store_(
+            io_.get_executor(), std::move(store),
+            [&lock](const Result<void>& there, approvals::Store& found) { tell_file(lock, there, found); }),
         executor_(io_.get_executor(), executor_settings(max_concurrent, options.state_directory)),
         corridor_(io_.get_executor(), store_, executor_, corridor_settings(max_concurrent), clock_),
         keeper_(io_.get_executor(), store_, options.state_directory, audit_options()),
         signals_(io_),
+        patience_(io_),
         upkeep_(io_),
         heartbeat_(io_) {
     for (const int number : stop_signals()) signals_.add(number);
@@ -289,23 +332,19 @@ class Node {
         stop(true);
       });
     });
-    asio::co_spawn(
-        io_, [this]() { return watch_over(); }, asio::detached);
+    start_background(io_.get_executor(), "the watchdog", [this]() { return watch_over(); });
     asio::co_spawn(
         io_, [this]() { return main(); },
         [this](std::exception_ptr failed) {
           // Whatever still waits (a name lookup, a signal) has nobody left to tell.
           io_.stop();
-          if (!failed) return;
-          // Only a broken invariant of ours gets here: say so and let the service manager restart us.
-          try {
-            std::rethrow_exception(failed);
-          } catch (const std::exception& error) {
-            log_error(std::string("internal error: ") + error.what());
-          }
-          std::abort();
+          if (failed) abort_on("the node", failed);
         });
-    io_.run();
+    try {
+      io_.run();
+    } catch (...) {
+      abort_on("the loop", std::current_exception());
+    }
     supervision_.supervisor->on_stop_request({});
     store_.join();
     return exit_status_;
@@ -324,7 +363,37 @@ class Node {
     RunExecutor::Settings settings;
     settings.roster = state_directory + "/" + kRosterName;
     settings.max_concurrent = max_concurrent + admission_limits(max_concurrent).own_places;
+    settings.on_left_alive = [](const RunOutcome& outcome) {
+      log_warn("a clean-up was given up: " + std::to_string(outcome.left_alive) +
+               " processes of the run that began with process " + std::to_string(outcome.leader_pid) +
+               " do not end -- next: ps -o pid,stat,wchan:20,args -e");
+    };
     return settings;
+  }
+
+  // Before anything new runs.
+  asio::awaitable<void> end_what_was_left_behind() {
+    std::vector<std::string> open;
+    const auto read = co_await once_possible([&open](approvals::Store& store) -> Result<void> {
+      auto ids = store.open_runs();
+      if (!ids) return ids.error();
+      open = std::move(*ids);
+      return {};
+    });
+    if (!read || open.empty()) co_return;
+    std::string key = audit_hash_key(identity_);
+    std::function<bool()> asked_to_stop = [this] { return stopping_; };
+    const std::vector<LeftBehind> runs =
+        co_await end_left_behind(std::move(open), std::move(key), std::move(asked_to_stop));
+    for (const LeftBehind& run : runs) {
+      log_warn("run " + run.run_id + " had outlived the node: " + join(run.programs, ", ") +
+               (run.alive > 0 ? "; " + std::to_string(run.alive) + " of them do not end" : " ended now"));
+      const Json fields{
+          {"run", run.run_id}, {"processes", run.programs}, {"ended", run.ended}, {"alive", run.alive}};
+      const auto recorded = co_await store_.on_store(
+          [&fields](approvals::Store& store) { return record(store, "left-behind", fields); });
+      if (!recorded) log_warn("that could not be recorded: " + recorded.error().message);
+    }
   }
 
   Corridor::Settings corridor_settings(std::size_t max_concurrent) const {
@@ -342,6 +411,7 @@ class Node {
     if (!join) co_return join.error();
     WebSocketOptions web;
     web.extra_ca_file = lookup(environment_, "NODE_EXTRA_CA_CERTS");
+    web.stop = redeeming_;
     auto body = co_await http_get(join->endpoint, join->target, gateway_proto::kMaxSetupCodeBytes, web);
     if (!body) {
       if (body.error().code == "HTTP_STATUS") {
@@ -390,12 +460,8 @@ class Node {
       }
     }
     link.stored_token_usable = saved && saved->same_address(link.candidates.front());
-    link.shared_token = lookup(environment_, "OPENCLAW_GATEWAY_TOKEN");
-    link.shared_password = lookup(environment_, "OPENCLAW_GATEWAY_PASSWORD");
-    if (link.shared_token.empty() && link.shared_password.empty()) {
-      link.shared_token = supervision_.token;
-      link.shared_password = supervision_.password;
-    }
+    link.shared_token = supervision_.token;
+    link.shared_password = supervision_.password;
     link.extra_ca_file = lookup(environment_, "NODE_EXTRA_CA_CERTS");
     link.timeouts.challenge =
         milliseconds_from(environment_, "OPENCLAW_CONNECT_CHALLENGE_TIMEOUT_MS", link.timeouts.challenge);
@@ -425,19 +491,22 @@ class Node {
     if (options_.display_name) config_.display_name = *options_.display_name;
     if (options_.node_id) config_.node_id = *options_.node_id;
     auto settings = co_await link_settings();
+    if (stopping_) co_return;
     if (!settings) {
       log_error_with_next(settings.error());
       exit_status_ = settings.error().code == "CONFIG_INVALID" ? kExitConfiguration : 1;
       co_return;
     }
-    if (const auto saved =
-            co_await store_.on_store([this](approvals::Store& s) { return save_node_config(s, config_); });
-        !saved) {
+    const auto saved =
+        co_await once_possible([this](approvals::Store& s) { return save_node_config(s, config_); });
+    if (stopping_) co_return;
+    if (!saved) {
       log_error_with_next(saved.error());
-      exit_status_ = 1;
+      exit_status_ = status_of_store_error(saved.error());
       co_return;
     }
-    co_await start_up(*settings);
+    const bool started = co_await start_up(*settings);
+    if (stopping_ && !started) co_return;
 
     StoredMemory memory(store_, *supervision_.supervisor, identity_.device_id(), config_);
     Dispatcher::Settings dispatch;
@@ -478,38 +547,62 @@ class Node {
     }
   }
 
-  asio::awaitable<void> start_up(const LinkSettings& link) {
+  // Does `work` on the store's thread, again and again while trouble is in the way that passes by itself.
+  // After a stop the answer means nothing.
+  asio::awaitable<Result<void>> once_possible(std::function<Result<void>(approvals::Store&)> work) {
+    WaitLog waits;
+    for (;;) {
+      Result<void> done = co_await store_.on_store(work);
+      if (stopping_) co_return done;
+      if (done || !passes_by_itself(done.error())) {
+        waits.over();
+        co_return done;
+      }
+      waits.waiting(done.error());
+      supervision_.supervisor->status("waiting: " + done.error().message);
+      patience_.expires_after(kTryAgainEvery);
+      (void)co_await patience_.async_wait(asio::as_tuple(asio::use_awaitable));
+      if (stopping_) co_return done;
+    }
+  }
+
+  // False: asked to stop before the start was on record.
+  asio::awaitable<bool> start_up(const LinkSettings& link) {
     const Json fields{{"version", options_.version},
                       {"device", identity_.device_id()},
                       {"pid", process_id()},
                       {"commands", link.client.commands}};
-    const auto interrupted = co_await store_.on_store([&fields](approvals::Store& store) {
-      std::size_t runs = 0;
-      auto done = store.transaction([&]() -> Result<void> {
-        if (auto recorded = record(store, "start", fields); !recorded) return recorded;
+    co_await end_what_was_left_behind();
+    std::size_t interrupted = 0;
+    const auto recorded = co_await once_possible([&fields, &interrupted](approvals::Store& store) {
+      return store.transaction([&]() -> Result<void> {
+        if (auto kept = record(store, "start", fields); !kept) return kept;
         auto marked = store.mark_interrupted_runs(unix_ms_now());
         if (!marked) return marked.error();
-        runs = *marked;
+        interrupted = *marked;
         auto left = approvals::Questions(store).all_callers_left();
         if (!left) return left.error();
         return {};
       });
-      return done ? Result<std::size_t>(runs) : Result<std::size_t>(done.error());
     });
-    if (!interrupted) {
+    if (stopping_ && !recorded) co_return false;
+    (void)co_await store_.on_store([](approvals::Store& store) {
+      store.wait_for_locks(approvals::StoreOptions{}.busy_timeout);
+      return true;
+    });
+    if (!recorded) {
       log_error("the start could not be recorded, and nothing will run until it can be: " +
-                interrupted.error().code + ": " + interrupted.error().message);
-    } else if (*interrupted > 0) {
-      log_warn(std::to_string(*interrupted) + " runs were interrupted by the last stop (hostclaw runs)");
+                recorded.error().code + ": " + recorded.error().message);
+    } else if (interrupted > 0) {
+      log_warn(std::to_string(interrupted) + " runs were interrupted by the last stop (hostclaw runs)");
     }
     log_info("hostclaw " + options_.version + ", device " + identity_.device_id() + ", state " +
              options_.state_directory);
     log_info("serving " + join(link.client.commands, " "));
     log_info(co_await corridor_.describe_policy());
-    asio::co_spawn(
-        io_, [this]() { return upkeep(); }, asio::detached);
-    asio::co_spawn(
-        io_, [this]() { return keeper_.run(); }, asio::detached);
+    start_background(io_.get_executor(), "the upkeep", [this]() { return upkeep(); });
+    start_background(io_.get_executor(), "the keeping of the record", [this]() { return keeper_.run(); });
+    co_return true;
   }
 
   approvals::AuditOptions audit_options() const {
@@ -553,8 +646,8 @@ class Node {
   void await_signal() {
     signals_.async_wait([this](boost::system::error_code failed, int signal) {
       if (failed) return;
-      log_info(signal == SIGINT ? "stopping (SIGINT)" : "stopping (SIGTERM)");
-      exit_status_ = 128 + (signal == SIGINT ? SIGINT : SIGTERM);
+      log_info("stopping (" + std::string(name_of_signal(signal)) + ")");
+      exit_status_ = status_of_signal(signal);
       stop(signal != SIGINT);
       await_signal();
     });
@@ -564,18 +657,17 @@ class Node {
     const bool first = !stopping_;
     stopping_ = true;
     supervision_.supervisor->stopping();
+    patience_.cancel();
+    redeeming_->stop();
     const std::size_t busy = dispatcher_ != nullptr ? dispatcher_->in_flight() : 0;
     if (first && gently && busy > 0 && options_.stop_grace.count() > 0) {
       log_info(std::to_string(busy) + " commands have " + std::to_string(options_.stop_grace.count()) +
                " s to end");
       dispatcher_->refuse_new();
-      asio::co_spawn(
-          io_,
-          [this]() -> asio::awaitable<void> {
-            co_await dispatcher_->wait_idle(options_.stop_grace);
-            if (link_ != nullptr) link_->stop();
-          },
-          asio::detached);
+      start_background(io_.get_executor(), "the stop", [this]() -> asio::awaitable<void> {
+        co_await dispatcher_->wait_idle(options_.stop_grace);
+        if (link_ != nullptr) link_->stop();
+      });
       return;
     }
     if (link_ != nullptr) link_->stop();
@@ -615,8 +707,10 @@ class Node {
   Corridor corridor_;
   RecordKeeper keeper_;
   asio::signal_set signals_;
+  asio::steady_timer patience_;
   asio::steady_timer upkeep_;
   asio::steady_timer heartbeat_;
+  const std::shared_ptr<ConnectStop> redeeming_ = std::make_shared<ConnectStop>();
   GatewayLink* link_ = nullptr;
   Dispatcher* dispatcher_ = nullptr;
   bool stopping_ = false;
@@ -632,35 +726,46 @@ const std::vector<std::string>& supported_commands() {
 }
 
 int run_node(const NodeOptions& options, std::unique_ptr<Supervisor> supervisor) {
-  Supervision supervision;
-  supervision.token = supervised_secret("gateway-token");
-  supervision.password = supervised_secret("gateway-password");
-  supervision.supervisor = supervisor ? std::move(supervisor) : supervisor_of_this_process();
-  if (supervision.token.empty()) supervision.token = supervision.supervisor->secret("gateway-token");
-  if (supervision.password.empty()) supervision.password = supervision.supervisor->secret("gateway-password");
-  auto store = approvals::Store::open(options.state_directory, approvals::OpenMode::kReadWrite);
-  if (!store) {
-    log_error_with_next(store.error());
-    return kExitConfiguration;
-  }
-  auto lock = InstanceLock::acquire(options.state_directory);
-  if (!lock) {
-    log_error_with_next(lock.error());
-    return kExitConfiguration;
-  }
-  auto identity = load_identity(**store, true);
-  if (!identity) {
-    log_error_with_next(identity.error());
-    return kExitConfiguration;
-  }
-  auto config = load_node_config(**store);
-  if (!config) {
-    log_error_with_next(config.error());
-    return kExitConfiguration;
-  }
+  ignore_broken_pipes();
+  keep_memory_private();
+  Supervision supervision = supervision_of(std::move(supervisor));
+  std::optional<StartWait> wait(std::in_place, *supervision.supervisor);
+  const auto ended = [&wait](const Error& error) {
+    if (error.code == "START_STOPPED") return wait->exit_status();
+    log_error_with_next(error);
+    return status_of_store_error(error);
+  };
+  // The lock comes first: with a database that was moved away under a running node, opening would make
+  // another.
+  auto lock = wait->until_done([&options]() -> Result<InstanceLock> {
+    if (const auto ready = approvals::ensure_private_directory(options.state_directory); !ready)
+      return ready.error();
+    return InstanceLock::acquire(options.state_directory);
+  });
+  if (!lock) return ended(lock.error());
+  approvals::StoreOptions patient;
+  patient.busy_timeout = kTryPatience;
+  auto store = wait->until_done([&options, &patient] {
+    return approvals::Store::open(options.state_directory, approvals::OpenMode::kReadWrite, patient);
+  });
+  if (!store) return ended(store.error());
+  lock->note(database_note((*store)->file_identity()));
+  auto identity = wait->until_done([&store] { return load_identity(**store, true); });
+  if (!identity) return ended(identity.error());
+  auto config = wait->until_done([&store] { return load_node_config(**store); });
+  if (!config) return ended(config.error());
   const std::size_t max_concurrent = approvals::max_concurrent_runs(**store);
-  Node node(options, std::move(*store), std::move(*identity), std::move(*config), max_concurrent,
+  const std::uint64_t wanted = kOwnDescriptors + max_concurrent * kDescriptorsOfRun;
+  if (const std::uint64_t may = raise_descriptor_limit(wanted); may < wanted) {
+    log_warn("this process may have " + std::to_string(may) + " files open, and " +
+             std::to_string(max_concurrent) + " commands at once may need " + std::to_string(wanted) +
+             ": then some are refused -- next: ulimit -Hn " + std::to_string(wanted) +
+             "    (of a service: LimitNOFILE=)");
+  }
+  Node node(options, *lock, std::move(*store), std::move(*identity), std::move(*config), max_concurrent,
             std::move(supervision));
+  if (wait->stopped()) return wait->exit_status();
+  wait.reset();
   return node.run();
 }
 

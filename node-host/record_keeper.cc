@@ -3,8 +3,10 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "approvals/retention_clock.h"
 #include "base/clock.h"
 #include "node-host/log.h"
+#include "node-host/system/host_facts.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -13,6 +15,8 @@ namespace asio = boost::asio;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kSettingsLook{5};
+// While the database is not where it was; each look of the store's thread finds it again.
+constexpr std::chrono::seconds kLostLook{1};
 constexpr std::chrono::milliseconds kMirrorLook{250};
 constexpr std::chrono::seconds kStatesKeptEvery{5};
 constexpr std::chrono::minutes kRetentionEvery{10};
@@ -48,19 +52,21 @@ asio::awaitable<void> RecordKeeper::run() {
   running_ = true;
   while (!stopping_) {
     co_await take_settings();
-    if (!settings_.keep.everything() && SteadyClock::now() >= retention_at_) co_await apply_retention();
-    if (mirrors_) {
+    if (store_is_usable_ && !settings_.keep.everything() && SteadyClock::now() >= retention_at_)
+      co_await apply_retention();
+    if (mirrors_ && reader_) {
       co_await mirror_new_rows();
       co_await keep_states(false);
     } else {
       co_await close_reader();
     }
     if (stopping_) break;
-    pause_.expires_after(mirrors_ ? std::chrono::milliseconds(kMirrorLook)
-                                  : std::chrono::milliseconds(kSettingsLook));
+    pause_.expires_after(!store_is_usable_     ? std::chrono::milliseconds(kLostLook)
+                         : mirrors_ && reader_ ? std::chrono::milliseconds(kMirrorLook)
+                                               : std::chrono::milliseconds(kSettingsLook));
     (void)co_await pause_.async_wait(asio::as_tuple(asio::use_awaitable));
   }
-  if (mirrors_) {
+  if (mirrors_ && reader_) {
     co_await mirror_new_rows();
     co_await keep_states(true);
   }
@@ -85,9 +91,25 @@ void RecordKeeper::tell(const Error& problem) {
 }
 
 asio::awaitable<void> RecordKeeper::take_settings() {
-  const auto changes =
-      co_await store_.on_store([](approvals::Store& store) { return store.foreign_change_count(); });
-  if (!changes || (settings_known_ && *changes == seen_changes_)) co_return;
+  std::int64_t epoch = 0;
+  const auto changes = co_await store_.on_store([&epoch](approvals::Store& store) {
+    epoch = store.epoch();
+    return store.foreign_change_count();
+  });
+  store_is_usable_ = changes.has_value();
+  if (!changes) {
+    // Another connection of this process would keep the store from opening what lies there now.
+    co_await close_reader();
+    co_return;
+  }
+  if (epoch != epoch_) {
+    // Another file: its rows have other numbers.
+    epoch_ = epoch;
+    settings_known_ = false;
+    mirrors_.reset();
+  }
+  if (mirrors_ && !reader_ && !co_await open_reader()) co_return;
+  if (settings_known_ && *changes == seen_changes_) co_return;
   seen_changes_ = *changes;
   auto read =
       co_await store_.on_store([](approvals::Store& store) { return approvals::read_audit_settings(store); });
@@ -151,7 +173,8 @@ asio::awaitable<void> RecordKeeper::close_reader() {
 asio::awaitable<void> RecordKeeper::apply_retention() {
   retention_at_ = SteadyClock::now() + kRetentionEvery;
   if (!co_await open_reader()) co_return;
-  const approvals::AuditRetention limits = approvals::retention_at(settings_.keep, unix_ms_now());
+  const approvals::AuditRetention limits =
+      approvals::retention_at(settings_.keep, co_await time_for_retention());
   const auto found = co_await reader_->on_store(
       [&limits](approvals::Store& store) { return approvals::AuditChain(store).removable(limits); });
   if (!found) {
@@ -177,6 +200,35 @@ asio::awaitable<void> RecordKeeper::apply_retention() {
   if (removed > 0)
     log_info("retention removed " + std::to_string(removed) + " rows of the record, up to row " +
              std::to_string(found->through) + " (hostclaw audit retention show)");
+}
+
+// Not the clock alone: one that jumps ahead would make every row old.
+asio::awaitable<std::int64_t> RecordKeeper::time_for_retention() {
+  const approvals::ClockLook look{unix_ms_now(), uptime_ms(), boot_id()};
+  const auto time = co_await store_.on_store(
+      [&look](approvals::Store& store) -> Result<std::pair<std::int64_t, std::int64_t>> {
+        const auto known = store.setting(approvals::kRetentionClockKey);
+        if (!known) return known.error();
+        approvals::RetentionClock clock =
+            *known ? approvals::RetentionClock(**known) : approvals::RetentionClock();
+        const std::int64_t now = clock.now(look);
+        if (auto kept = store.put_setting(approvals::kRetentionClockKey, clock.state()); !kept)
+          return kept.error();
+        return std::pair(now, clock.ahead_ms());
+      });
+  if (!time) {
+    tell(time.error());
+    co_return 0;  // by which nothing is old
+  }
+  if (time->second > 0) {
+    tell(make_error(
+        "CLOCK_JUMPED",
+        "the clock is " + std::to_string(time->second / 3'600'000) +
+            " h ahead of what the record and the machine's uptime tell; no row goes by its age before the "
+            "clock has held for a day",
+        "timedatectl status"));
+  }
+  co_return time->first;
 }
 
 asio::awaitable<void> RecordKeeper::mirror_new_rows() {

@@ -38,6 +38,7 @@ class RecordKeeper {
   boost::asio::awaitable<bool> open_reader();
   boost::asio::awaitable<void> close_reader();
   boost::asio::awaitable<void> apply_retention();
+  boost::asio::awaitable<std::int64_t> time_for_retention();
   boost::asio::awaitable<void> mirror_new_rows();
   boost::asio::awaitable<void> keep_states(bool now);
   void tell(const Error& problem);
@@ -50,6 +51,8 @@ class RecordKeeper {
   approvals::AuditSettings settings_;
   bool settings_known_ = false;
   std::int64_t seen_changes_ = 0;
+  std::int64_t epoch_ = 0;  // of the store
+  bool store_is_usable_ = true;
   std::unique_ptr<StoreThread> reader_;
   std::unique_ptr<RecordMirrors> mirrors_;  // touched on the reader's thread, or while nothing runs there
   std::int64_t kept_position_ = -1;

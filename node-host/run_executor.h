@@ -65,6 +65,7 @@ struct RunOutcome {
   StreamOutput standard_error;
   bool truncated = false;
   std::int64_t leader_pid = 0;  // of the first program started, 0 when none
+  std::size_t left_alive = 0;   // processes that did not end although they were killed
   std::chrono::nanoseconds duration{0};
   bool success() const { return exit_code == 0 && !timed_out && !cancelled && launch_error.empty(); }
 };
@@ -104,6 +105,8 @@ struct RunOptions {
   std::optional<std::chrono::milliseconds> timeout;
   OutputLimits limits;
   RunCancellation cancellation;
+  // The mark of the run's processes begins with it (orphans.h); the rest is random. May be empty.
+  std::string mark;
   // Awaited once, when the run has left the queue and everything is opened, immediately before the first
   // spawn; an error refuses the run (nothing is spawned, the error's message becomes launch_error). Not
   // awaited when the run ends before: cancelled, or with nothing to start.
@@ -127,6 +130,10 @@ class RunExecutor final : public Runner {
   struct Settings {
     std::size_t max_concurrent = 64;
     std::chrono::milliseconds kill_grace{300};
+    // After the grace, how long processes are killed that do not end (uninterruptible sleep).
+    std::chrono::milliseconds give_up{10'000};
+    // Told when a clean-up is given up, with the run's outcome so far.
+    std::function<void(const RunOutcome&)> on_left_alive;
     // Watch ends through pidfds. False: look every few milliseconds (what kernels before 5.3 fall back to).
     bool use_pidfd = true;
     // Where it is kept which process belongs to which run (system/run_roster.h); empty: nowhere.

@@ -22,8 +22,6 @@ using std::chrono::steady_clock;
 
 constexpr auto kPollInterval = std::chrono::milliseconds(5);
 constexpr auto kKillRound = std::chrono::milliseconds(20);
-// A process in uninterruptible sleep does not end at all; the run must.
-constexpr auto kGiveUp = std::chrono::seconds(10);
 
 // Without reaping, so that the pid, and with it the process group, cannot be re-used yet.
 std::optional<ExitStatus> look_at_child(std::int64_t pid) {
@@ -82,10 +80,11 @@ struct RunProcesses::Native {
 };
 
 RunProcesses::RunProcesses(const asio::any_io_executor& executor, Wakeup& wakeup, std::string marker,
-                           bool use_pidfd)
+                           bool use_pidfd, std::chrono::milliseconds give_up)
     : executor_(executor),
       wakeup_(&wakeup),
-      native_(std::make_unique<Native>(*this, std::move(marker), use_pidfd)) {}
+      native_(std::make_unique<Native>(*this, std::move(marker), use_pidfd)),
+      give_up_(give_up) {}
 
 RunProcesses::~RunProcesses() { abandon(); }
 
@@ -194,12 +193,24 @@ asio::awaitable<void> RunProcesses::Native::end(TreeQuery query, std::chrono::mi
   std::set<std::pair<std::int64_t, std::uint64_t>> asked;
   bool kill_now = false;
   if (!query.groups_only) signal_leader_groups(SIGTERM);
+  bool looked_again = false;
+  run.left_alive_ = 0;
   for (;;) {
     if (kill_now && !query.groups_only) signal_leader_groups(SIGKILL);
     const auto members = find_processes(query);
-    if (members.empty() && run.all_ended()) co_return;
+    if (members.empty() && run.all_ended()) {
+      // A process that was being born is in no list yet.
+      if (looked_again) co_return;
+      looked_again = true;
+      continue;
+    }
+    looked_again = false;
     const auto now = steady_clock::now();
-    if (now >= grace_end + kGiveUp) co_return;
+    if (now >= grace_end + run.give_up_) {
+      // In uninterruptible sleep, or somebody else's by now: it does not end at all, and the run must.
+      run.left_alive_ = std::max<std::size_t>(members.size(), 1);
+      co_return;
+    }
     for (const auto& member : members) {
       if (kill_now) {
         send_signal(member, SIGKILL);

@@ -81,8 +81,12 @@ struct RunProcesses::Program {
   std::optional<ExitStatus> status;
 };
 
-RunProcesses::RunProcesses(const asio::any_io_executor& executor, Wakeup& wakeup, std::string marker, bool)
-    : executor_(executor), wakeup_(&wakeup), native_(std::make_unique<Native>(executor, marker)) {}
+RunProcesses::RunProcesses(const asio::any_io_executor& executor, Wakeup& wakeup, std::string marker, bool,
+                           std::chrono::milliseconds give_up)
+    : executor_(executor),
+      wakeup_(&wakeup),
+      native_(std::make_unique<Native>(executor, marker)),
+      give_up_(give_up) {}
 
 RunProcesses::~RunProcesses() { abandon(); }
 

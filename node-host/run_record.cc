@@ -2,6 +2,7 @@
 
 #include "approvals/secret_masking.h"
 #include "approvals/shown_text.h"
+#include "base/sha256.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -104,6 +105,10 @@ Json decision_fields(const policy::RunDecision& decision, const approvals::RunRo
   return fields;
 }
 
+std::string run_mark(const std::string& key, const std::string& run_id) {
+  return sha256_hex("run mark:" + key + ":" + run_id).substr(0, 16) + "-";
+}
+
 Json end_fields(const approvals::RunRow& row, const RunOutcome& outcome) {
   Json fields = Json::object();
   fields["run"] = bounded(row.run_id);
@@ -115,6 +120,7 @@ Json end_fields(const approvals::RunRow& row, const RunOutcome& outcome) {
   if (row.signal) fields["signal"] = *row.signal;
   if (row.dropped_bytes > 0) fields["droppedBytes"] = row.dropped_bytes;
   if (outcome.leader_pid > 0) fields["pid"] = outcome.leader_pid;
+  if (outcome.left_alive > 0) fields["leftAlive"] = outcome.left_alive;
   put_text(fields, "launchError", approvals::mask_secrets_in_text(outcome.launch_error));
   return fields;
 }

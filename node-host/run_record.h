@@ -31,7 +31,11 @@ struct DecisionContext {
 Json decision_fields(const policy::RunDecision& decision, const approvals::RunRow& row,
                      const DecisionContext& context);
 
-// {"run", "state", "exit", "signal", "stdoutBytes", ..., "durationMs"}
+// What the mark of a run's processes begins with (RunOptions::mark): a later process of this node finds them
+// by it. `key` is audit_hash_key(): nobody else can name the mark of a run.
+std::string run_mark(const std::string& key, const std::string& run_id);
+
+// {"run", "state", "exit", "signal", "stdoutBytes", ..., "durationMs", "leftAlive"}
 Json end_fields(const approvals::RunRow& row, const RunOutcome& outcome);
 
 }  // namespace hostclaw::node_host

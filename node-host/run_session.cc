@@ -50,7 +50,9 @@ bool same_directory(const policy::FileIdentity& left, const policy::FileIdentity
 }  // namespace
 
 std::string launch_error_text(const std::string& error_code) {
-  return "Command failed during launch or output capture (" + error_code + ")";
+  const std::string_view missing = exhausted_what(error_code);
+  return "Command failed during launch or output capture (" + error_code + ")" +
+         (missing.empty() ? "" : ": this host has run out of " + std::string(missing));
 }
 
 RunSession::RunSession(const Context& context, policy::ExecutionPlan plan, std::shared_ptr<OpenedFiles> files,
@@ -79,9 +81,9 @@ void RunSession::cancel() {
 
 asio::awaitable<RunOutcome> RunSession::run() {
   const auto started = steady_clock::now();
-  marker_ = random_marker();
-  processes_ =
-      std::make_shared<RunProcesses>(context_.executor, *wakeup_, marker_, context_.settings.use_pidfd);
+  marker_ = options_.mark + random_marker();
+  processes_ = std::make_shared<RunProcesses>(context_.executor, *wakeup_, marker_,
+                                              context_.settings.use_pidfd, context_.settings.give_up);
   for (const auto& [name, value] : plan_.environment) environment_.add(name, value);
   environment_.set(kRunMarkerVariable, marker_);
 
@@ -100,6 +102,8 @@ asio::awaitable<RunOutcome> RunSession::run() {
   capture_.finish(outcome_);
   outcome_.leader_pid = processes_->first_pid();
   outcome_.duration = steady_clock::now() - started;
+  outcome_.left_alive = processes_->left_alive();
+  if (outcome_.left_alive > 0 && context_.settings.on_left_alive) context_.settings.on_left_alive(outcome_);
   co_return std::move(outcome_);
 }
 
@@ -147,7 +151,8 @@ bool RunSession::open_working_directory() {
   if (facts.kind == policy::FileKind::kMissing) code = error_name(facts.error);
   if (facts.kind == policy::FileKind::kRegular || facts.kind == policy::FileKind::kOther) code = "ENOTDIR";
   if (!code.empty()) {
-    outcome_.launch_error = directory_error_text(path, code);
+    outcome_.launch_error =
+        exhausted_what(code).empty() ? directory_error_text(path, code) : launch_error_text(code);
     return false;
   }
   if (facts.kind == policy::FileKind::kUnreadable) {

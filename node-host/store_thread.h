@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -51,17 +52,24 @@ class StoreWork {
 
 class StoreThread {
  public:
-  StoreThread(boost::asio::any_io_executor executor, std::unique_ptr<approvals::Store> store)
-      : inbox_(std::move(executor)), store_(std::move(store)), pool_(1) {}
+  // Told on the store's thread when the database was lost or found again (approvals::Store::follow_file): the
+  // error, or what is in use now. Requires: does not use this object.
+  using OnFile = std::function<void(const Result<void>& there, approvals::Store& store)>;
+
+  StoreThread(boost::asio::any_io_executor executor, std::unique_ptr<approvals::Store> store,
+              OnFile on_file = {})
+      : inbox_(std::move(executor)), store_(std::move(store)), on_file_(std::move(on_file)), pool_(1) {}
   ~StoreThread() { join(); }
 
   // Runs `work(store)` on the store's thread, after what was started before. `work` must not throw, and what
-  // it refers to must live until it has run: own it, or wait for the answer.
+  // it refers to must live until it has run: own it, or wait for the answer. Before it, the store looks
+  // whether its file is still there.
   template <class Work>
   StoreWork<Work> start(Work work) {
     StoreWork<Work> started;
     inbox_.expect();
     boost::asio::post(pool_, [this, state = started.state_, work = std::move(work)]() mutable {
+      follow_file();
       state->value.emplace(work(*store_));
       inbox_.post([state] {
         state->done = true;
@@ -81,8 +89,19 @@ class StoreThread {
   void join() { pool_.join(); }
 
  private:
+  void follow_file() {
+    const std::int64_t epoch = store_->epoch();
+    const Result<void> there = store_->follow_file();
+    const std::string problem = there ? std::string() : there.error().code + there.error().message;
+    if (problem == problem_ && epoch == store_->epoch()) return;
+    problem_ = problem;
+    if (on_file_) on_file_(there, *store_);
+  }
+
   LoopInbox inbox_;
   std::unique_ptr<approvals::Store> store_;
+  const OnFile on_file_;
+  std::string problem_;  // why the store was of no use when it was looked last; the store's thread's
   boost::asio::thread_pool pool_;
 };
 

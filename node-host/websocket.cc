@@ -2,12 +2,15 @@
 
 #include <openssl/x509.h>
 
+#include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -17,7 +20,10 @@
 #include <boost/beast/ssl.hpp>
 #include <boost/beast/websocket.hpp>
 #include <boost/beast/websocket/ssl.hpp>
+#include <mutex>
 #include <optional>
+#include <system_error>
+#include <thread>
 
 #include "base/maybe_tls_stream.h"
 #include "base/sha256.h"
@@ -79,31 +85,145 @@ std::string leaf_fingerprint(SSL* tls) {
   return digest;
 }
 
-asio::awaitable<Result<void>> connect_tcp(beast::tcp_stream& stream, const GatewayEndpoint& endpoint) {
-  error_code error;
-  const auto literal = asio::ip::make_address(endpoint.host, error);
-  if (!error) {
-    const auto [connect_failed] =
-        co_await stream.async_connect(tcp::endpoint(literal, endpoint.port), kTuple);
-    if (connect_failed) co_return connect_error(endpoint, connect_failed);
-  } else {
-    tcp::resolver resolver(co_await asio::this_coro::executor);
-    const auto [resolve_failed, addresses] =
-        co_await resolver.async_resolve(endpoint.host, std::to_string(endpoint.port), kTuple);
-    if (resolve_failed) co_return connect_error(endpoint, resolve_failed);
-    const auto [connect_failed, chosen] = co_await stream.async_connect(addresses, kTuple);
-    if (connect_failed) co_return connect_error(endpoint, connect_failed);
+std::vector<tcp::endpoint> system_lookup(const std::string& host, std::uint16_t port, error_code& failed) {
+  asio::io_context io{1};
+  tcp::resolver resolver(io);
+  std::vector<tcp::endpoint> found;
+  for (const auto& entry : resolver.resolve(host, std::to_string(port), failed))
+    found.push_back(entry.endpoint());
+  return found;
+}
+
+// One lookup of a name. Nothing in it belongs to the loop, which may be gone when the thread of the lookup
+// ends.
+struct Lookup {
+  std::mutex mutex;
+  std::function<void()> answer;  // empty: nobody waits any more
+  bool done = false;
+  std::vector<tcp::endpoint> found;
+  error_code failed;
+};
+
+void look_up_now(const std::shared_ptr<Lookup>& lookup, const NameLookup& look, const std::string& host,
+                 std::uint16_t port) {
+  error_code failed;
+  std::vector<tcp::endpoint> found = look(host, port, failed);
+  const std::lock_guard hold(lookup->mutex);
+  if (!lookup->answer) return;
+  lookup->done = true;
+  lookup->found = std::move(found);
+  lookup->failed = failed;
+  lookup->answer();
+}
+
+// Whoever waits for it has gone, however that came.
+class Leaving {
+ public:
+  explicit Leaving(std::shared_ptr<Lookup> lookup) : lookup_(std::move(lookup)) {}
+  ~Leaving() {
+    const std::lock_guard hold(lookup_->mutex);
+    lookup_->answer = nullptr;
   }
+  Leaving(const Leaving&) = delete;
+  Leaving& operator=(const Leaving&) = delete;
+
+ private:
+  const std::shared_ptr<Lookup> lookup_;
+};
+
+}  // namespace
+
+// One attempt: its deadline, and its way to be given up. What waits at the moment is ended by `interrupt`.
+class ConnectAttempt {
+ public:
+  ConnectAttempt(const GatewayEndpoint& endpoint, const WebSocketOptions& options)
+      : endpoint_(endpoint),
+        stop_(options.stop),
+        lookup_(options.lookup ? options.lookup : NameLookup(system_lookup)),
+        deadline_(std::chrono::steady_clock::now() + options.connect_timeout) {}
+  ~ConnectAttempt() { interrupt({}); }
+  ConnectAttempt(const ConnectAttempt&) = delete;
+  ConnectAttempt& operator=(const ConnectAttempt&) = delete;
+
+  void interrupt(std::function<void()> how) {
+    if (stop_) stop_->end_ = std::move(how);
+  }
+  bool stopped() const { return stop_ && stop_->stopped(); }
+  std::chrono::steady_clock::time_point deadline() const { return deadline_; }
+  const GatewayEndpoint& endpoint() const { return endpoint_; }
+
+  // What to say of a step that ended with `failed`.
+  Error error(const error_code& failed) const {
+    if (stopped()) return make_error("CONNECT_STOPPED", "the attempt was given up");
+    return connect_error(endpoint_, failed);
+  }
+
+  // The addresses of a name, on a thread of its own: nothing can end a lookup of the system's. Asio's
+  // resolver would make the end of the program wait for it.
+  asio::awaitable<Result<std::vector<tcp::endpoint>>> look_up() {
+    const auto lookup = std::make_shared<Lookup>();
+    const auto answered = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, deadline_);
+    lookup->answer = [executor = answered->get_executor(), waiting = std::weak_ptr(answered)] {
+      asio::post(executor, [waiting] {
+        if (const auto timer = waiting.lock()) timer->cancel();
+      });
+    };
+    const Leaving leaving(lookup);
+    interrupt([waiting = std::weak_ptr(answered)] {
+      if (const auto timer = waiting.lock()) timer->cancel();
+    });
+    try {
+      std::thread(look_up_now, lookup, lookup_, endpoint_.host, endpoint_.port).detach();
+    } catch (const std::system_error& refused) {
+      co_return error(refused.code());
+    }
+    if (!stopped()) co_await answered->async_wait(kTuple);
+    interrupt({});
+    const std::lock_guard hold(lookup->mutex);
+    if (stopped()) co_return error({});
+    if (!lookup->done) co_return error(beast::error::timeout);
+    if (lookup->failed) co_return error(lookup->failed);
+    co_return std::move(lookup->found);
+  }
+
+ private:
+  const GatewayEndpoint& endpoint_;
+  const std::shared_ptr<ConnectStop> stop_;
+  const NameLookup lookup_;
+  const std::chrono::steady_clock::time_point deadline_;
+};
+
+namespace {
+
+asio::awaitable<Result<void>> connect_tcp(ConnectAttempt& attempt, beast::tcp_stream& stream) {
+  const GatewayEndpoint& endpoint = attempt.endpoint();
+  error_code error;
+  std::vector<tcp::endpoint> addresses;
+  if (const auto literal = asio::ip::make_address(endpoint.host, error); !error) {
+    addresses.push_back({literal, endpoint.port});
+  } else {
+    auto found = co_await attempt.look_up();
+    if (!found) co_return found.error();
+    addresses = std::move(*found);
+  }
+  if (attempt.stopped()) co_return attempt.error({});
+  attempt.interrupt([&stream] { stream.close(); });
+  const auto [failed, chosen] = co_await stream.async_connect(addresses, kTuple);
+  attempt.interrupt({});
+  if (failed || attempt.stopped()) co_return attempt.error(failed);
   stream.socket().set_option(tcp::no_delay(true), error);
   co_return Result<void>();
 }
 
-asio::awaitable<Result<void>> handshake_tls(MaybeTlsStream& stream, const GatewayEndpoint& endpoint) {
+asio::awaitable<Result<void>> handshake_tls(ConnectAttempt& attempt, MaybeTlsStream& stream) {
+  const GatewayEndpoint& endpoint = attempt.endpoint();
   MaybeTlsStream::Tls& tls = *stream.tls();
   SSL_set_tlsext_host_name(tls.native_handle(), endpoint.host.c_str());
   if (endpoint.tls_fingerprint.empty()) tls.set_verify_callback(ssl::host_name_verification(endpoint.host));
+  attempt.interrupt([&stream] { stream.tcp().close(); });
   const auto [failed] = co_await stream.async_handshake(ssl::stream_base::client, kTuple);
-  if (failed == beast::error::timeout) co_return connect_error(endpoint, failed);
+  attempt.interrupt({});
+  if (failed == beast::error::timeout || attempt.stopped()) co_return attempt.error(failed);
   if (failed) {
     co_return make_error(
         "TLS_FAILED", "TLS with " + endpoint.host_header() + " failed: " + describe(failed),
@@ -128,9 +248,12 @@ class Connection final : public WebSocket {
 
   beast::tcp_stream& tcp_layer() { return stream_.next_layer().tcp(); }
 
-  asio::awaitable<Result<void>> upgrade(const GatewayEndpoint& endpoint, const WebSocketOptions& options) {
-    stream_.set_option(
-        websocket::stream_base::timeout{options.connect_timeout, websocket::stream_base::none(), false});
+  asio::awaitable<Result<void>> upgrade(ConnectAttempt& attempt, const WebSocketOptions& options) {
+    const GatewayEndpoint& endpoint = attempt.endpoint();
+    // What is left of the time; Beast takes a time that is over as none.
+    const auto left = std::max<std::chrono::steady_clock::duration>(
+        attempt.deadline() - std::chrono::steady_clock::now(), std::chrono::milliseconds(1));
+    stream_.set_option(websocket::stream_base::timeout{left, websocket::stream_base::none(), false});
     stream_.set_option(
         websocket::stream_base::decorator([agent = options.user_agent](websocket::request_type& request) {
           if (!agent.empty()) request.set(http::field::user_agent, agent);
@@ -142,8 +265,11 @@ class Connection final : public WebSocket {
     stream_.control_callback([this](websocket::frame_type, beast::string_view) { touch(); });
     tcp_layer().expires_never();
     websocket::response_type response;
+    attempt.interrupt([this] { tcp_layer().close(); });
     const auto [failed] =
         co_await stream_.async_handshake(response, endpoint.host_header(), endpoint.target(), kTuple);
+    attempt.interrupt({});
+    if (attempt.stopped()) co_return attempt.error(failed);
     if (failed == websocket::error::upgrade_declined) {
       const std::string body = to_valid_utf8(std::string_view(response.body()).substr(0, kRejectedBodyBytes));
       co_return make_error("UPGRADE_REJECTED", "the gateway refused the WebSocket upgrade: HTTP " +
@@ -236,22 +362,25 @@ class Connection final : public WebSocket {
   std::chrono::steady_clock::time_point last_received_ = std::chrono::steady_clock::now();
 };
 
-asio::awaitable<Result<std::string>> get_over(MaybeTlsStream& stream, const GatewayEndpoint& endpoint,
+asio::awaitable<Result<std::string>> get_over(ConnectAttempt& attempt, MaybeTlsStream& stream,
                                               std::string target, std::size_t max_body_bytes) {
+  const GatewayEndpoint& endpoint = attempt.endpoint();
+  attempt.interrupt([&stream] { stream.tcp().close(); });
   http::request<http::empty_body> request{http::verb::get, target, 11};
   request.set(http::field::host, endpoint.host_header());
   request.set(http::field::accept, "application/json");
   const auto [write_failed, written] = co_await http::async_write(stream, request, kTuple);
-  if (write_failed) co_return connect_error(endpoint, write_failed);
+  if (write_failed) co_return attempt.error(write_failed);
   beast::flat_buffer buffer;
   http::response_parser<http::string_body> parser;
   parser.body_limit(max_body_bytes);
   const auto [read_failed, size] = co_await http::async_read(stream, buffer, parser, kTuple);
+  attempt.interrupt({});
   if (read_failed == http::error::body_limit) {
     co_return make_error("HTTP_TOO_LARGE",
                          "the answer is larger than " + std::to_string(max_body_bytes) + " bytes");
   }
-  if (read_failed) co_return connect_error(endpoint, read_failed);
+  if (read_failed || attempt.stopped()) co_return attempt.error(read_failed);
   if (parser.get().result() != http::status::ok) {
     co_return make_error("HTTP_STATUS",
                          "the gateway answered HTTP " + std::to_string(parser.get().result_int()));
@@ -265,10 +394,11 @@ struct Line {
   MaybeTlsStream stream;
 };
 
-Result<Line> make_line(const asio::any_io_executor& executor, const GatewayEndpoint& endpoint,
+Result<Line> make_line(const asio::any_io_executor& executor, const ConnectAttempt& attempt,
                        const WebSocketOptions& options) {
+  const GatewayEndpoint& endpoint = attempt.endpoint();
   beast::tcp_stream tcp(executor);
-  tcp.expires_after(options.connect_timeout);
+  tcp.expires_at(attempt.deadline());
   if (!endpoint.tls) return Line{nullptr, MaybeTlsStream(std::move(tcp))};
   auto context = make_tls_context(endpoint, options);
   if (!context) return context.error();
@@ -276,9 +406,9 @@ Result<Line> make_line(const asio::any_io_executor& executor, const GatewayEndpo
 }
 
 // TCP, then TLS where the endpoint wants it, its certificate checked.
-asio::awaitable<Result<void>> connect_line(MaybeTlsStream& stream, const GatewayEndpoint& endpoint) {
-  if (auto connected = co_await connect_tcp(stream.tcp(), endpoint); !connected) co_return connected.error();
-  if (stream.tls() != nullptr) co_return co_await handshake_tls(stream, endpoint);
+asio::awaitable<Result<void>> connect_line(ConnectAttempt& attempt, MaybeTlsStream& stream) {
+  if (auto connected = co_await connect_tcp(attempt, stream.tcp()); !connected) co_return connected.error();
+  if (stream.tls() != nullptr) co_return co_await handshake_tls(attempt, stream);
   co_return Result<void>();
 }
 
@@ -286,20 +416,24 @@ asio::awaitable<Result<void>> connect_line(MaybeTlsStream& stream, const Gateway
 
 asio::awaitable<Result<std::unique_ptr<WebSocket>>> WebSocket::connect(GatewayEndpoint endpoint,
                                                                        WebSocketOptions options) {
-  auto line = make_line(co_await asio::this_coro::executor, endpoint, options);
+  ConnectAttempt attempt(endpoint, options);
+  if (attempt.stopped()) co_return attempt.error({});
+  auto line = make_line(co_await asio::this_coro::executor, attempt, options);
   if (!line) co_return line.error();
-  if (auto connected = co_await connect_line(line->stream, endpoint); !connected) co_return connected.error();
+  if (auto connected = co_await connect_line(attempt, line->stream); !connected) co_return connected.error();
   auto connection = std::make_unique<Connection>(std::move(line->context), std::move(line->stream));
-  if (auto upgraded = co_await connection->upgrade(endpoint, options); !upgraded) co_return upgraded.error();
+  if (auto upgraded = co_await connection->upgrade(attempt, options); !upgraded) co_return upgraded.error();
   co_return std::unique_ptr<WebSocket>(std::move(connection));
 }
 
 asio::awaitable<Result<std::string>> http_get(GatewayEndpoint endpoint, std::string target,
                                               std::size_t max_body_bytes, WebSocketOptions options) {
-  auto line = make_line(co_await asio::this_coro::executor, endpoint, options);
+  ConnectAttempt attempt(endpoint, options);
+  if (attempt.stopped()) co_return attempt.error({});
+  auto line = make_line(co_await asio::this_coro::executor, attempt, options);
   if (!line) co_return line.error();
-  if (auto connected = co_await connect_line(line->stream, endpoint); !connected) co_return connected.error();
-  co_return co_await get_over(line->stream, endpoint, std::move(target), max_body_bytes);
+  if (auto connected = co_await connect_line(attempt, line->stream); !connected) co_return connected.error();
+  co_return co_await get_over(attempt, line->stream, std::move(target), max_body_bytes);
 }
 
 }  // namespace hostclaw::node_host

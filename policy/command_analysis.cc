@@ -530,9 +530,14 @@ class Matcher {
       for (std::size_t c = 0; c < pipeline.commands.size(); ++c, ++index) {
         Segment& segment = analysis_.segments[index];
         judge(segment, cwd, index);
+        // What a program leaves behind decides what lies in a directory then.
+        if (segment.builtin == Builtin::kNone) disturbed_ = true;
         if (segment.builtin == Builtin::kCd && pipeline.commands.size() == 1) {
           moved_ = true;
-          if (directory_) directory_ = absolute_path(*directory_, segment.argv().back());
+          // Behind `!` the next command runs where the change failed.
+          directory_ = directory_ && !pipeline.negate
+                           ? std::optional(absolute_path(*directory_, segment.argv().back()))
+                           : std::nullopt;
           cwd = cwd || input_.request.cwd.empty()
                     ? std::optional(
                           absolute_path(cwd ? absolute_path(input_.context.host_cwd, *cwd) : input_.cwd,
@@ -747,7 +752,8 @@ class Matcher {
   bool works_elsewhere_safely(const Segment& segment) const {
     if (!directory_ || tool_of(segment) != "git") return false;
     const std::optional<MovedCommand> moved = moved_git(segment.argv(), *directory_, input_.context);
-    return moved && !carried_code(moved->argv) && only_we_configure("git", moved->directory, input_.context);
+    return moved && !carried_code(moved->argv) &&
+           only_we_configure("git", moved->directory, disturbed_, input_.context);
   }
 
   // The name under which the tables know it, if both its own and that of the file behind a link agree.
@@ -759,7 +765,8 @@ class Matcher {
   std::string directory_reason(const Segment& segment) const {
     std::string reason = working_directory_code(executable_token(segment.argv().front()));
     if (reason.empty()) reason = working_directory_code(executable_token(segment.executable.real_path));
-    if (!reason.empty() && directory_ && only_we_configure(tool_of(segment), *directory_, input_.context))
+    if (!reason.empty() && directory_ &&
+        only_we_configure(tool_of(segment), *directory_, disturbed_, input_.context))
       reason.clear();
     return reason;
   }
@@ -770,6 +777,7 @@ class Matcher {
   bool moved_ = false;
   // Where the next command runs; nothing when that hangs on how the ones before it end.
   std::optional<std::string> directory_;
+  bool disturbed_ = false;  // a program of the same text runs before
   bool arguments_named_ = false;
   bool another_arguments_entry_ = false;
 };

@@ -26,6 +26,9 @@ constexpr std::array kCodes = {
                  "whatever the list says and whoever approves."},
     DecisionCode{"SELF_PRIVATE", "node-policy",
                  "It would show what others ran here; a run sees its own with `hostclaw runs`."},
+    // the host
+    DecisionCode{"HOST_EXHAUSTED", "host",
+                 "This host has run out of file descriptors, processes or memory; nothing was decided."},
     // the request
     DecisionCode{"REQUEST_INVALID", "request", "The parameters are malformed; nothing was decided."},
     DecisionCode{"RAW_COMMAND_MISMATCH", "request", "rawCommand is not what command says."},

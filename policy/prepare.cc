@@ -242,7 +242,10 @@ class Preparer {
   // them there, and asks. What runs is what the names lead to now; the run is refused if they lead elsewhere
   // then.
   bool write_by_name(const CommandAnalysis& analysis, PlanDraft& draft) const {
-    if (draft.operand && draft.operand->argv_index > 0) return false;
+    // What the plan binds by its content it must go on naming, unless nobody but the system's owner can
+    // change it.
+    if (draft.operand && !(draft.operand->argv_index == 0 && is_system_directory_file(draft.operand->path)))
+      return false;
     std::vector<std::string> names;
     for (const Segment& segment : analysis.segments) {
       std::string name =

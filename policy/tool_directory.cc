@@ -13,10 +13,13 @@ class Look {
  public:
   explicit Look(const EngineContext& context) : files_(*context.files) {}
 
-  bool exists(const std::string& path) { return files_.facts(path).kind != FileKind::kMissing; }
+  // A link that leads nowhere is there: what it leads to can come.
+  bool is_missing(const std::string& path) {
+    return files_.facts(path).kind == FileKind::kMissing && !files_.is_symlink(path);
+  }
   bool is_directory(const std::string& path) { return files_.facts(path).kind == FileKind::kDirectory; }
   bool is_ours(const std::string& path) { return !files_.changeable_by_others(path); }
-  bool is_ours_or_missing(const std::string& path) { return !exists(path) || is_ours(path); }
+  bool is_ours_or_missing(const std::string& path) { return is_missing(path) || is_ours(path); }
   std::string real(const std::string& path) { return files_.facts(path).real_path; }
 
  private:
@@ -36,44 +39,76 @@ std::string inside(const std::string& directory, std::string_view name) {
   return directory + (directory.ends_with('/') ? "" : "/") + std::string(name);
 }
 
-bool git_is_ours(const std::string& start, Look& look) {
+// A directory that git takes for a repository without `.git`: then its files are the configuration, and they
+// can come with anybody's content.
+bool looks_bare(const std::string& directory, Look& look) {
+  if (look.is_missing(inside(directory, "HEAD"))) return false;
+  for (const char* name : {"objects", "refs", "commondir", "config"}) {
+    if (!look.is_missing(inside(directory, name))) return true;
+  }
+  return false;
+}
+
+// Complete, so that git takes it, and with nothing in it that others can change and git runs or obeys.
+bool repository_is_ours(const std::string& repository, Look& look) {
+  if (!look.is_directory(repository) || !look.is_ours(repository)) return false;
+  // A linked worktree has its configuration elsewhere.
+  if (!look.is_missing(inside(repository, "commondir"))) return false;
+  for (const char* name : {"HEAD", "objects", "refs"}) {
+    if (look.is_missing(inside(repository, name)) || !look.is_ours(inside(repository, name))) return false;
+  }
+  for (const char* name : {"config", "config.worktree", "hooks", "info", "info/attributes"}) {
+    if (!look.is_ours_or_missing(inside(repository, name))) return false;
+  }
+  constexpr const char* kHooks[] = {"applypatch-msg",    "commit-msg",        "fsmonitor-watchman",
+                                    "post-applypatch",   "post-checkout",     "post-commit",
+                                    "post-merge",        "post-rewrite",      "pre-applypatch",
+                                    "pre-auto-gc",       "pre-commit",        "pre-merge-commit",
+                                    "pre-push",          "pre-rebase",        "prepare-commit-msg",
+                                    "push-to-checkout",  "post-index-change", "reference-transaction",
+                                    "sendemail-validate"};
+  for (const char* name : kHooks) {
+    if (!look.is_ours_or_missing(inside(repository, "hooks/") + name)) return false;
+  }
+  return true;
+}
+
+bool git_is_ours(const std::string& start, bool disturbed, Look& look) {
   std::string directory = start;
   for (int level = 0; level < kMostLevels && !directory.empty(); ++level) {
     // Whoever writes here can put a repository in front of the one above.
-    if (!look.is_ours(directory)) return false;
+    if (!look.is_ours(directory) || looks_bare(directory, look)) return false;
     const std::string repository = inside(directory, ".git");
-    if (look.exists(repository)) {
-      if (!look.is_directory(repository) || !look.is_ours(repository)) return false;
-      for (const char* name : {"config", "config.worktree", "hooks", "info", "info/attributes", "HEAD"}) {
-        if (!look.is_ours_or_missing(inside(repository, name))) return false;
-      }
-      return look.is_ours_or_missing(inside(directory, ".gitattributes"));
-    }
-    // A bare repository is its own configuration.
-    if (look.exists(inside(directory, "HEAD")) && look.exists(inside(directory, "objects"))) return false;
+    if (!look.is_missing(repository))
+      return repository_is_ours(repository, look) &&
+             look.is_ours_or_missing(inside(directory, ".gitattributes"));
+    if (disturbed) return false;
     directory = parent_of(directory);
   }
   return directory.empty();
 }
 
-bool compose_files_are_ours(const std::string& start, Look& look) {
+bool compose_files_are_ours(const std::string& start, bool disturbed, Look& look) {
   std::string directory = start;
   for (int level = 0; level < kMostLevels && !directory.empty(); ++level) {
     if (!look.is_ours(directory)) return false;
     bool found = false;
     for (const char* name : {"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"}) {
       const std::string file = inside(directory, name);
-      if (!look.exists(file)) continue;
+      if (look.is_missing(file)) continue;
       if (!look.is_ours(file)) return false;
       found = true;
     }
+    // It can name other files.
+    if (!look.is_ours_or_missing(inside(directory, ".env"))) return false;
     if (found) {
       for (const char* name : {"compose.override.yaml", "compose.override.yml",
-                               "docker-compose.override.yaml", "docker-compose.override.yml", ".env"}) {
+                               "docker-compose.override.yaml", "docker-compose.override.yml"}) {
         if (!look.is_ours_or_missing(inside(directory, name))) return false;
       }
       return true;
     }
+    if (disturbed) return false;
     directory = parent_of(directory);
   }
   return directory.empty();
@@ -81,13 +116,14 @@ bool compose_files_are_ours(const std::string& start, Look& look) {
 
 }  // namespace
 
-bool only_we_configure(std::string_view tool, const std::string& directory, const EngineContext& context) {
+bool only_we_configure(std::string_view tool, const std::string& directory, bool disturbed,
+                       const EngineContext& context) {
   Look look(context);
   if (!look.is_directory(directory) || !look.is_ours(directory)) return false;
   const std::string real = look.real(directory);
   if (real.empty()) return false;
-  if (tool == "git") return git_is_ours(real, look);
-  if (tool == "docker" || tool == "docker-compose") return compose_files_are_ours(real, look);
+  if (tool == "git") return git_is_ours(real, disturbed, look);
+  if (tool == "docker" || tool == "docker-compose") return compose_files_are_ours(real, disturbed, look);
   return false;
 }
 

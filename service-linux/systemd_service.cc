@@ -108,12 +108,11 @@ std::string status_word(const std::string& active) {
   return "unknown";
 }
 
-void point_at_user_manager() {
-  // `su -` and cron leave this unset although the user's manager runs.
+// `su -` and cron leave the variable unset although the user's manager runs.
+std::string user_runtime_directory() {
+  if (std::string named = variable("XDG_RUNTIME_DIR"); !named.empty()) return named;
   const std::string directory = "/run/user/" + std::to_string(::geteuid());
-  if (variable("XDG_RUNTIME_DIR").empty() && ::access(directory.c_str(), X_OK) == 0) {
-    ::setenv("XDG_RUNTIME_DIR", directory.c_str(), 1);
-  }
+  return ::access(directory.c_str(), X_OK) == 0 ? directory : std::string();
 }
 
 }  // namespace
@@ -142,7 +141,7 @@ bool lingering_is_on(const std::string& account) {
 }
 
 SystemdService::SystemdService(ServiceScope scope) : scope_(scope) {
-  if (!system()) point_at_user_manager();
+  if (!system()) runtime_directory_ = user_runtime_directory();
 }
 
 std::string SystemdService::unit_path() const { return unit_path_of(scope_); }
@@ -162,8 +161,8 @@ std::string SystemdService::unavailable() const {
     return "systemd does not run on this machine (a container?)";
   }
   if (system()) return {};
-  const std::string runtime = variable("XDG_RUNTIME_DIR");
-  if (!runtime.empty() && ::access((runtime + "/systemd").c_str(), F_OK) == 0) return {};
+  if (!runtime_directory_.empty() && ::access((runtime_directory_ + "/systemd").c_str(), F_OK) == 0)
+    return {};
   return "no user manager of systemd runs for " + current_account_name() +
          " (log in through a session, or: sudo loginctl enable-linger " + current_account_name() + ")";
 }
@@ -197,6 +196,7 @@ Result<ToolOutput> SystemdService::systemctl(std::vector<std::string> words, std
   ToolOptions options;
   options.timeout = timeout;
   options.extra = {{"LC_ALL", "C.UTF-8"}, {"SYSTEMD_COLORS", "0"}, {"SYSTEMD_PAGER", ""}};
+  if (!runtime_directory_.empty()) options.extra.emplace_back("XDG_RUNTIME_DIR", runtime_directory_);
   return run_tool(argv, options);
 }
 

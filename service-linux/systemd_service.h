@@ -58,6 +58,7 @@ class SystemdService final : public node_host::ServiceManager {
   std::string verb_line(const char* verb) const;  // "hostclaw node VERB" as this scope is named
 
   node_host::ServiceScope scope_;
+  std::string runtime_directory_;  // where the user's manager is found; empty: nowhere, or the system's scope
 };
 
 // The command that shows what the service of a scope said last.

@@ -110,10 +110,17 @@ void collect(int fd, std::string& into, bool& open) {
   }
 }
 
+constexpr int kStillRunning = -1;
+constexpr int kStatusLost = -2;
+
 int wait_for(pid_t child, Clock::time_point until) {
   int status = 0;
-  while (::waitpid(child, &status, WNOHANG) == 0) {
-    if (Clock::now() >= until) return -1;
+  for (;;) {
+    const pid_t ended = ::waitpid(child, &status, WNOHANG);
+    if (ended == child) break;
+    // Its status is lost (somebody else took it): that is no success.
+    if (ended < 0 && errno != EINTR) return kStatusLost;
+    if (Clock::now() >= until) return kStillRunning;
     ::poll(nullptr, 0, 5);
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -170,7 +177,9 @@ Result<ToolOutput> run_tool(const std::vector<std::string>& argv, const ToolOpti
     if (wanted[1].revents != 0) collect(wanted[1].fd, result.standard_error, err_open);
   }
   result.status = wait_for(child, until);
-  if (result.status < 0) {
+  if (result.status == kStatusLost)
+    return make_error("TOOL_FAILED", "how " + argv.front() + " ended could not be learned");
+  if (result.status == kStillRunning) {
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     return make_error("TOOL_TIMEOUT",

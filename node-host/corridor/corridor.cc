@@ -49,7 +49,8 @@ ExecOutcome not_admitted(Admission::Entry entry) {
 
 Corridor::Corridor(asio::any_io_executor executor, StoreThread& store, Runner& runner, Settings settings,
                    const Clock& clock)
-    : store_side_(store, std::move(settings.host), std::move(settings.hash_key), clock),
+    : hash_key_(settings.hash_key),
+      store_side_(store, std::move(settings.host), std::move(settings.hash_key), clock),
       runner_(runner),
       output_(settings.output),
       clock_(clock),
@@ -124,6 +125,7 @@ asio::awaitable<RunOutcome> Corridor::perform(const ExecRequest& request, Decide
     co_await decided.recorded();
     co_return *decided.row ? std::nullopt : std::optional(decided.row->error());
   };
+  options.mark = run_mark(hash_key_, evaluation.run_id);
   options.row = [&decided] { return decided.row && *decided.row ? **decided.row : 0; };
   co_return co_await runner_.run(evaluation.plan, std::move(decided.files), std::move(options));
 }

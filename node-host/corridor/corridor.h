@@ -65,6 +65,7 @@ class Corridor {
   boost::asio::awaitable<void> end(const ExecRequest& request, ExecOutcome& outcome);
   ExecOutcome deny(const ExecRequest& request, const Decided& decided, std::optional<Error> record_failure);
 
+  const std::string hash_key_;
   StoreOwned<StoreSide> store_side_;
   Runner& runner_;
   const OutputLimits output_;

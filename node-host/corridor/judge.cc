@@ -7,6 +7,7 @@
 #include "node-host/local_questions.h"
 #include "node-host/log.h"
 #include "node-host/question_files.h"
+#include "node-host/system/system_error.h"
 #include "node-host/uuid.h"
 
 namespace hostclaw::node_host {
@@ -40,6 +41,17 @@ policy::Decision unrecorded(const Error& failure) {
   decision.layer = "record";
   decision.explanation = failure.code + ": " + failure.message;
   decision.next = failure.next;
+  return decision;
+}
+
+policy::Decision exhausted(int reason) {
+  const std::string name = error_name(reason);
+  policy::Decision decision;
+  decision.verdict = Verdict::kDeny;
+  decision.code = "HOST_EXHAUSTED";
+  decision.layer = "host";
+  decision.explanation = "this host has run out of " + std::string(exhausted_what(name)) + " (" + name + ")";
+  decision.next = "hostclaw doctor";
   return decision;
 }
 
@@ -97,6 +109,13 @@ JudgedRun Judge::judge_run(approvals::Store& store, const ExecRequest& request, 
   policy::RunEvaluation& evaluation = run.decided.evaluation;
   if (evaluation.decision.verdict == Verdict::kAsk)
     seek_answer(store, request, asked, exec, *document, context, files, run, judged);
+  const auto replace = [&](policy::Decision decision) {
+    evaluation.decision = std::move(decision);
+    judged.waits = judged.open = false;
+  };
+  if (const int reason = files.exhausted(); reason != 0) replace(exhausted(reason));
+  // What was decided by a database that is not there any more, or by none, is nobody's decision.
+  if (const auto there = store.usable(); !there) replace(unrecorded(there.error()));
   // Where the store cannot say what was answered, nothing else allows in its place.
   if (judged.asking_failure && evaluation.decision.verdict == Verdict::kAllow)
     evaluation.decision = unrecorded(*judged.asking_failure);

@@ -42,6 +42,10 @@ struct Judged {
 // What takes the place of an allowing decision that cannot be recorded, or whose answer the store has lost.
 policy::Decision unrecorded(const Error& failure);
 
+// What takes the place of a decision about files that could not be looked at: `reason` is the system's error
+// for want of descriptors or memory.
+policy::Decision exhausted(int reason);
+
 // The row of a decision, as far as it is the same for every stage.
 approvals::RunRow row_of(const policy::RunEvaluation& evaluation, const Origin& origin,
                          const std::string& request_id, std::int64_t now_ms);

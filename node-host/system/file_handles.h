@@ -90,6 +90,9 @@ class OpenedFiles final : public policy::FileProbe {
   // Looks at the opened file again: false when its content, owner or mode changed since facts(path), or when
   // `path` now leads to another file. Call immediately before the spawn.
   bool unchanged(const std::string& path) const;
+  // The reason (an errno) when a file could not be looked at because this process or the machine has no more
+  // descriptors or memory: then what was found tells nothing about the files. 0: none. Windows: always 0.
+  int exhausted() const { return exhausted_; }
   // After the last spawn: who waits to write to a file that was held need not wait any longer, except for
   // `paths`, which programs read by themselves later. Only Windows holds files against writing.
   void let_go_except(const std::vector<std::string>& paths);
@@ -99,6 +102,7 @@ class OpenedFiles final : public policy::FileProbe {
   Entry& entry(const std::string& path);
   Entry& opened(const std::string& path);  // POSIX
   std::map<std::string, std::unique_ptr<Entry>> entries_;
+  int exhausted_ = 0;
 };
 
 }  // namespace hostclaw::node_host

@@ -39,6 +39,9 @@ std::string current_directory();  // absolute; "/" when it is gone
 std::string current_directory_link();
 policy::Platform host_policy_platform();  // the rules for paths and command lines of this system
 std::string executable_path();            // of this program, absolute, links resolved; empty when unknown
-std::uint64_t resident_bytes();           // of this process, 0 when unknown
+// Since this machine started, sleep included, and which start that was ("" where the system does not say).
+std::int64_t uptime_ms();
+std::string boot_id();
+std::uint64_t resident_bytes();  // of this process, 0 when unknown
 
 }  // namespace hostclaw::node_host

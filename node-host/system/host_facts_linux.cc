@@ -10,6 +10,7 @@
 #include <climits>
 #include <cmath>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <string_view>
 #include <vector>
@@ -105,7 +106,13 @@ std::string current_user() {
 
 bool running_as_root() { return ::geteuid() == 0; }
 
-std::vector<int> stop_signals() { return {SIGINT, SIGTERM}; }
+std::vector<int> stop_signals() {
+  std::vector<int> signals{SIGINT, SIGTERM};
+  // A terminal that closes. Whoever started us with nohup wants it to go on then.
+  struct sigaction hangup {};
+  if (::sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler != SIG_IGN) signals.push_back(SIGHUP);
+  return signals;
+}
 
 policy::Environment current_environment() {
   policy::Environment environment;
@@ -147,6 +154,19 @@ std::string executable_path() {
   // What the kernel appends when the file was replaced, as a package's update does.
   if (text.ends_with(" (deleted)")) text.resize(text.size() - 10);
   return text;
+}
+
+std::int64_t uptime_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
+}
+
+std::string boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
 }
 
 std::uint64_t resident_bytes() {

@@ -129,6 +129,10 @@ std::string executable_path() {
       read_text([](wchar_t* text, DWORD size) { return ::GetModuleFileNameW(nullptr, text, size); }));
 }
 
+std::int64_t uptime_ms() { return static_cast<std::int64_t>(::GetTickCount64()); }
+
+std::string boot_id() { return {}; }
+
 std::uint64_t resident_bytes() {
   PROCESS_MEMORY_COUNTERS counters{};
   counters.cb = sizeof counters;

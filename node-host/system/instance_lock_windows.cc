@@ -2,6 +2,8 @@
 
 #include <windows.h>
 
+#include <cstdlib>
+
 #include "node-host/system/system_error_windows.h"
 #include "node-host/system/windows_handle.h"
 #include "node-host/system/windows_text.h"
@@ -9,54 +11,82 @@
 namespace hostclaw::node_host {
 namespace {
 
-std::string read_owner(const std::wstring& path) {
+constexpr int kLockTries = 10;
+constexpr DWORD kLockPauseMs = 25;
+
+// "PID", and a second line with the note.
+RunningNode read_holder(const std::wstring& path) {
   const UniqueFd file =
       owned(::CreateFileW(path.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
                           nullptr, OPEN_EXISTING, 0, nullptr));
-  char text[32] = {};
+  char text[256] = {};
   DWORD size = 0;
-  if (!file || ::ReadFile(as_handle(file.get()), text, sizeof text - 1, &size, nullptr) == 0) return {};
-  return std::string(text, size);
+  RunningNode node;
+  if (!file || ::ReadFile(as_handle(file.get()), text, sizeof text - 1, &size, nullptr) == 0) return node;
+  const std::string_view content(text, size);
+  const std::size_t line = content.find('\n');
+  node.pid = std::atoll(text);
+  if (line != std::string_view::npos) {
+    const std::string_view rest = content.substr(line + 1);
+    node.note = std::string(rest.substr(0, rest.find('\n')));
+  }
+  return node;
 }
+
+// Nobody else can open it for writing, or delete it, until the handle is closed, however the process ends.
+UniqueFd open_alone(const std::wstring& path, DWORD disposition) {
+  return owned(::CreateFileW(path.c_str(), GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ, nullptr,
+                             disposition, FILE_ATTRIBUTE_NORMAL, nullptr));
+}
+
+bool write_holder(HANDLE file, std::string_view note) {
+  const std::string text = std::to_string(process_id()) + "\n" + std::string(note) + "\n";
+  DWORD written = 0;
+  return ::SetFilePointer(file, 0, nullptr, FILE_BEGIN) != INVALID_SET_FILE_POINTER &&
+         ::SetEndOfFile(file) != 0 &&
+         ::WriteFile(file, text.data(), static_cast<DWORD>(text.size()), &written, nullptr) != 0;
+}
+
+std::string lock_path(const std::string& state_directory) { return state_directory + "\\node.lock"; }
 
 }  // namespace
 
 std::int64_t process_id() { return static_cast<std::int64_t>(::GetCurrentProcessId()); }
 
-bool process_is_alive(std::int64_t pid) {
-  if (pid <= 0 || pid > 0xFFFF'FFFFLL) return false;
-  const UniqueFd process =
-      owned(::OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION | SYNCHRONIZE, FALSE, static_cast<DWORD>(pid)));
-  if (!process) return ::GetLastError() == ERROR_ACCESS_DENIED;
-  return ::WaitForSingleObject(as_handle(process.get()), 0) == WAIT_TIMEOUT;
-}
-
 std::string host_platform() { return "win32"; }
 
 Result<InstanceLock> InstanceLock::acquire(const std::string& state_directory) {
-  const std::string path = state_directory + "\\node.lock";
+  const std::string path = lock_path(state_directory);
   const auto wide = exact_wide(path);
   if (!wide) return make_error("STORE_IO", "cannot open " + path + ": the name is not UTF-8");
   InstanceLock lock;
-  // Nobody else can open it for writing, or delete it, until this handle is closed, however the process ends.
-  lock.file_ = owned(::CreateFileW(wide->c_str(), GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ, nullptr,
-                                   OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr));
+  // Whoever looks with holder() has it for a moment.
+  for (int left = kLockTries;; --left) {
+    lock.file_ = open_alone(*wide, OPEN_ALWAYS);
+    if (lock.file_ || ::GetLastError() != ERROR_SHARING_VIOLATION || left == 0) break;
+    ::Sleep(kLockPauseMs);
+  }
   if (!lock.file_) {
     if (::GetLastError() != ERROR_SHARING_VIOLATION)
       return make_error("STORE_IO", "cannot open " + path + ": " + last_windows_error().message);
-    const std::string owner = read_owner(*wide);
+    const RunningNode owner = read_holder(*wide);
     return make_error("ALREADY_RUNNING",
                       "another hostclaw node uses this state directory" +
-                          (owner.empty() ? std::string() : " (process " + owner + ")"),
+                          (owner.pid > 0 ? " (process " + std::to_string(owner.pid) + ")" : std::string()),
                       "hostclaw status, or give this one its own HOSTCLAW_STATE_DIR");
   }
-  const std::string pid = std::to_string(process_id());
-  const HANDLE file = as_handle(lock.file_.get());
-  DWORD written = 0;
-  if (::SetEndOfFile(file) == 0 ||
-      ::WriteFile(file, pid.data(), static_cast<DWORD>(pid.size()), &written, nullptr) == 0)
+  if (!write_holder(as_handle(lock.file_.get()), ""))
     return make_error("STORE_IO", "cannot write " + path + ": " + last_windows_error().message);
   return lock;
 }
+
+std::optional<RunningNode> InstanceLock::holder(const std::string& state_directory) {
+  const auto wide = exact_wide(lock_path(state_directory));
+  if (!wide || open_alone(*wide, OPEN_EXISTING) || ::GetLastError() != ERROR_SHARING_VIOLATION)
+    return std::nullopt;
+  return read_holder(*wide);
+}
+
+void InstanceLock::note(std::string_view text) const { (void)write_holder(as_handle(file_.get()), text); }
 
 }  // namespace hostclaw::node_host

@@ -12,6 +12,7 @@
 #include "base/sha256.h"
 #include "node-host/system/file_handles.h"
 #include "node-host/system/path_ownership.h"
+#include "node-host/system/system_error.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -179,6 +180,7 @@ OpenedFiles::Entry& OpenedFiles::opened(const std::string& path) {
   } else {
     entry.exposed = true;
     open_file(path, entry.file, entry.status, facts);
+    if (facts.error != 0 && !exhausted_what(error_name(facts.error)).empty()) exhausted_ = facts.error;
   }
   return entry;
 }

@@ -42,16 +42,24 @@ std::vector<ProcessStatus> read_all_processes() {
   return processes;
 }
 
-bool carries_marker(std::int64_t pid, const std::string& marker) {
-  const std::string wanted = std::string(kRunMarkerVariable) + "=" + marker;
+// Whether a mark that a process was started with satisfies `wanted`. A process may carry several: a run that
+// starts another program with a mark in front of its own must not hide by that.
+template <class Wanted>
+bool has_mark(std::int64_t pid, const Wanted& wanted) {
+  const std::string name = std::string(kRunMarkerVariable) + "=";
   const std::string environment = read_proc_file(proc_file(pid, "environ"), kMaxEnvironmentBytes);
   const std::string_view text(environment);
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\0', at), text.size());
-    if (text.substr(at, end - at) == wanted) return true;
+    const std::string_view entry = text.substr(at, end - at);
+    if (entry.starts_with(name) && wanted(entry.substr(name.size()))) return true;
     at = end + 1;
   }
   return false;
+}
+
+bool carries_marker(std::int64_t pid, const std::string& marker) {
+  return has_mark(pid, [&marker](std::string_view mark) { return mark == marker; });
 }
 
 class Classifier {
@@ -189,6 +197,42 @@ bool reap_orphans(Sweep sweep) {
     if (process.parent == self && process.ended() && adopted(static_cast<pid_t>(process.pid)))
       reap(static_cast<pid_t>(process.pid));
   return true;
+}
+
+std::vector<LeftProcess> find_left_behind(const std::vector<std::string>& prefixes) {
+  const std::vector<ProcessStatus> processes = read_all_processes();
+  std::unordered_map<std::int64_t, std::int64_t> parents;
+  for (const ProcessStatus& process : processes) parents.emplace(process.pid, process.parent);
+  std::set<std::int64_t> ours;
+  for (std::int64_t pid = ::getpid(); pid > 0 && ours.insert(pid).second;) {
+    const auto parent = parents.find(pid);
+    pid = parent == parents.end() ? 0 : parent->second;
+  }
+  std::vector<LeftProcess> found;
+  for (const ProcessStatus& process : processes) {
+    if (process.ended() || ours.count(process.pid) != 0) continue;
+    std::string found_by;
+    const bool marked = has_mark(process.pid, [&](std::string_view mark) {
+      const auto prefix = std::find_if(prefixes.begin(), prefixes.end(), [mark](const std::string& wanted) {
+        return !wanted.empty() && mark.starts_with(wanted);
+      });
+      if (prefix != prefixes.end()) found_by = *prefix;
+      return prefix != prefixes.end();
+    });
+    if (!marked) continue;
+    std::string name = read_proc_file(proc_file(process.pid, "comm"), 64);
+    while (!name.empty() && name.back() == '\n') name.pop_back();
+    found.push_back({process.pid, process.start_ticks, std::move(name), std::move(found_by)});
+  }
+  return found;
+}
+
+void tell_to_end(const LeftProcess& process, bool now) {
+  TreeProcess target{process.pid, process.start_ticks, open_process(process.pid)};
+  // The handle may already belong to a successor of the pid: compare after opening.
+  const auto status = read_status(process.pid);
+  if (!status || status->start_ticks != process.start_ticks) return;
+  send_signal(target, now ? SIGKILL : SIGTERM);
 }
 
 }  // namespace hostclaw::node_host

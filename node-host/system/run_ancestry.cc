@@ -48,6 +48,12 @@ Descent find_descent(ProcessTable& processes) {
     if (marked == 0 && parent->marked) marked = parent->pid;
     child = *parent;
   }
+  if (looks >= kMostLooks) {
+    out.from_run = true;
+    out.because = "it has more ancestors than are looked at";
+    out.seen = false;
+    return out;
+  }
   if (marked != 0) {
     out.from_run = true;
     out.because = "process " + std::to_string(marked) + " carries HOSTCLAW_RUN";

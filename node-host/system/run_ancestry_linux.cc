@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "node-host/system/file_handles.h"
+#include "node-host/system/instance_lock.h"
 #include "node-host/system/orphans.h"
 #include "node-host/system/proc_files.h"
 #include "node-host/system/run_ancestry.h"
@@ -134,7 +135,8 @@ class LinuxProcesses final : public ProcessTable {
 
   // The node of the state directory, as it has written itself into its lock; 0 when it is not to be seen.
   std::int64_t visible_node() const {
-    const std::string text = read_proc_file(state_directory_ + std::string(kLockName), 32);
+    const std::string content = read_proc_file(state_directory_ + std::string(kLockName), 256);
+    const std::string text = content.substr(0, content.find('\n'));
     if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos)
       return 0;
     const std::int64_t pid = std::stoll(text);
@@ -153,11 +155,7 @@ class LinuxProcesses final : public ProcessTable {
   }
 
   // Asks for a moment; only where the node cannot be seen.
-  bool is_locked() const {
-    const UniqueFd file(
-        ::open((state_directory_ + std::string(kLockName)).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    return file && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  }
+  bool is_locked() const { return InstanceLock::holder(state_directory_).has_value(); }
 
   std::string state_directory_;
 };

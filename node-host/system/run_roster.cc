@@ -9,7 +9,7 @@
 namespace hostclaw::node_host {
 namespace {
 
-constexpr std::size_t kLineBytes = 80;
+constexpr std::size_t kLineBytes = 160;
 constexpr std::size_t kMostBytes = 1'000'000;
 
 std::int64_t number_of(const std::string& text) {

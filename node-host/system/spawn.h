@@ -2,7 +2,8 @@
 //
 // The child: leads a new session and process group; has every signal at its default and none blocked; has
 // exactly the three given descriptors as 0-2 and no other (one exception below); starts in the given
-// directory; keeps umask, resource limits and nice value of this process.
+// directory; keeps umask, resource limits and nice value of this process, and the limit of open files that
+// this process inherited (process_start.h).
 //
 // Scripts. The kernel runs a `#!` file by handing its *name* to the interpreter, so a script cannot be
 // started from a descriptor that closes on exec. There are two forms:

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <set>
 
+#include "node-host/system/descriptor_limit.h"
 #include "node-host/system/path_ownership.h"
 #include "node-host/system/spawn.h"
 #include "node-host/system/system_error.h"
@@ -51,7 +52,8 @@ struct ChildPlan {
   std::array<int, 3> stdio;
   int operand;
   rlim_t descriptor_limit;
-  int error_pipe = -1;  // fork only
+  const rlimit* inherited_limit = nullptr;  // null: ours
+  int error_pipe = -1;                      // fork only
   volatile int error = 0;
 };
 
@@ -85,12 +87,20 @@ __attribute__((no_sanitize("address"), no_sanitize("undefined"))) bool prepare_c
   return true;
 }
 
+// Last: it may be lower than the numbers that are handed over.
+__attribute__((no_sanitize("address"), no_sanitize("undefined"))) void take_inherited_limit(
+    const ChildPlan& plan) {
+  if (plan.inherited_limit != nullptr)
+    ::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, plan.inherited_limit, nullptr);
+}
+
 __attribute__((no_sanitize("address"), no_sanitize("undefined"))) void execute(const ChildPlan& plan) {
   // spawn() has kept every source away from these two numbers.
   if (plan.operand >= 0 && ::syscall(SYS_dup3, plan.operand, kOperandDescriptor, 0) < 0) return;
   int executable = plan.executable;
   switch (plan.form) {
     case LaunchForm::kScriptByPath:
+      take_inherited_limit(plan);
       ::syscall(SYS_execve, plan.path, plan.argv, plan.envp);
       return;
     case LaunchForm::kScriptByDescriptor:
@@ -100,6 +110,7 @@ __attribute__((no_sanitize("address"), no_sanitize("undefined"))) void execute(c
     case LaunchForm::kProgram:
       break;
   }
+  take_inherited_limit(plan);
   ::syscall(SYS_execveat, executable, "", plan.argv, plan.envp, AT_EMPTY_PATH);
 }
 
@@ -246,6 +257,7 @@ Result<SpawnedChild> spawn(const SpawnRequest& request) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   plan.descriptor_limit = std::min<rlim_t>(limit.rlim_cur, 65536);
+  if (const auto& inherited = descriptor_limit_of_children()) plan.inherited_limit = &*inherited;
 
   int exit_descriptor = -1;
   // Held until the pid is entered, so that a sweep for orphans on another thread cannot take it for one.

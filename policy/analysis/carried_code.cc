@@ -44,12 +44,15 @@ bool is_long_option(std::string_view argument, std::string_view option) {
   return name.size() > 2 && name.starts_with("--") && option.starts_with(name);
 }
 
-// The letter in the leading run of letters behind one dash: `-o`, `-so`, `-ofile`.
+// The letter among those behind one dash: `-o`, `-so`, `-ofile`, also behind the digits and signs that are
+// options of their own for many tools (`-4o`, `-#o`, `-1O`).
 bool has_letter(std::string_view argument, char letter) {
   if (argument.size() < 2 || argument[0] != '-' || argument[1] == '-') return false;
   for (const char c : argument.substr(1)) {
     if (c == letter) return true;
-    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))) return false;
+    const bool option = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                        c == '#' || c == ':' || c == '@' || c == '?' || c == '!';
+    if (!option) return false;
   }
   return false;
 }

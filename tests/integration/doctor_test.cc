@@ -2,6 +2,8 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
+#include <regex>
+#include <set>
 
 #include "approvals/sqlite.h"
 #include "base/text.h"
@@ -322,6 +324,26 @@ TEST_CASE("every code of doctor is in docs/doctor.md") {
       CHECK(page.find("`" + code.get<std::string>() + "`") != std::string::npos);
     }
   }
+}
+
+TEST_CASE("--only knows every code that the look at a service of Windows answers") {
+  Scene scene;
+  const std::string source = read_file(std::string(HOSTCLAW_SOURCE_DIR) + "/service-win/service_findings.cc");
+  const std::regex code("finding\\(\\s*\"[a-z]+\",[^;]*?\"([A-Z]+_[A-Z_]+)\"|\"(DOCKER_[A-Z]+)\"");
+  std::set<std::string> codes;
+  for (auto at = std::sregex_iterator(source.begin(), source.end(), code); at != std::sregex_iterator(); ++at)
+    codes.insert((*at)[1].matched ? (*at)[1].str() : (*at)[2].str());
+  REQUIRE(codes.size() > 15);
+  const Json list = Json::parse(scene.hostclaw({"doctor", "--list", "--json"}).standard_output);
+  std::set<std::string> known;
+  for (const Json& check : list) {
+    for (const Json& item : check["codes"]) known.insert(item.get<std::string>());
+  }
+  for (const std::string& item : codes) {
+    INFO(item);
+    CHECK(known.count(item) == 1);
+  }
+  CHECK(scene.hostclaw({"doctor", "--offline", "--only", "DOCKER_UNKNOWN,nothing"}).status == 2);
 }
 
 // ---- logs

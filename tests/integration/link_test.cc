@@ -1,5 +1,9 @@
 // The link: signature, frames, both pairing stages, tokens, setup codes, TLS, liveness, reconnecting, exit
 // statuses. Source: transport contract sections 1 to 4, 7, 9.1, 10 and 11.
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
@@ -479,6 +483,71 @@ TEST_CASE("signals end the node with their conventional status and a close frame
   REQUIRE(finished.has_value());
   CHECK(finished->status == status);
   CHECK(scene.await("closed")["code"] == 1005);
+}
+
+// Listens and never answers.
+class SilentPeer {
+ public:
+  SilentPeer() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    REQUIRE(::bind(fd_, reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(::listen(fd_, 4) == 0);
+    REQUIRE(::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    port_ = ntohs(address.sin_port);
+  }
+  ~SilentPeer() { ::close(fd_); }
+  SilentPeer(const SilentPeer&) = delete;
+  SilentPeer& operator=(const SilentPeer&) = delete;
+  std::string port() const { return std::to_string(port_); }
+  // Somebody connects and says something: an upgrade or the beginning of TLS.
+  void await_words() const {
+    const int peer = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+    REQUIRE(peer >= 0);
+    char byte = 0;
+    REQUIRE(::recv(peer, &byte, 1, MSG_PEEK) == 1);
+    // Left open: the other side must not see an end.
+  }
+
+ private:
+  int fd_;
+  std::uint16_t port_ = 0;
+};
+
+TEST_CASE("a signal is answered within a second while the gateway is silent") {
+  const bool tls = GENERATE(false, true);
+  const auto [number, status] =
+      GENERATE(std::pair{SIGINT, 130}, std::pair{SIGTERM, 143}, std::pair{SIGHUP, 129});
+  SilentPeer peer;
+  TemporaryDirectory directory;
+  std::vector<std::string> arguments{"node", "run", "--host", "127.0.0.1", "--port", peer.port()};
+  if (tls) arguments.push_back("--tls");
+  HostProcess host(hostclaw_program(), arguments,
+                   {{"HOME", directory.path()}, {"HOSTCLAW_STATE_DIR", directory.path() + "/state"}});
+  peer.await_words();
+  const auto asked = std::chrono::steady_clock::now();
+  host.signal(number);
+  const auto ended = host.wait_exit(kPatience);
+  REQUIRE(ended.has_value());
+  CHECK(ended->status == status);
+  CHECK(std::chrono::steady_clock::now() - asked < std::chrono::seconds(1));
+}
+
+TEST_CASE("a signal is answered within a second while a setup code is redeemed") {
+  SilentPeer peer;
+  TemporaryDirectory directory;
+  HostProcess host(hostclaw_program(),
+                   {"node", "run", "--pair", "http://127.0.0.1:" + peer.port() + "/j/abcdefghijklmnopqrstuv"},
+                   {{"HOME", directory.path()}, {"HOSTCLAW_STATE_DIR", directory.path() + "/state"}});
+  peer.await_words();
+  const auto asked = std::chrono::steady_clock::now();
+  host.signal(SIGTERM);
+  const auto ended = host.wait_exit(kPatience);
+  REQUIRE(ended.has_value());
+  CHECK(ended->status == 143);
+  CHECK(std::chrono::steady_clock::now() - asked < std::chrono::seconds(1));
 }
 
 TEST_CASE("a planned restart of the gateway is survived by the same process") {

@@ -346,4 +346,22 @@ TEST_CASE("retention and mirrors refuse what means nothing, name the next comman
   CHECK(last(scene, "setting-write")["key"] == "audit.retention");
 }
 
+TEST_CASE("an export is verified without being held in memory") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  WARN("skipped: a sanitizer's own memory is far above the limit");
+#else
+  Scene scene;
+  scene.preset("yolo");
+  // Far more than the memory that the reader may have; blank lines are passed over.
+  const std::string text =
+      "(\"$0\" audit export; yes \"$(printf '%100000s' '')\" | head -n 3000) | "
+      "(ulimit -v 250000; exec \"$0\" audit verify --file -)";
+  HostProcess reader("/bin/sh", {"-c", text, hostclaw_program()}, scene.environment());
+  const auto ended = reader.wait_exit(2 * kPatience);
+  REQUIRE(ended.has_value());
+  INFO(ended->standard_output << ended->standard_error);
+  CHECK(ended->status == 0);
+#endif
+}
+
 }  // namespace hostclaw::integration

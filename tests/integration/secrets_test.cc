@@ -1,4 +1,6 @@
 // What a program that the node runs can reach of the node's own.
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <sstream>
 
@@ -31,12 +33,36 @@ TEST_CASE("a program of a running node gets no secret, no path to its state and 
     CHECK(name.find("PASSWORD") == std::string::npos);
   }
 
+  // Nor do they find it with the node itself.
+  const std::string of_node = string_at(scene.run({"/bin/sh", "-c", "cat /proc/$PPID/environ"}), "stdout");
+  CHECK(of_node.find(kSharedToken) == std::string::npos);
+  CHECK(of_node.find("password-of-the-tests") == std::string::npos);
+
   // The shell expands the pattern itself: no descriptor but its own three, and the one it reads the directory
   // with, which is gone when the names are looked at.
   const std::string descriptors = string_at(
       scene.run({"/bin/sh", "-c", "for fd in /proc/$$/fd/*; do [ -e \"$fd\" ] && echo \"${fd##*/}\"; done"}),
       "stdout");
   CHECK(descriptors == "0\n1\n2\n");
+}
+
+// A program of the same account that has no right of root's over other processes.
+TEST_CASE("what a node holds in memory and has open is out of reach for other programs of its account") {
+  if (::access("/usr/bin/setpriv", X_OK) != 0 || ::geteuid() != 0) {
+    WARN("skipped: this needs root and setpriv");
+    return;
+  }
+  Scene scene;
+  scene.preset("yolo");
+  scene.connect_host();
+  const auto look = [&](const std::string& what) {
+    return scene.run({"/usr/bin/setpriv", "--bounding-set=-all", "--inh-caps=-all", "/bin/sh", "-c", what});
+  };
+  const std::string node = "/proc/" + std::to_string(scene.host->pid());
+  CHECK(pick(look("cat " + node + "/environ"), "/exitCode") != 0);
+  CHECK(pick(look("readlink " + node + "/fd/2"), "/exitCode") != 0);
+  // Programs themselves are as ever.
+  CHECK(pick(look("cat /proc/self/environ >/dev/null && ls /proc/self/fd >/dev/null"), "/exitCode") == 0);
 }
 
 }  // namespace

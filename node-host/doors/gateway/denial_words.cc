@@ -116,6 +116,11 @@ DenialWords denial_words(const Decision& decision) {
   if (decision.verdict == Verdict::kInvalid) return {"INVALID_REQUEST", decision.explanation, {}};
   if (decision.code == "ADMISSION_FULL")
     return {"UNAVAILABLE", "this node has too many commands waiting; try again", {}};
+  if (decision.code == "HOST_EXHAUSTED")
+    return {
+        "UNAVAILABLE",
+        "UNAVAILABLE: " + decision.explanation + "; no policy was asked. Next, on the node: " + decision.next,
+        {}};
   FirstLine first = decision.verdict == Verdict::kAsk ? asked(decision) : refused(decision);
   DenialWords words{"SYSTEM_RUN_DENIED", std::move(first.text), std::string(first.reason)};
   if (decision.code == "RECORD_FAILED") {

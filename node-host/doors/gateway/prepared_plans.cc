@@ -1,5 +1,7 @@
 #include "node-host/doors/gateway/prepared_plans.h"
 
+#include <algorithm>
+
 namespace hostclaw::node_host {
 namespace {
 
@@ -20,12 +22,19 @@ void PreparedPlans::remember(const policy::PrepareEvaluation& prepared,
                              const std::shared_ptr<const policy::PolicyDocument>& document) {
   forget_expired();
   const auto plan = prepared.payload.find("plan");
-  if (plan != prepared.payload.end() && plans_.size() < kMaxPreparedPlans) {
-    plans_[policy::plan_key(*plan)] = {std::make_shared<const policy::RememberedPlan>(prepared.remember),
-                                       SteadyClock::now() + kPlanLifetime};
+  if (plan != prepared.payload.end()) {
+    if (plans_.size() >= kMaxPreparedPlans) drop_oldest();
+    const std::string key = policy::plan_key(*plan);
+    const auto known = plans_.find(key);
+    // The same words may lead elsewhere now: what was prepared first is what a person may be looking at.
+    if (known == plans_.end() || known->second.remembered->programs == prepared.remember.programs) {
+      plans_[key] = {std::make_shared<const policy::RememberedPlan>(prepared.remember),
+                     SteadyClock::now() + kPlanLifetime};
+    }
   }
   for (const policy::GrantToStore& entry : prepared.visible_markers) {
     markers_.push_back({prepared.run.agent_id, entry, document, SteadyClock::now() + kMarkerLifetime});
+    if (markers_.size() > kMostShown) markers_.erase(markers_.begin());
     shown_.push_back({entry, SteadyClock::now() + kShownLifetime});
     if (shown_.size() > kMostShown) shown_.pop_front();
   }
@@ -51,6 +60,13 @@ std::vector<policy::GrantToStore> PreparedPlans::shown_lately() {
   std::vector<policy::GrantToStore> entries;
   for (const Shown& shown : shown_) entries.push_back(shown.entry);
   return entries;
+}
+
+void PreparedPlans::drop_oldest() {
+  const auto oldest = std::min_element(plans_.begin(), plans_.end(), [](const auto& left, const auto& right) {
+    return left.second.expires < right.second.expires;
+  });
+  if (oldest != plans_.end()) plans_.erase(oldest);
 }
 
 void PreparedPlans::forget_expired() {

@@ -44,6 +44,7 @@ class PreparedPlans {
     std::chrono::steady_clock::time_point expires;
   };
   void forget_expired();
+  void drop_oldest();
 
   std::unordered_map<std::string, Plan> plans_;
   std::vector<Marker> markers_;

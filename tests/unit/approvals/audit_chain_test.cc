@@ -368,6 +368,36 @@ TEST_CASE("verification tells what retention removed, and who", "[audit]") {
   CHECK(exported.removed.has_value());
 }
 
+TEST_CASE(
+    "an export that pauses keeps nothing open, ends where it began to, and tells what was removed meanwhile",
+    "[audit]") {
+  ChainFixture f;
+  AuditChain chain(*f.store, f.options());
+  for (int i = 0; i < 1'000; ++i) must(chain.append("decision", {{"n", i}}));
+  const std::int64_t last = must(chain.stats()).last_sequence;
+  std::int64_t seen = 0;
+  must(chain.export_lines(0, [&](std::string_view line) {
+    seen = must(audit_row_from_line(line)).sequence;
+    if (seen != 10) return true;
+    must(chain.append("decision", {{"n", "later"}}));
+    // Nobody reads: the whole log can be taken over and emptied.
+    Statement checkpoint = f.store->database().statement("PRAGMA wal_checkpoint(TRUNCATE)");
+    REQUIRE(must(checkpoint.step()));
+    CHECK(checkpoint.integer(0) == 0);
+    return true;
+  }));
+  CHECK(seen == last);
+  const auto pruned = chain.export_lines(0, [&](std::string_view line) {
+    if (must(audit_row_from_line(line)).sequence == 10) {
+      AuditRetention retention;
+      retention.keep_rows = 100;
+      must(chain.prune(retention, kCli));
+    }
+    return true;
+  });
+  CHECK(code_of(pruned) == "AUDIT_PRUNED");
+}
+
 TEST_CASE("retention carries on whose keys signed, however often rows are removed", "[audit]") {
   ChainFixture f;
   AuditChain chain(*f.store, f.options(false));

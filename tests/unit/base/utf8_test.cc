@@ -42,3 +42,11 @@ TEST_CASE("a long run of ASCII hides nothing that comes before, in or after it")
     }
   }
 }
+
+TEST_CASE("what a terminal would obey or hide is made visible, and nothing else is touched") {
+  CHECK(show_unseen("plain \xC3\xA9 \xF0\x9F\x99\x82") == "plain \xC3\xA9 \xF0\x9F\x99\x82");
+  CHECK(show_unseen("\x1b[2J\x7F\xC2\x9B") == "\\u{1b}[2J\\u{7f}\\u{9b}");
+  CHECK(show_unseen("\xE2\x80\xAE\xE2\x81\xA6\xD8\x9C") == "\\u{202e}\\u{2066}\\u{61c}");
+  CHECK(show_unseen("{\"a\":\"\xC2\x9B\xF3\xA0\x81\x81\"}\n", UnseenForm::kJson) ==
+        "{\"a\":\"\\u009b\\udb40\\udc41\"}\n");
+}

@@ -99,6 +99,17 @@ TEST_CASE("ancestry: a person's shell beside the node is of no run") {
   CHECK_FALSE(find_descent(table).from_run);
 }
 
+TEST_CASE("ancestry: a chain that is longer than the looks is of a run") {
+  MadeUp table;
+  constexpr std::int64_t kFirst = 100'000;
+  table.add(kFirst, 1, kFirst, 1);
+  for (std::int64_t i = 1; i <= 4'200; ++i) table.add(kFirst + i, kFirst + i - 1, kFirst, 1);
+  table.self = kFirst + 4'000;
+  CHECK_FALSE(find_descent(table).from_run);
+  table.self = kFirst + 4'200;
+  CHECK(find_descent(table).from_run);
+}
+
 TEST_CASE("ancestry: the mark of any ancestor counts where no node is above, its own too") {
   MadeUp table;
   table.processes[10].node_of.reset();

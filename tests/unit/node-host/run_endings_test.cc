@@ -60,6 +60,24 @@ TEST_CASE("a grandchild in a session of its own ends with the timeout") {
   CHECK_FALSE(is_alive(orphan));
 }
 
+TEST_CASE("a clean-up that is given up says how many processes are left") {
+  std::size_t told = 0;
+  Harness harness({.kill_grace = 0ms, .give_up = 0ms, .on_left_alive = [&told](const RunOutcome& outcome) {
+                     told = outcome.left_alive;
+                   }});
+  Reports reports(harness);
+  const auto running = harness.start(plan(child({"ignore-term", reports.path()})), with_timeout(300ms));
+  const auto pid = reports.next_pid();
+  CHECK(harness.finish(running).left_alive == 1);
+  CHECK(told == 1);
+  ::kill(static_cast<pid_t>(pid), SIGKILL);
+}
+
+TEST_CASE("a clean-up that ends everything leaves nothing to tell") {
+  Harness harness({.kill_grace = 0ms});
+  CHECK(harness.run(command("/bin/sleep", {"sleep", "60"}), with_timeout(30ms)).left_alive == 0);
+}
+
 TEST_CASE("a grandchild in a session of its own ends with the cancel") {
   Harness harness({.kill_grace = 50ms});
   Reports reports(harness);

@@ -138,6 +138,29 @@ TEST_CASE("docker compose reports carry nothing, and everything else of compose 
                  {"docker-compose", "-f", "x", "ps"}});
 }
 
+TEST_CASE("letters behind digits and signs are options all the same") {
+  check_carries({{"git", "grep", "-1Oid", "x"},
+                 {"curl", "-4o", "x", "http://h"},
+                 {"curl", "-s4o", "x", "http://h"},
+                 {"curl", "-#o", "x", "http://h"},
+                 {"curl", "-:o", "x", "http://h"},
+                 {"curl", "-0K", "x"},
+                 {"curl", "-4T", "x", "http://h"},
+                 {"rsync", "-4e", "id", "a", "b:c"},
+                 {"fd", "-0x", "id"},
+                 {"fd", "-1x", "id"},
+                 {"zip", "-9TT", "id", "x", "y"},
+                 {"git", "-4c", "a=b", "log"}});
+  check_carries_nothing({{"git", "log", "-10"}, {"git", "grep", "-1", "x"}, {"curl", "-m10", "http://h"}});
+}
+
+TEST_CASE("curl forms that write or send files by other words are found") {
+  check_carries({{"curl", "-w", "%output{/tmp/f}x", "-so", "/dev/null", "http://h"},
+                 {"curl", "--expand-output", "x", "http://h"},
+                 {"curl", "--variable", "v@/etc/passwd", "--expand-data", "{{v}}", "http://h"},
+                 {"curl", "--ssl-sessions", "x", "http://h"}});
+}
+
 TEST_CASE("curl that writes to nowhere writes nothing") {
   check_carries_nothing({{"curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "http://h"},
                          {"curl", "-sSo", "/dev/null", "http://h"},

@@ -150,8 +150,9 @@ TEST_CASE(
   Machine machine;
   machine.list({"/usr/bin/git"});
   const std::string repository = "/home/u/work/repo";
-  for (const char* part : {"", "/sub", "/.git", "/.git/hooks"})
+  for (const char* part : {"", "/sub", "/.git", "/.git/hooks", "/.git/objects", "/.git/refs"})
     machine.files.add_directory(repository + part, 1500);
+  machine.files.add_file(repository + "/.git/HEAD", "ref: refs/heads/trunk\n", false, 1500);
   machine.files.add_file(repository + "/.git/config", "[core]\n", false, 1500);
   machine.files.add_symlink(repository + "/away", "/tmp");
   for (const char* where :
@@ -177,6 +178,60 @@ TEST_CASE(
   CHECK(machine.text("cd repo && git status").decision.code == "CARRIED_CODE");
   CHECK(machine.run({"git", "-C", "repo", "status"}).decision.code == "CARRIED_CODE");
   CHECK(machine.run({"git", "-C", "repo/sub", "status"}).decision.code == "CARRIED_CODE");
+}
+
+TEST_CASE("decision: what only looks like a repository of ours to the eye is asked about") {
+  Machine machine;
+  machine.list({"/usr/bin/git", "uname"});
+  const std::string repository = "/home/u/work/repo";
+  const auto directory = [&](const std::string& path) { machine.files.add_directory(path, 1500); };
+  const auto file = [&](const std::string& path) { machine.files.add_file(path, "x", false, 1500); };
+  for (const char* part : {"", "/sub", "/.git", "/.git/objects", "/.git/refs"}) directory(repository + part);
+  file(repository + "/.git/HEAD");
+  const auto code = [&](const std::string& where) {
+    return machine.run({"git", "-C", where, "status"}).decision.code;
+  };
+  REQUIRE(code("repo/sub") == "ALLOWED_BY_LIST");
+  SECTION("a bare repository that came with the content") {
+    file(repository + "/sub/HEAD");
+    const char* also = GENERATE("commondir", "config", "objects", "refs");
+    CAPTURE(also);
+    file(repository + "/sub/" + also);
+    CHECK(code("repo/sub") == "CARRIED_CODE");
+    CHECK(machine.text("cd repo/sub && git status").decision.code == "CARRIED_CODE");
+  }
+  SECTION("a .git that git does not take, beside a bare repository or above one") {
+    directory(repository + "/sub/.git");
+    CHECK(code("repo/sub") == "CARRIED_CODE");
+  }
+  SECTION("a linked worktree or a submodule") {
+    file(repository + "/sub/.git");
+    CHECK(code("repo/sub") == "CARRIED_CODE");
+  }
+  SECTION("configuration elsewhere") {
+    file(repository + "/.git/commondir");
+    CHECK(code("repo") == "CARRIED_CODE");
+  }
+  SECTION("a hook that others can write, and a link that leads nowhere yet") {
+    directory(repository + "/.git/hooks");
+    file(repository + "/.git/hooks/post-checkout");
+    REQUIRE(code("repo") == "ALLOWED_BY_LIST");
+    machine.files.let_others_write(repository + "/.git/hooks/post-checkout");
+    CHECK(code("repo") == "CARRIED_CODE");
+    machine.files.add_symlink(repository + "/.git/config.worktree", "/tmp/not-yet");
+    CHECK(code("repo") == "CARRIED_CODE");
+  }
+  SECTION("a command before it may change what lies there, but not in the repository itself") {
+    CHECK(machine.text("cd repo && git pull && git status").decision.code == "ALLOWED_BY_LIST");
+    CHECK(machine.text("cd repo && git pull && git -C sub status").decision.code == "CARRIED_CODE");
+    CHECK(machine.text("cd repo/sub && git status").decision.code == "ALLOWED_BY_LIST");
+    CHECK(machine.text("cd repo/sub && git pull && git status").decision.code == "CARRIED_CODE");
+  }
+  SECTION("a change of directory that has to fail") {
+    machine.files.add_directory("/tmp/away");
+    CHECK(machine.text("cd /tmp/away && ! cd /home/u/work/repo && git status").decision.code ==
+          "CARRIED_CODE");
+  }
 }
 
 TEST_CASE("decision: a repository that others could put above the directory is theirs") {

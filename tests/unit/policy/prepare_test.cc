@@ -101,6 +101,26 @@ TEST_CASE("prepare: a name of an approved plan that leads elsewhere when it runs
   CHECK(run.decision.code == "OPERAND_CHANGED");
 }
 
+TEST_CASE("prepare: a program that its user can change stays bound by its content") {
+  Machine machine;
+  machine.files.add_file("/home/u/bin/git",
+                         "\x7f"
+                         "ELF",
+                         true, 1500);
+  machine.context.host_environment = {{"PATH", "/home/u/bin:/usr/bin"}, {"HOME", "/home/u"}};
+  machine.list({"/home/u/bin/git"});
+  const PrepareEvaluation prepared = prepare(machine, Machine::carried("git -c core.pager=id log"));
+  REQUIRE(prepared.ok);
+  CHECK(prepared.payload["plan"].contains("mutableFileOperand"));
+  CHECK(prepared.payload["execPolicy"]["ask"] == "always");
+  CHECK(run_again(machine, prepared, true).decision.verdict == Verdict::kAllow);
+  machine.files.add_file("/home/u/bin/git",
+                         "\x7f"
+                         "ELF other",
+                         true, 1500);
+  CHECK(run_again(machine, prepared, true).decision.code == "OPERAND_CHANGED");
+}
+
 TEST_CASE("prepare: where everything is listed, a gateway is told to ask always") {
   Machine machine;
   machine.list({"*"});

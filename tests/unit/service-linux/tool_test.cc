@@ -1,6 +1,7 @@
 #include "service-linux/tool.h"
 
 #include <catch2/catch.hpp>
+#include <csignal>
 
 namespace hostclaw::service_linux {
 
@@ -19,6 +20,14 @@ TEST_CASE("a tool reads the input that is given, and nothing else") {
   REQUIRE(said.has_value());
   CHECK(said->standard_output == "a code\n");
   CHECK(run_tool({"cat"})->standard_output.empty());
+}
+
+TEST_CASE("a tool whose end is lost is no success") {
+  const auto before = ::signal(SIGCHLD, SIG_IGN);
+  const auto said = run_tool({"true"});
+  ::signal(SIGCHLD, before);
+  REQUIRE_FALSE(said.has_value());
+  CHECK(said.error().code == "TOOL_FAILED");
 }
 
 TEST_CASE("a tool that does not end in time is killed") {
