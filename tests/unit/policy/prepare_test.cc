@@ -103,6 +103,7 @@ TEST_CASE("prepare: a name of an approved plan that leads elsewhere when it runs
 
 TEST_CASE("prepare: a program that its user can change stays bound by its content") {
   Machine machine;
+  machine.files.add_directory("/home/u/bin", 1500);
   machine.files.add_file("/home/u/bin/git",
                          "\x7f"
                          "ELF",
@@ -111,6 +112,7 @@ TEST_CASE("prepare: a program that its user can change stays bound by its conten
   machine.list({"/home/u/bin/git"});
   const PrepareEvaluation prepared = prepare(machine, Machine::carried("git -c core.pager=id log"));
   REQUIRE(prepared.ok);
+  INFO(prepared.payload.dump());
   CHECK(prepared.payload["plan"].contains("mutableFileOperand"));
   CHECK(prepared.payload["execPolicy"]["ask"] == "always");
   CHECK(run_again(machine, prepared, true).decision.verdict == Verdict::kAllow);
