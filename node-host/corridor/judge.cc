@@ -12,8 +12,8 @@
 namespace hostclaw::node_host {
 namespace {
 
-// How long an agent whose gateway asks nobody waits: enough for somebody who watches, and below the 30 s after
-// which such a gateway gives an invocation up without having said so.
+// How long an agent whose gateway asks nobody waits: enough for somebody who watches, and below the 30 s
+// after which such a gateway gives an invocation up without having said so.
 constexpr std::int64_t kUnaskedWaitMs = 20'000;
 
 // What is left of the caller's time has to suffice for the run or the refusal.
