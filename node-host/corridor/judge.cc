@@ -13,9 +13,9 @@
 namespace hostclaw::node_host {
 namespace {
 
-// How long an agent whose gateway asks nobody waits: enough for somebody who watches, and far below what a
-// tool call may take.
-constexpr std::int64_t kUnaskedWaitMs = 30'000;
+// How long an agent whose gateway asks nobody waits: enough for somebody who watches, and below the 30 s
+// after which such a gateway gives an invocation up without having said so.
+constexpr std::int64_t kUnaskedWaitMs = 20'000;
 
 // What is left of the caller's time has to suffice for the run or the refusal.
 std::int64_t patience_of(const ExecRequest& request, std::int64_t now_ms) {

@@ -501,7 +501,7 @@ TEST_CASE(
   request.unasked = true;
   Scene::Walk& walk = scene.start(request);
   const Question question = scene.asked_question();
-  scene.clock.advance(std::chrono::seconds(31));
+  scene.clock.advance(std::chrono::seconds(21));
   CHECK(scene.finish(walk).denial().code == "ALLOWLIST_MISS");
   CHECK(walk.outcome->denied()->open_question == question.id);
   CHECK_FALSE(scene.asked_question().caller_waits);
