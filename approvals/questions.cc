@@ -242,6 +242,16 @@ Result<void> insert_grant(Database& database, const Grant& grant) {
   return record(database, grant.created_at_ms, "grant", describe(grant));
 }
 
+// Its id; empty when every pending question has a caller that waits.
+Result<std::string> oldest_without_caller(Database& database) {
+  Statement query = database.statement(
+      "SELECT id FROM questions WHERE state = 'pending' AND caller_waits = 0 ORDER BY asked_at_ms, id LIMIT "
+      "1");
+  const Result<bool> found = query.step();
+  if (!found) return found.error();
+  return *found ? query.text(0) : std::string();
+}
+
 std::vector<std::string> arguments_of(const AskedCommand& command) {
   if (command.argv.empty()) return {};
   return {command.argv.begin() + 1, command.argv.end()};
@@ -379,9 +389,15 @@ Result<Questions::Asked> Questions::ask(const NewQuestion& question, std::int64_
         database.integer("SELECT count(*) FROM questions WHERE state = 'pending'");
     if (!count) return count.error();
     if (static_cast<std::size_t>(*count) >= options_.most_pending) {
-      return make_error("QUESTION_TOO_MANY",
-                        std::to_string(*count) + " questions are waiting for an answer already",
-                        "hostclaw approvals pending");
+      // One whose caller has gone yields to one that is waited for.
+      const Result<std::string> left = oldest_without_caller(database);
+      if (!left) return left.error();
+      if (left->empty()) {
+        return make_error("QUESTION_TOO_MANY",
+                          std::to_string(*count) + " questions are waiting for an answer already",
+                          "hostclaw approvals pending");
+      }
+      if (const Result<Question> withdrawn = withdraw(*left, now_ms); !withdrawn) return withdrawn.error();
     }
     Question made;
     made.id = new_uuid();

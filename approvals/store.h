@@ -5,7 +5,8 @@
 // may use the same file at once (busy timeout 5 s). Every write is one transaction. Nothing here throws.
 // Errors: STORE_CORRUPT, STORE_NEWER_VERSION, STORE_LOCKED, STORE_READ_ONLY, STORE_FULL, STORE_IO,
 // STORE_CONFLICT (compare-and-swap failed), STORE_PERMISSIONS (someone else can read or owns the file),
-// STORE_FOREIGN (the file belongs to another program), STORE_MOVED (see follow_file), STORE_NOT_FOUND
+// STORE_FOREIGN (the file belongs to another program), STORE_LINKED (it is a link or has a second name),
+// STORE_MOVED (see follow_file), STORE_NOT_FOUND
 // (read-only and there is no file, or no row). A file that is refused is left as it is. Secrets:
 // SECRET_PROTECTION, SECRET_UNREADABLE (see secret_protection.h).
 //

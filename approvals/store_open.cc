@@ -1,10 +1,12 @@
 // Opening: who may, what the file must be, and what is done before the first use.
 #include <array>
 #include <cstring>
+#include <filesystem>
 
 #include "approvals/private_files.h"
 #include "approvals/schema.h"
 #include "approvals/store_impl.h"
+#include "base/file_names.h"
 
 namespace hostclaw::approvals {
 namespace {
@@ -127,6 +129,26 @@ Result<std::unique_ptr<Database>> open_database(const std::string& path, OpenMod
   return mode == OpenMode::kReadWrite ? open_for_writing(path, options) : open_for_reading(path, options);
 }
 
+namespace {
+
+// A database under two names is one that a lock beside one of them does not guard: whoever makes the other
+// name would write past the node that uses it.
+Result<void> check_one_name(const std::string& path) {
+  std::error_code failed;
+  const std::filesystem::path file = to_path(path);
+  if (std::filesystem::is_symlink(std::filesystem::symlink_status(file, failed)))
+    return make_error("STORE_LINKED", path + " is a link; the state is where it leads to",
+                      "set HOSTCLAW_STATE_DIR to that directory");
+  const auto names = std::filesystem::hard_link_count(file, failed);
+  if (!failed && names > 1)
+    return make_error("STORE_LINKED",
+                      path + " has " + std::to_string(names) + " names; a database of hostclaw has one",
+                      "find the other name (find -samefile " + path + ") and remove it");
+  return {};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Store>> Store::open(const std::string& directory, OpenMode mode,
                                            const StoreOptions& options) {
   const std::string path = directory + "/" + std::string(kFileName);
@@ -143,6 +165,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& directory, OpenMod
     if (!image) return image.error();
     if (Result<void> created = create_private_file(path, *image); !created) return created.error();
   }
+  if (Result<void> one = check_one_name(path); !one) return one.error();
   Result<std::unique_ptr<Database>> database = open_database(path, mode, options);
   if (!database) return database.error();
   auto impl = std::make_unique<Impl>();

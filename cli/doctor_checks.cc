@@ -334,8 +334,10 @@ Results pairing_results(const Facts& facts) {
   } else if (stages.surface == "done") {
     out.push_back(ok("surface", "SURFACE_APPROVED", "the gateway dispatches this node's commands"));
   } else if (stages.surface == "none") {
-    out.push_back(
-        failure("surface", "SURFACE_NONE", "the gateway holds none of this node's commands", stages.next));
+    out.push_back(failure(
+        "surface", "SURFACE_NONE",
+        facts.report.link.value("detail", std::string("the gateway holds none of this node's commands")),
+        stages.next));
   } else if (stages.surface == "unconfirmed") {
     out.push_back(skipped("surface", "SURFACE_UNCONFIRMED",
                           "connected, but the gateway has not told whether it holds this node's commands",

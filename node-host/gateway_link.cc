@@ -517,7 +517,12 @@ asio::awaitable<void> GatewayLink::look_for_commands(const GatewayEndpoint& endp
   if (held) {
     status.waiting_commands = held->waiting;
     status.request_id = held->request_id;
-    if (!held->usable.empty()) {
+    const auto has = [](const std::vector<std::string>& names, const char* name) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    // Without it no command of an agent arrives, whatever else does.
+    const bool lacks_run = has(settings_.client.commands, "system.run") && !has(held->usable, "system.run");
+    if (!held->usable.empty() && (!lacks_run || has(held->waiting, "system.run"))) {
       status.commands = CommandsState::kHeld;
       if (!held->waiting.empty())
         status.detail = "waiting for approval, beside those that work: " + join(held->waiting, " ");
@@ -527,8 +532,12 @@ asio::awaitable<void> GatewayLink::look_for_commands(const GatewayEndpoint& endp
     } else {
       status.commands = CommandsState::kNone;
       status.detail =
-          "the gateway holds none of this node's commands, and no approval is pending: its configuration "
-          "excludes them";
+          held->usable.empty()
+              ? "the gateway holds none of this node's commands, and no approval is pending: its "
+                "configuration excludes them"
+              : "the gateway does not hold system.run of this node, and no approval is pending: its "
+                "configuration excludes it (it holds " +
+                    join(held->usable, " ") + ")";
     }
     if (!held->request_id.empty()) {
       status.next = "on the gateway: openclaw nodes approve " + held->request_id;

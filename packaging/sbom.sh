@@ -105,7 +105,7 @@ sbom() {
   "packages": [
     {"SPDXID": "SPDXRef-hostclaw", "name": "hostclaw", "versionInfo": "$version", "primaryPackagePurpose": "APPLICATION",
      "downloadLocation": "NOASSERTION", "filesAnalyzed": false, "licenseConcluded": "NOASSERTION",
-     "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION",
+     "licenseDeclared": "Apache-2.0", "copyrightText": "The hostclaw authors",
      "checksums": [{"algorithm": "SHA256", "checksumValue": "$hash"}]}
 JSON
   for package in "$@"; do

@@ -22,7 +22,7 @@ class SelfSearch {
     for (const Segment& segment : analysis_.segments) {
       if (segment.builtin == Builtin::kNone) look_at(segment);
     }
-    look_at_words(input_.request.argv);
+    if (!analysis_.ok || analysis_.segments.empty()) look_at_words(input_.request.argv);
     const std::optional<ShellWrapper>& shell = input_.request.shell;
     if ((!analysis_.ok || !analysis_.shell_text) && shell && shell->invocation.payload)
       look_at_text(*shell->invocation.payload);
@@ -40,7 +40,7 @@ class SelfSearch {
     const std::vector<std::string>& argv = segment.argv();
     if (has_own_name(argv.front()) || is_own_program(segment.executable, input_.context))
       note(read_own_command(std::span(argv).subspan(1)));
-    look_at_words(segment.source);
+    if (!words_are_data(segment)) look_at_words(segment.source);
     if (segment.unwrapped.unwrapped()) look_at_words(argv);
     const auto is_text = [](const std::string& word) {
       return word.find_first_of(" \t\n;|&(") != std::string::npos;
@@ -75,6 +75,22 @@ class SelfSearch {
     if (has_own_name(word)) return true;
     return is_own_program(look_up_executable(word, input_.cwd, input_.environment, input_.context),
                           input_.context);
+  }
+
+  // What such a program is given are names of files and texts to look for.
+  static bool words_are_data(const Segment& segment) {
+    constexpr std::string_view kStartNothing[] = {
+        "cat",  "cmp",   "cp",        "cut",  "diff",  "du",    "echo",   "egrep",    "fgrep",
+        "file", "grep",  "head",      "ls",   "mkdir", "mv",    "printf", "readlink", "realpath",
+        "rm",   "rmdir", "sha256sum", "stat", "tail",  "touch", "wc"};
+    constexpr std::string_view kStartByOption[] = {"git", "rg", "tar", "zip"};
+    const std::string name = executable_token(segment.argv().front());
+    const auto in = [&name](const auto& list) {
+      return std::find(std::begin(list), std::end(list), name) != std::end(list);
+    };
+    return !segment.unwrapped.unwrapped() && !segment.unwrapped.blocked &&
+           name == executable_token(segment.executable.real_path) &&
+           (in(kStartNothing) || (in(kStartByOption) && !carried_code(segment.argv())));
   }
 
   // Programs whose words can be text that is run: shells, interpreters, wrappers that were not looked

@@ -141,6 +141,15 @@ TEST_CASE("a gateway that holds none of the commands is never called done") {
         std::string::npos);
 }
 
+TEST_CASE("a gateway that holds all but system.run is not called done either") {
+  GatewaySettings settings = approving_settings();
+  settings.denied_commands = {"system.run"};
+  Scene scene(settings);
+  scene.connect_host();
+  CHECK(scene.host->wait_line("does not hold system.run", kPatience));
+  await_status(scene, "/pairing/surface", "none");
+}
+
 TEST_CASE("commands outside of what a gateway takes are not missing") {
   GatewaySettings settings = approving_settings();
   settings.denied_commands = {"system.execApprovals.get", "system.execApprovals.set"};

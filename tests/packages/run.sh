@@ -94,7 +94,7 @@ if [ -e "$windows_zip" ]; then
   step "the archive for Windows"
   python3 -m zipfile -e "$windows_zip" "$work/zip"
   windows=$work/zip/hostclaw-$version-windows-x64
-  for name in hostclaw.exe install.ps1 completion/hostclaw.ps1 doc/windows-service.md doc/copyright doc/hostclaw.spdx.json; do
+  for name in hostclaw.exe install.ps1 completion/hostclaw.ps1 doc/windows-service.md doc/copyright doc/LICENSE doc/SECURITY.md doc/hostclaw.spdx.json; do
     expect "it holds $name" [ -s "$windows/$name" ]
   done
   size=$(stat -c %s "$windows/hostclaw.exe")

@@ -138,6 +138,7 @@ std::span<const std::string_view> codes_with_words() {
     std::vector<std::string_view> all(kOrdinary.begin(), kOrdinary.end());
     for (const Words& words : kWords) all.push_back(words.code);
     for (const Words& words : kRawWords) all.push_back(words.code);
+    all.push_back("HOST_EXHAUSTED");
     return all;
   }();
   return codes;

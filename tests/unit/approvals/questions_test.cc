@@ -149,6 +149,13 @@ TEST_CASE("a flood of questions is refused", "[questions]") {
   Questions few(*f.store, {3, 1000});
   for (int i = 0; i < 3; ++i) must(few.ask(git_question("key-" + std::to_string(i)), 1000));
   CHECK(code_of(few.ask(git_question("one-more"), 1000)) == "QUESTION_TOO_MANY");
+  // One that nobody waits for yields.
+  const auto pending = must(few.pending(1000));
+  must(few.caller_left(pending[1].id));
+  must(few.ask(git_question("one-more"), 1000));
+  CHECK(must(few.find(pending[1].id)).state == QuestionState::kWithdrawn);
+  CHECK(must(few.pending(1000)).size() == 3);
+  CHECK(code_of(few.ask(git_question("and-another"), 1000)) == "QUESTION_TOO_MANY");
   CHECK(must(few.ask(git_question("key-1"), 1000)).repeated);
   CHECK_FALSE(must(few.ask(git_question("one-more"), 10'000)).repeated);
 }

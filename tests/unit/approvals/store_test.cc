@@ -393,6 +393,32 @@ TEST_CASE("a reading store reads and refuses to write", "[store]") {
   CHECK(setting_text(*reader, "a") == "3");
 }
 
+TEST_CASE(
+    "a database under a second name is refused, because a lock beside one name does not guard the other",
+    "[store]") {
+  namespace fs = std::filesystem;
+  TemporaryDirectory base;
+  TemporaryDirectory other;
+  open_store(base.path()).reset();
+  const fs::path file = fs::path(base.path()) / "hostclaw.sqlite";
+  const fs::path alias = fs::path(other.path()) / "hostclaw.sqlite";
+  for (const bool symbolic : {true, false}) {
+    if (symbolic) {
+      fs::create_symlink(file, alias);
+    } else {
+      fs::create_hard_link(file, alias);
+    }
+    for (const OpenMode mode : {OpenMode::kReadOnly, OpenMode::kReadWrite}) {
+      const auto refused = Store::open(other.path(), mode);
+      REQUIRE_FALSE(refused);
+      CHECK(refused.error().code == "STORE_LINKED");
+      CHECK_FALSE(refused.error().next.empty());
+    }
+    fs::remove(alias);
+  }
+  CHECK(Store::open(base.path(), OpenMode::kReadWrite));
+}
+
 TEST_CASE("an older database is brought to the current schema", "[store]") {
   TemporaryDirectory base;
   for (std::int64_t version = 1; version <= schema_version(); ++version) {

@@ -159,6 +159,25 @@ TEST_CASE("self: what only looks, or only names it, is judged like everything el
   CHECK(machine.run({"hostclaw", "runs"}).decision.code == "ALLOWLIST_MISS");
 }
 
+TEST_CASE("self: words of tools that only read, copy or search are names and texts") {
+  OwnMachine machine;
+  for (const char* name : {"grep", "ls", "cp", "tar"})
+    machine.files.add_file(std::string("/usr/bin/") + name, "ELF", true);
+  machine.policy("full", "off");
+  for (const Words& command : std::vector<Words>{{"grep", "-rn", "hostclaw", "logs"},
+                                                 {"ls", "hostclaw", "logs"},
+                                                 {"cp", "-r", "hostclaw", "import"},
+                                                 {"git", "add", "hostclaw", "logs"},
+                                                 {"git", "log", "hostclaw", "policy", "add"},
+                                                 {"tar", "czf", "x.tgz", "hostclaw", "logs"}}) {
+    CAPTURE(command);
+    CHECK(machine.run(command).decision.verdict == Verdict::kAllow);
+  }
+  CHECK(machine.run({"tar", "cf", "x", "--to-command", "hostclaw", "policy", "add"}).decision.code ==
+        "SELF_POLICY");
+  CHECK(machine.run({"nice", "hostclaw", "policy", "add", "allow"}).decision.code == "SELF_POLICY");
+}
+
 TEST_CASE("self: what shows others' runs is refused with another code and the verb that shows one's own") {
   OwnMachine machine;
   for (const Words& command : std::vector<Words>{
