@@ -410,13 +410,13 @@ TEST_CASE(
     }
     for (const OpenMode mode : {OpenMode::kReadOnly, OpenMode::kReadWrite}) {
       const auto refused = Store::open(other.path(), mode);
-      REQUIRE_FALSE(refused);
+      REQUIRE_FALSE(refused.has_value());
       CHECK(refused.error().code == "STORE_LINKED");
       CHECK_FALSE(refused.error().next.empty());
     }
     fs::remove(alias);
   }
-  CHECK(Store::open(base.path(), OpenMode::kReadWrite));
+  CHECK(Store::open(base.path(), OpenMode::kReadWrite).has_value());
 }
 
 TEST_CASE("an older database is brought to the current schema", "[store]") {
