@@ -285,9 +285,13 @@ Results check_gateway(const Facts& facts) {
 
 // ---- the node and its link, from what it last published
 
-CheckResult node_result(const StatusReport& report, const node_host::ServiceState& service) {
+bool node_runs(const StatusReport& report) {
   const std::string state = report.link.value("state", std::string());
-  if (state != "not-running" && state != "never-started" && state != "stopped") {
+  return state != "not-running" && state != "never-started" && state != "stopped";
+}
+
+CheckResult node_result(const StatusReport& report, const node_host::ServiceState& service) {
+  if (node_runs(report)) {
     return ok("node", "NODE_RUNNING",
               "process " + std::to_string(report.link.value("pid", std::int64_t{0})) + " serves this state");
   }
@@ -324,7 +328,10 @@ Results pairing_results(const Facts& facts) {
   } else if (facts.has_token) {
     out.push_back(ok("pairing", "PAIRING_STORED", "a device token of this gateway is stored"));
   } else {
-    out.push_back(skipped("pairing", "PAIRING_UNKNOWN", "only a running node can tell", "hostclaw node run"));
+    out.push_back(
+        node_runs(facts.report)
+            ? skipped("pairing", "PAIRING_UNKNOWN", "the node has not reached the gateway yet")
+            : skipped("pairing", "PAIRING_UNKNOWN", "only a running node can tell", "hostclaw node run"));
   }
   if (stages.surface == "done" && !stages.next.empty()) {
     out.push_back(warning("surface", "SURFACE_PARTLY",
@@ -603,6 +610,12 @@ Results without_state(const Names& names, const Error& why) {
   return out;
 }
 
+// The look at the service came to its end and found none.
+bool no_service(const Results& found) {
+  return std::any_of(found.begin(), found.end(),
+                     [](const CheckResult& result) { return result.code == "SERVICE_NOT_INSTALLED"; });
+}
+
 bool wants(const Names& only, std::string_view name) {
   return only.empty() || std::find(only.begin(), only.end(), name) != only.end();
 }
@@ -739,8 +752,12 @@ std::vector<CheckResult> run_checks(const CheckChoice& choice, bool& left_behind
     for (CheckResult& result : service.collect(kServicePatience, left_behind))
       found.push_back(std::move(result));
   }
+  // Where nothing is set up, there is one thing to say; the rest would follow from it.
+  const bool nothing_yet = choice.only.empty() && facts->state_error &&
+                           facts->state_error->code == "STORE_NOT_FOUND" && no_service(found);
   Results ordered;
   for (const CheckInfo& check : known_checks()) {
+    if (nothing_yet && check.name != "state") continue;
     if (!wants(choice.only, check.name)) continue;
     for (const CheckResult& result : found) {
       if (result.check == check.name) ordered.push_back(result);
