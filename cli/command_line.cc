@@ -153,6 +153,8 @@ bool set_colours(std::string_view when) {
   return when == "auto";
 }
 
+bool colours() { return colours_on; }
+
 std::string verdict_in_colour(std::string_view verdict, std::string_view text) {
   const char* colour = verdict == "allow"                          ? "\x1b[32m"
                        : verdict == "ask"                          ? "\x1b[33m"

@@ -72,6 +72,7 @@ void show_times_in_utc();
 
 // `auto` (a terminal, and NO_COLOR is not set), `always` or `never`; false for another word.
 bool set_colours(std::string_view when);
+bool colours();
 // `text` in the colour of the verdict: allow, ask, deny, invalid. Plain where there are no colours.
 std::string verdict_in_colour(std::string_view verdict, std::string_view text);
 // The last column of a table behind `used` columns: cut, with a sign that it was, where a terminal is

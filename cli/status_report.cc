@@ -57,9 +57,11 @@ Json run_json(const approvals::RunRow& run) {
 }
 
 void print_run(const char* name, const approvals::RunRow& run) {
-  print_line(std::string(name) + format_time(run.started_at_ms) + "  " +
-             verdict_in_colour(run.verdict, run.verdict) + "  " + for_terminal(run.command_text) +
-             (run.verdict == "allow" ? "" : "  (" + run.code + ")"));
+  const std::string start = std::string(name) + format_time(run.started_at_ms) + "  ";
+  const std::string code = run.verdict == "allow" ? "" : "  (" + run.code + ")";
+  print_line(start + verdict_in_colour(run.verdict, run.verdict) + "  " +
+             fitted(for_terminal(run.command_text), start.size() + run.verdict.size() + 2 + code.size()) +
+             code);
 }
 
 // What keeps a node from writing its records, while one lives: otherwise nothing here is for us to open.

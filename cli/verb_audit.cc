@@ -43,7 +43,7 @@ void print_row(const AuditRow& row, bool json) {
   if (json) {
     print_line(approvals::audit_line(row));
   } else {
-    print_line(audit_summary_line(row));
+    print_line(fitted(audit_summary_line(row), 0));
   }
 }
 
