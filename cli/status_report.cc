@@ -90,6 +90,11 @@ std::string next_attempt(const Json& link) {
 
 }  // namespace
 
+bool node_lives(approvals::Store& store) {
+  const std::string state = link_of(store).value("state", std::string());
+  return state != "never-started" && state != "not-running" && state != "stopped";
+}
+
 Result<StatusReport> read_status(approvals::Store& store) {
   StatusReport report;
   report.state_path = store.path();

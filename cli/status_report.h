@@ -32,6 +32,9 @@ struct StatusReport {
   std::vector<std::string> failing_mirrors;                          // one line for each that lost rows
 };
 
+// Whether the node of this state is a living process, as far as can be seen from here.
+bool node_lives(approvals::Store& store);
+
 Result<StatusReport> read_status(approvals::Store& store);
 
 // The state of each pairing stage: done | pending | unknown; of the surface also `unconfirmed` (nothing but a

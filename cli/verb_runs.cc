@@ -5,6 +5,7 @@
 #include "cli/command_words.h"
 #include "cli/log_lines.h"
 #include "cli/run_guard.h"
+#include "cli/status_report.h"
 #include "cli/times.h"
 
 namespace hostclaw::cli {
@@ -22,11 +23,12 @@ struct RunsFlags {
   bool json = false;
 };
 
-bool still_runs(const approvals::RunRow& run) {
+// The row is written before the program starts, and closed by the node, even when it died and comes back.
+bool is_open(const approvals::RunRow& run) {
   return run.verdict == "allow" && (run.state == "running" || run.state == "decided");
 }
 
-Json to_json(const approvals::RunRow& run) {
+Json to_json(const approvals::RunRow& run, bool node_runs) {
   Json json{{"runId", run.run_id},
             {"door", run.door},
             {"principal", run.principal},
@@ -45,18 +47,18 @@ Json to_json(const approvals::RunRow& run) {
             {"droppedBytes", run.dropped_bytes},
             {"startedAtMs", run.started_at_ms},
             {"endedAtMs", run.ended_at_ms}};
-  json["running"] = still_runs(run);
+  json["running"] = node_runs && is_open(run);
   if (run.exit_code) json["exitCode"] = *run.exit_code;
   if (run.signal) json["signal"] = *run.signal;
   return json;
 }
 
-std::string outcome(const approvals::RunRow& run) {
+std::string outcome(const approvals::RunRow& run, bool node_runs) {
   if (run.verdict != "allow") return run.verdict;
   if (run.state == "finished" && run.signal) return "signal " + std::to_string(*run.signal);
   if (run.state == "finished" && run.exit_code) return "exit " + std::to_string(*run.exit_code);
-  // The row is written before the program starts, and closed when a node that died comes back.
-  if (still_runs(run)) return "running " + duration_text(unix_ms_now() - run.started_at_ms);
+  if (is_open(run) && !node_runs) return "end unknown";
+  if (is_open(run)) return "running " + duration_text(unix_ms_now() - run.started_at_ms);
   return run.state;
 }
 
@@ -84,9 +86,10 @@ int list(const RunsFlags& flags) {
   if (!filter) return fail(filter.error(), flags.json);
   auto rows = (*store)->runs(*filter);
   if (!rows) return fail(rows.error(), flags.json);
+  const bool node_runs = node_lives(**store);
   if (flags.json) {
     Json all = Json::array();
-    for (const approvals::RunRow& run : *rows) all.push_back(to_json(run));
+    for (const approvals::RunRow& run : *rows) all.push_back(to_json(run, node_runs));
     print_json(Json{{"runs", std::move(all)}});
     return kDone;
   }
@@ -107,7 +110,7 @@ int list(const RunsFlags& flags) {
                               column(for_terminal(run.run_id.substr(0, 8)), 10) +
                               column(run.door.empty() ? "-" : for_terminal(run.door), 10) +
                               column(run.agent_id.empty() ? "-" : for_terminal(run.agent_id), 10);
-    const std::string ended = column(outcome(run), 14);
+    const std::string ended = column(outcome(run, node_runs), 14);
     print_line(start + verdict_in_colour(run.verdict, ended) +
                fitted(for_terminal(run.command_text) + undelivered, start.size() + ended.size()));
   }
@@ -130,8 +133,9 @@ int show(const RunsFlags& flags) {
   if (!run) return fail(run.error(), flags.json);
   if (!*run || !is_visible(**run)) return fail(no_such_run(flags.id), flags.json);
   const approvals::RunRow& row = **run;
+  const bool node_runs = node_lives(**store);
   if (flags.json) {
-    Json json = to_json(row);
+    Json json = to_json(row, node_runs);
     json["argv"] = Json::parse(row.argv_json, nullptr, false);
     json["outputTail"] = row.output_tail;
     print_json(json);
@@ -149,7 +153,7 @@ int show(const RunsFlags& flags) {
   field("program", row.resolved_path);
   print_line(column("decision", 12) + verdict_in_colour(row.verdict, row.verdict) + " (" + row.code + ")");
   field("because", row.reason);
-  field("outcome", outcome(row));
+  field("outcome", outcome(row, node_runs));
   field("started", format_time(row.started_at_ms));
   field("ended", format_time(row.ended_at_ms));
   if (row.verdict == "allow") {
