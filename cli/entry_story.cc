@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include "approvals/audit_chain.h"
+#include "approvals/secret_masking.h"
+#include "approvals/shown_text.h"
 #include "cli/command_line.h"
 #include "node-host/system/host_facts.h"
 #include "policy/analysis/shell_text.h"
 #include "policy/command_text.h"
-#include "policy/engine.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -51,7 +52,7 @@ std::optional<std::string> covered_command(const approvals::RunRow& run, const s
   for (const std::string_view prefix : {policy::kExactCommandPrefix, policy::kNodeCommandPrefix}) {
     if (!pattern.starts_with(prefix)) continue;
     if (pattern.substr(prefix.size()) != policy::command_key(run.command_text)) return std::nullopt;
-    return run.command_text;
+    return approvals::mask_secrets_in_text(run.command_text);
   }
   if (!arguments.starts_with(policy::kCwdArgvPrefix)) return std::nullopt;
   const policy::Platform platform = node_host::host_policy_platform();
@@ -62,7 +63,8 @@ std::optional<std::string> covered_command(const approvals::RunRow& run, const s
       const bool same_program =
           policy::base_name(pattern, platform) == policy::base_name(argv[from - 1], platform);
       if (rest.empty() && !same_program) continue;
-      if (policy::cwd_argv_pattern(run.cwd, rest, platform) == arguments) return policy::command_text(argv);
+      if (policy::cwd_argv_pattern(run.cwd, rest, platform) == arguments)
+        return approvals::shown_command(approvals::mask_secrets(argv).argv);
     }
   }
   return std::nullopt;

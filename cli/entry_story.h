@@ -15,7 +15,7 @@
 namespace hostclaw::cli {
 
 struct EntryStory {
-  std::string command;           // what an allow-always was given for; empty: not known
+  std::string command;           // what an allow-always was given for, secrets masked; empty: not known
   std::string directory;         // where; empty: not known
   std::int64_t added_at_ms = 0;  // 0: not known
   approvals::Actor added_by;

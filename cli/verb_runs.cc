@@ -151,7 +151,8 @@ int show(const RunsFlags& flags) {
   field("agent", row.agent_id);
   field("directory", row.cwd);
   field("program", row.resolved_path);
-  print_line(column("decision", 12) + verdict_in_colour(row.verdict, row.verdict) + " (" + row.code + ")");
+  print_line(column("decision", 12) + verdict_in_colour(row.verdict, row.verdict) + " (" +
+             for_terminal(row.code) + ")");
   field("because", row.reason);
   field("outcome", outcome(row, node_runs));
   field("started", format_time(row.started_at_ms));
