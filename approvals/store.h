@@ -89,6 +89,8 @@ struct RunFilter {
   std::string agent_id;          // empty: all
   std::string session_key = {};  // empty: all
   std::int64_t only_row = 0;     // 0: all
+  std::int64_t since_ms = 0;     // only those that started then or later; 0: all
+  std::string search = {};       // only commands with this in them, whatever the case; empty: all
 };
 
 // The last use of one allowlist entry. Kept apart from the document, so that using an entry does not change

@@ -163,13 +163,14 @@ Result<void> Store::mark_delivered(std::int64_t row_id) {
 }
 
 Result<std::vector<RunRow>> Store::runs(const RunFilter& filter) {
-  Statement query =
-      database().statement("SELECT row_id, " HOSTCLAW_RUN_COLUMNS
-                           " FROM runs WHERE (?1 = '' OR verdict = ?1) AND (?2 = '' OR agent_id = ?2) "
-                           "AND (?4 = '' OR session_key = ?4) AND (?5 = 0 OR row_id = ?5) "
-                           "ORDER BY row_id DESC LIMIT ?3");
+  Statement query = database().statement(
+      "SELECT row_id, " HOSTCLAW_RUN_COLUMNS
+      " FROM runs WHERE (?1 = '' OR verdict = ?1) AND (?2 = '' OR agent_id = ?2) "
+      "AND (?4 = '' OR session_key = ?4) AND (?5 = 0 OR row_id = ?5) "
+      "AND started_at_ms >= ?6 AND (?7 = '' OR instr(lower(command_text), lower(?7)) > 0) "
+      "ORDER BY row_id DESC LIMIT ?3");
   query.bind(filter.verdict).bind(filter.agent_id).bind(static_cast<std::int64_t>(filter.limit));
-  query.bind(filter.session_key).bind(filter.only_row);
+  query.bind(filter.session_key).bind(filter.only_row).bind(filter.since_ms).bind(filter.search);
   return read_runs(query);
 }
 

@@ -139,6 +139,16 @@ void add_details(const std::string& name, const Json& value, std::vector<std::st
 
 }  // namespace
 
+const std::vector<std::string>& audit_kinds() {
+  static const std::vector<std::string> kinds{
+      "decision",     "end",           "question",         "answer",
+      "grant",        "grant-revoked", "question-expired", "question-withdrawn",
+      "policy-write", "setting-write", "pairing",          "start",
+      "stop",         "attempt",       "left-behind",      "checkpoint",
+      "pruned",       "chain"};
+  return kinds;
+}
+
 std::string audit_summary_line(const approvals::AuditRow& row) {
   const auto body = parse_json(row.body);
   std::string number = std::to_string(row.sequence);

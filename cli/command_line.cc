@@ -1,5 +1,6 @@
 #include "cli/command_line.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -14,11 +15,19 @@
 #include "base/file_names.h"
 #include "base/utf8.h"
 #include "cli/run_guard.h"
+#include "cli/this_system.h"
 #include "node-host/running_node.h"
 #include "node-host/service_manager.h"
 #include "node-host/system/host_facts.h"
 
 namespace hostclaw::cli {
+namespace {
+
+// Set once, before the verb runs.
+bool times_in_utc = false;
+bool colours_on = false;
+
+}  // namespace
 
 approvals::Actor local_actor() {
   std::string who = node_host::current_user();
@@ -101,13 +110,60 @@ void note(const std::string& text) { std::cerr << text << '\n'; }
 
 std::string for_terminal(std::string_view text) { return show_unseen(to_valid_utf8(text)); }
 
+void show_times_in_utc() { times_in_utc = true; }
+
 std::string format_time(std::int64_t ms) {
   if (ms <= 0) return "-";
   const std::time_t seconds = static_cast<std::time_t>(ms / 1000);
-  char text[32];
-  std::tm parts = *std::localtime(&seconds);
-  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
-  return text;
+  std::tm parts = times_in_utc ? *std::gmtime(&seconds) : *std::localtime(&seconds);
+  char text[48];
+  const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
+  if (times_in_utc) return std::string(text, length) + "Z";
+  using namespace std::chrono;
+  const sys_days month{year(parts.tm_year + 1900) / (parts.tm_mon + 1) / 1};
+  const sys_seconds shown = month + days(parts.tm_mday - 1) + hours(parts.tm_hour) + minutes(parts.tm_min) +
+                            std::chrono::seconds(parts.tm_sec);
+  const long east = static_cast<long>((shown.time_since_epoch().count() - seconds) / 60);
+  char offset[48];
+  std::snprintf(offset, sizeof offset, "%c%02ld:%02ld", east < 0 ? '-' : '+', std::labs(east) / 60,
+                std::labs(east) % 60);
+  return std::string(text, length) + offset;
+}
+
+bool set_colours(std::string_view when) {
+  if (when == "always" || when == "never") {
+    colours_on = when == "always";
+    return true;
+  }
+  const std::string no_color = environment_variable("NO_COLOR").value_or("");
+  colours_on = no_color.empty() && output_understands_colours();
+  return when == "auto";
+}
+
+bool colours() { return colours_on; }
+
+std::string verdict_in_colour(std::string_view verdict, std::string_view text) {
+  const char* colour = verdict == "allow"                          ? "\x1b[32m"
+                       : verdict == "ask"                          ? "\x1b[33m"
+                       : verdict == "deny" || verdict == "invalid" ? "\x1b[31m"
+                                                                   : nullptr;
+  if (!colours_on || colour == nullptr) return std::string(text);
+  return colour + std::string(text) + "\x1b[0m";
+}
+
+std::string fitted(const std::string& text, std::size_t used) {
+  const std::size_t width = output_width();
+  if (width == 0) return text;
+  // A table on a narrow terminal breaks its lines rather than show nothing of the last column.
+  constexpr std::size_t kLeast = 16;
+  const std::size_t room = std::max(kLeast, width > used ? width - used : 0);
+  std::size_t characters = 0;
+  std::size_t cut = text.size();
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if ((static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U) continue;
+    if (++characters == room) cut = at;
+  }
+  return characters > room ? text.substr(0, cut) + "\xE2\x80\xA6" : text;
 }
 
 Result<std::string> read_input(const std::string& path, std::size_t max_bytes) {

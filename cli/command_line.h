@@ -65,7 +65,22 @@ void note(const std::string& text);  // stderr
 // A text of a peer or a command, safe for a terminal: control characters, bidirectional and zero-width
 // characters are shown as \u{...}.
 std::string for_terminal(std::string_view text);
-std::string format_time(std::int64_t ms);  // local time, or "-" for 0
+
+// "2027-01-31 18:00:00+01:00": local time with its offset, or, after show_times_in_utc(), "2027-01-31
+// 17:00:00Z".
+// "-" for 0.
+std::string format_time(std::int64_t ms);
+inline constexpr std::size_t kTimeWidth = 25;
+void show_times_in_utc();
+
+// `auto` (a terminal, and NO_COLOR is not set), `always` or `never`; false for another word.
+bool set_colours(std::string_view when);
+bool colours();
+// `text` in the colour of the verdict: allow, ask, deny, invalid. Plain where there are no colours.
+std::string verdict_in_colour(std::string_view verdict, std::string_view text);
+// The last column of a table behind `used` columns: cut, with a sign that it was, where a terminal is
+// narrower. Whole where output is no terminal.
+std::string fitted(const std::string& text, std::size_t used);
 
 // Hands each line of a file, or of standard input for "-", to `take` until it answers false or an error.
 // Holds one line at a time. Errors: FILE_UNREADABLE; FILE_TOO_LARGE when a line is longer than

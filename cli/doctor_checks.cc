@@ -286,8 +286,10 @@ Results check_gateway(const Facts& facts) {
 
 // ---- the node and its link, from what it last published
 
+bool node_runs(const StatusReport& report) { return report.node.has_value(); }
+
 CheckResult node_result(const StatusReport& report, const node_host::ServiceState& service) {
-  if (report.node) {
+  if (node_runs(report)) {
     const std::int64_t pid = report.node->pid;
     return ok("node", "NODE_RUNNING",
               (pid > 0 ? "process " + std::to_string(pid) : std::string("a process")) + " serves this state");
@@ -325,7 +327,10 @@ Results pairing_results(const Facts& facts) {
   } else if (facts.has_token) {
     out.push_back(ok("pairing", "PAIRING_STORED", "a device token of this gateway is stored"));
   } else {
-    out.push_back(skipped("pairing", "PAIRING_UNKNOWN", "only a running node can tell", "hostclaw node run"));
+    out.push_back(
+        node_runs(facts.report)
+            ? skipped("pairing", "PAIRING_UNKNOWN", "the node has not reached the gateway yet")
+            : skipped("pairing", "PAIRING_UNKNOWN", "only a running node can tell", "hostclaw node run"));
   }
   if (stages.surface == "done" && !stages.next.empty()) {
     out.push_back(warning("surface", "SURFACE_PARTLY",
@@ -617,6 +622,12 @@ Results without_state(const Names& names, const Error& why) {
   return out;
 }
 
+// The look at the service came to its end and found none.
+bool no_service(const Results& found) {
+  return std::any_of(found.begin(), found.end(),
+                     [](const CheckResult& result) { return result.code == "SERVICE_NOT_INSTALLED"; });
+}
+
 bool wants(const Names& only, std::string_view name) {
   return only.empty() || std::find(only.begin(), only.end(), name) != only.end();
 }
@@ -753,8 +764,12 @@ std::vector<CheckResult> run_checks(const CheckChoice& choice, bool& left_behind
     for (CheckResult& result : service.collect(kServicePatience, left_behind))
       found.push_back(std::move(result));
   }
+  // Where nothing is set up, there is one thing to say; the rest would follow from it.
+  const bool nothing_yet = choice.only.empty() && facts->state_error &&
+                           facts->state_error->code == "STORE_NOT_FOUND" && no_service(found);
   Results ordered;
   for (const CheckInfo& check : known_checks()) {
+    if (nothing_yet && check.name != "state") continue;
     if (!wants(choice.only, check.name)) continue;
     for (const CheckResult& result : found) {
       if (result.check == check.name) ordered.push_back(result);

@@ -1,10 +1,12 @@
 // Glue: parse the command line, run the verb.
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
 #include <vector>
 
 #include "cli/command_line.h"
+#include "cli/command_words.h"
 #include "cli/run_guard.h"
 #include "cli/this_system.h"
 #include "node-host/system/process_start.h"
@@ -20,9 +22,6 @@ int main(int argc, char** argv) {
   app.allow_windows_style_options(false);  // the same command line everywhere: `/x` is a path
   app.set_version_flag("--version", "hostclaw " + version());
   app.require_subcommand(1);
-  app.footer(
-      "Start here:  hostclaw node run --host <gateway>     the state is in $HOSTCLAW_STATE_DIR\n"
-      "             hostclaw policy check -- git status    what would be decided, without running it");
   Action action;
   add_node(app, action);
   add_connect(app, action);
@@ -37,17 +36,38 @@ int main(int argc, char** argv) {
   add_policy(app, action);
   add_import(app, action);
   add_completion(app, action);
+  add_help(app, action);
   add_service(app, action);
-  try {
-    std::vector<const char*> words;
-    for (const std::string& argument : arguments) words.push_back(argument.c_str());
-    app.parse(static_cast<int>(words.size()), words.data());
-  } catch (const CLI::ParseError& error) {
-    const int status = app.exit(error);
-    return status == 0 ? kDone : kUsage;
+  // After the verbs, which would all have it.
+  app.footer(
+      "Start here:  hostclaw node run --host GATEWAY    pair and serve\n"
+      "             hostclaw policy check git status    what would be decided, without running it");
+  // Given anywhere in front of the command of `policy check`; the program's own, so of every verb.
+  std::string when = "auto";
+  app.add_flag_callback(
+      "--utc", [] { show_times_in_utc(); }, "Show times in UTC, not in local time with its offset");
+  app.add_option("--color", when, "Colours for allow, ask and deny")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str();
+  const std::vector<std::string> given =
+      options_first(with_separator(app, {arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end()}));
+  if (given.empty()) {
+    print_short_help();
+    return std::fflush(stdout) == 0 ? kDone : kFailed;
   }
   try {
-    if (const auto refused = refuse_to_runs(app, {arguments.begin() + 1, arguments.end()})) return *refused;
+    // CLI11 takes the words from the last to the first.
+    app.parse(std::vector<std::string>(given.rbegin(), given.rend()));
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0)
+      return explain_usage(app, error, std::find(given.begin(), given.end(), "--json") != given.end());
+    const bool whole = error.get_name() == "CallForHelp" && app.get_subcommands().empty();
+    if (whole) print_whole_help(app);
+    return whole || app.exit(error) == 0 ? kDone : kUsage;
+  }
+  try {
+    if (const auto refused = refuse_to_runs(app, given)) return *refused;
+    set_colours(when);
     const int status = action ? action() : kUsage;
     return std::fflush(stdout) == 0 ? status : kFailed;
   } catch (const std::exception& error) {

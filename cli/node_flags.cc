@@ -5,6 +5,7 @@
 #include "base/file_names.h"
 #include "base/text.h"
 #include "cli/command_line.h"
+#include "gateway-proto/endpoint.h"
 #include "node-host/log.h"
 #include "node-host/system/supervisor.h"
 
@@ -68,8 +69,52 @@ Result<void> set_up_log(const NodeFlags& flags) {
 
 }  // namespace
 
+Result<void> read_host(NodeFlags& flags) {
+  if (!flags.host) return {};
+  const std::string given = *flags.host;
+  std::string url = given;
+  if (given.find("://") == std::string::npos) {
+    // Bare IPv6 addresses have several colons; [::1]:18789 has a port.
+    const std::size_t colon = given.rfind(':');
+    const bool port = colon != std::string::npos && colon > 0 && colon + 1 < given.size() &&
+                      given.find_first_not_of("0123456789", colon + 1) == std::string::npos &&
+                      (given.find(':') == colon || given[colon - 1] == ']');
+    if (!port) return {};
+    url = (flags.tls ? "wss://" : "ws://") + given;
+  } else if (flags.tls && given.starts_with("ws://")) {
+    return make_error("CONFIG_INVALID", "--host " + given + " is without TLS, and --tls wants it",
+                      "--host wss" + given.substr(2));
+  } else if (flags.no_tls && given.starts_with("wss://")) {
+    return make_error("CONFIG_INVALID", "--host " + given + " is with TLS, and --no-tls does not want it",
+                      "--host ws" + given.substr(3));
+  }
+  const auto endpoint = gateway_proto::parse_gateway_url(url);
+  if (!endpoint) return endpoint.error();
+  const std::string authority = url.substr(url.find("://") + 3);
+  const std::size_t end = authority.find('/');
+  const std::string name = authority.substr(0, end);
+  const bool names_port = name.rfind(':') != std::string::npos && name.back() != ']';
+  if (names_port && flags.port && *flags.port != endpoint->port)
+    return make_error("CONFIG_INVALID",
+                      "--host " + given + " and --port " + std::to_string(*flags.port) + " name two ports",
+                      "give the port once");
+  if (flags.context_path && !endpoint->context_path.empty() && *flags.context_path != endpoint->context_path)
+    return make_error("CONFIG_INVALID", "--host " + given + " and --context-path name two paths",
+                      "give the path once");
+  flags.host = endpoint->host;
+  if (names_port) flags.port = endpoint->port;
+  if (!endpoint->context_path.empty()) flags.context_path = endpoint->context_path;
+  if (given.find("://") != std::string::npos) {
+    flags.tls = endpoint->tls;
+    flags.no_tls = !endpoint->tls;
+  }
+  return {};
+}
+
 void add_node_flags(CLI::App& verb, NodeFlags& flags, bool pairing) {
-  verb.add_option("--host", flags.host, "Gateway host (default: the saved one, else 127.0.0.1)");
+  verb.add_option(
+      "--host", flags.host,
+      "Gateway host, also HOST:PORT or ws:// and wss:// URLs (default: the saved one, else 127.0.0.1)");
   verb.add_option("--port", flags.port, "Gateway port (default: the saved one, else 18789)")
       ->check(CLI::Range(1, 65535));
   verb.add_option("--context-path", flags.context_path,
@@ -120,7 +165,8 @@ void add_node_flags(CLI::App& verb, NodeFlags& flags, bool pairing) {
   }
 }
 
-Result<node_host::NodeOptions> node_options(const NodeFlags& flags) {
+Result<node_host::NodeOptions> node_options(NodeFlags flags) {
+  if (auto read = read_host(flags); !read) return read.error();
   // A node of its own, also beside an installed service: not the service's state.
   auto directory = approvals::default_state_directory();
   if (!directory) return directory.error();

@@ -37,8 +37,12 @@ struct NodeFlags {
 // --stop-grace.
 void add_node_flags(CLI::App& verb, NodeFlags& flags, bool pairing);
 
+// Takes a URL or HOST:PORT in --host apart, into the flags that it stands for. Errors: CONFIG_INVALID, also
+// where the flags say something else.
+Result<void> read_host(NodeFlags& flags);
+
 // Checks what CLI11 cannot, notes flags without meaning on stderr. Errors: CONFIG_INVALID.
 // Sets up the log, so call it before anything is logged.
-Result<node_host::NodeOptions> node_options(const NodeFlags& flags);
+Result<node_host::NodeOptions> node_options(NodeFlags flags);
 
 }  // namespace hostclaw::cli

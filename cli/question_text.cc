@@ -89,10 +89,16 @@ std::string caller_text(const Question& question, std::int64_t now_ms) {
          duration_text(approvals::QuestionOptions{}.once_valid_ms);
 }
 
+// What carries the content that was bound is a script or any other file.
+std::string label_text(const std::string& name) {
+  if (name == "script") return "file";
+  return name == "scriptSha256" ? "file sha256" : name;
+}
+
 void flatten(const std::string& label, const Json& value, std::vector<LabelledText>& out) {
   if (value.is_object()) {
     for (const auto& [name, inner] : value.items())
-      flatten(label.empty() ? name : label + " " + name, inner, out);
+      flatten(label.empty() ? label_text(name) : label + " " + name, inner, out);
   } else if (value.is_array()) {
     for (const Json& inner : value) out.push_back({label, item_text(inner)});
   } else if (!value.is_null()) {

@@ -4,9 +4,12 @@
 
 #include "approvals/policy_cache.h"
 #include "approvals/private_files.h"
+#include "approvals/questions.h"
 #include "approvals/sqlite.h"
+#include "base/clock.h"
 #include "cli/command_line.h"
 #include "cli/run_guard.h"
+#include "cli/times.h"
 #include "cli/verb_audit.h"
 #include "node-host/exec_approvals.h"
 #include "node-host/node_host.h"
@@ -56,8 +59,11 @@ Json run_json(const approvals::RunRow& run) {
 }
 
 void print_run(const char* name, const approvals::RunRow& run) {
-  print_line(std::string(name) + format_time(run.started_at_ms) + "  " + run.verdict + "  " +
-             for_terminal(run.command_text) + (run.verdict == "allow" ? "" : "  (" + run.code + ")"));
+  const std::string start = std::string(name) + format_time(run.started_at_ms) + "  ";
+  const std::string code = run.verdict == "allow" ? "" : "  (" + run.code + ")";
+  print_line(start + verdict_in_colour(run.verdict, run.verdict) + "  " +
+             fitted(for_terminal(run.command_text), start.size() + run.verdict.size() + 2 + code.size()) +
+             code);
 }
 
 std::string directory_of(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
@@ -75,7 +81,19 @@ std::optional<Error> writing_problem(const std::string& directory, const std::st
   return std::nullopt;
 }
 
+// "; tried again in 5 s", or nothing.
+std::string next_attempt(const Json& link) {
+  const std::int64_t at_ms = link.value("triedAgainAtMs", std::int64_t{0});
+  if (at_ms == 0 || link.value("state", std::string()) == "not-running") return {};
+  const std::int64_t left_ms = at_ms - unix_ms_now();
+  return left_ms > 0 ? "; tried again in " + duration_text(left_ms + 999) : "; it is being tried again";
+}
+
 }  // namespace
+
+bool node_lives(approvals::Store& store) {
+  return node_host::InstanceLock::holder(directory_of(store.path())).has_value();
+}
 
 Result<StatusReport> read_status(approvals::Store& store) {
   StatusReport report;
@@ -104,6 +122,10 @@ Result<StatusReport> read_status(approvals::Store& store) {
   report.last_runs = visible_runs(store, {3, "", ""});
   report.last_denial = first_of(visible_runs(store, {1, "deny", ""}));
   report.last_question = first_of(visible_runs(store, {1, "ask", ""}));
+  if (calling_run() == nullptr) {
+    if (const auto open = approvals::Questions(store).pending(unix_ms_now()))
+      report.open_questions = open->size();
+  }
   report.gateway_policies = node_host::read_gateway_policies(store);
   report.mirrors = mirrors_json(store);
   report.failing_mirrors = mirror_lines(store, true);
@@ -153,6 +175,7 @@ void add_to_json(const StatusReport& report, Json& body) {
   for (const auto& [agent, gateway] : report.gateway_policies)
     body["gatewayPolicy"][agent] = {{"security", to_string(gateway.security)},
                                     {"ask", to_string(gateway.ask)}};
+  body["openQuestions"] = report.open_questions;
   if (!report.mirrors.empty()) body["auditMirrors"] = report.mirrors;
 }
 
@@ -172,7 +195,7 @@ void print_status(const StatusReport& report) {
     line += " since " + format_time(report.link.value("sinceMs", std::int64_t{0}));
   if (!text("serverVersion").empty()) line += ", gateway " + text("serverVersion");
   print_line(line);
-  if (!text("detail").empty()) print_line("           " + text("detail"));
+  if (!text("detail").empty()) print_line("           " + text("detail") + next_attempt(report.link));
   const PairingStages stages = pairing_stages(report);
   print_line("pairing    device " + stages.device + ", commands " + stages.surface);
   if (!text("next").empty()) print_line("next       " + text("next"));
@@ -181,6 +204,11 @@ void print_status(const StatusReport& report) {
                report.policy->value("ask", "?") + " askFallback=" + report.policy->value("askFallback", "?"));
   } else {
     print_line("policy     unreadable: " + for_terminal(report.policy_error));
+  }
+  if (report.open_questions > 0) {
+    print_line("questions  " + std::to_string(report.open_questions) +
+               (report.open_questions == 1 ? " waits" : " wait") +
+               " for an answer: hostclaw approvals pending");
   }
   for (const std::string& failing : report.failing_mirrors) print_line("mirror     " + failing);
   const char* name = "last runs  ";

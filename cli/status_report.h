@@ -28,10 +28,14 @@ struct StatusReport {
   std::vector<approvals::RunRow> last_runs;  // newest first, at most three
   std::optional<approvals::RunRow> last_denial;
   std::optional<approvals::RunRow> last_question;
+  std::size_t open_questions = 0;  // that wait for an answer on this machine; to a run none
   std::map<std::string, node_host::GatewayPolicy> gateway_policies;  // by agent
   Json mirrors;                                                      // of the record, as mirrors_json()
   std::vector<std::string> failing_mirrors;                          // one line for each that lost rows
 };
+
+// Whether the node of this state is a living process, as far as can be seen from here.
+bool node_lives(approvals::Store& store);
 
 Result<StatusReport> read_status(approvals::Store& store);
 

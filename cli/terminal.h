@@ -17,7 +17,6 @@ class Terminal {
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
 
-  bool colours() const { return colours_; }  // a terminal that knows them, and NO_COLOR is not set
   void write(const std::string& text);
 
   struct Key {
@@ -32,7 +31,6 @@ class Terminal {
 
  private:
   void single_keys(bool yes);
-  bool colours_ = false;
 };
 
 }  // namespace hostclaw::cli

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <string_view>
 
 #include "cli/terminal.h"
 
@@ -29,10 +28,6 @@ extern "C" void put_terminal_back(int number) {
 bool Terminal::available() { return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1; }
 
 Terminal::Terminal() {
-  const char* no_color = std::getenv("NO_COLOR");
-  const char* term = std::getenv("TERM");
-  colours_ = (no_color == nullptr || *no_color == '\0') && term != nullptr && *term != '\0' &&
-             std::string_view(term) != "dumb";
   tcgetattr(STDIN_FILENO, &g_usual);
   for (const int number : kEndingSignals) {
     struct sigaction action {};

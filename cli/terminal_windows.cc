@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/file_names.h"
 #include "base/wide_text.h"
 #include "cli/terminal.h"
 
@@ -32,8 +31,6 @@ bool is_console(HANDLE handle) {
   return GetConsoleMode(handle, &mode) != 0;
 }
 
-bool is_set(const char* variable) { return !environment_variable(variable).value_or("").empty(); }
-
 }  // namespace
 
 bool Terminal::available() { return is_console(input()) && is_console(output()); }
@@ -42,9 +39,7 @@ Terminal::Terminal() {
   GetConsoleMode(input(), &g_usual_input);
   GetConsoleMode(output(), &g_usual_output);
   SetConsoleCtrlHandler(on_console_event, TRUE);
-  const bool understands = SetConsoleMode(output(), g_usual_output | ENABLE_PROCESSED_OUTPUT |
-                                                        ENABLE_VIRTUAL_TERMINAL_PROCESSING) != 0;
-  colours_ = understands && !is_set("NO_COLOR");
+  SetConsoleMode(output(), g_usual_output | ENABLE_PROCESSED_OUTPUT | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
   single_keys(true);
 }
 

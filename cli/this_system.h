@@ -13,6 +13,11 @@ namespace hostclaw::cli {
 // every byte as it is. Call it once, at the start.
 std::vector<std::string> command_line_arguments(int argc, char** argv);
 
+// The columns of the terminal that standard output is; 0 when it is none.
+std::size_t output_width();
+// A terminal that takes colour sequences; prepares it where that is needed.
+bool output_understands_colours();
+
 // How a gateway carries text to a node on this system.
 std::vector<std::string> gateway_carrier(const std::string& text);
 

@@ -1,3 +1,9 @@
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string_view>
+
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/this_system.h"
@@ -7,6 +13,17 @@
 namespace hostclaw::cli {
 
 std::vector<std::string> command_line_arguments(int argc, char** argv) { return {argv, argv + argc}; }
+
+std::size_t output_width() {
+  winsize size{};
+  if (isatty(STDOUT_FILENO) != 1) return 0;
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+bool output_understands_colours() {
+  const char* term = std::getenv("TERM");
+  return isatty(STDOUT_FILENO) == 1 && term != nullptr && *term != '\0' && std::string_view(term) != "dumb";
+}
 
 std::vector<std::string> gateway_carrier(const std::string& text) { return {"/bin/sh", "-lc", text}; }
 

@@ -68,14 +68,10 @@ class WatchScreen {
 
  private:
   void line(const std::string& text) { terminal_.write(text + "\n"); }
-  std::string bold(const std::string& text) const {
-    return terminal_.colours() ? "\x1b[1m" + text + "\x1b[0m" : text;
-  }
-  std::string dim(const std::string& text) const {
-    return terminal_.colours() ? "\x1b[2m" + text + "\x1b[0m" : text;
-  }
+  std::string bold(const std::string& text) const { return colours() ? "\x1b[1m" + text + "\x1b[0m" : text; }
+  std::string dim(const std::string& text) const { return colours() ? "\x1b[2m" + text + "\x1b[0m" : text; }
   std::string alarming(const std::string& text) const {
-    return terminal_.colours() ? "\x1b[33m" + text + "\x1b[0m" : text;
+    return colours() ? "\x1b[33m" + text + "\x1b[0m" : text;
   }
 
   int end(int status) {

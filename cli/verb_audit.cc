@@ -48,7 +48,7 @@ void print_row(const AuditRow& row, bool json) {
   if (json) {
     print_json_text(approvals::audit_line(row));
   } else {
-    print_line(audit_summary_line(row));
+    print_line(fitted(audit_summary_line(row), 0));
   }
 }
 
@@ -349,9 +349,7 @@ void add_audit(CLI::App& parent, Action& action) {
   tail_verb->add_option("--limit", flags->limit, "How many")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  tail_verb->add_option(
-      "--kind", flags->kind,
-      "Only these: decision, end, question, answer, grant, policy-write, attempt, pairing, start ...");
+  tail_verb->add_option("--kind", flags->kind, "Only rows of this kind")->check(CLI::IsMember(audit_kinds()));
   tail_verb->add_flag("-f,--follow", flags->follow, "Go on with what is written from now on");
   add_json(tail_verb);
 

@@ -16,6 +16,12 @@ int print_verbs(const CLI::App& app, const std::string& path) {
   if (!path.empty() && (children.empty() || app.get_require_subcommand_min() == 0)) {
     const policy::OwnVerb* verb = policy::find_own_verb(path);
     print_line(path + "\t" + std::string(verb != nullptr ? policy::to_string(verb->use) : "undeclared"));
+    const std::string parent = path.substr(0, path.size() - app.get_name().size());
+    for (const std::string& alias : app.get_aliases()) {
+      const policy::OwnVerb* other = policy::find_own_verb(parent + alias);
+      print_line(parent + alias + "\t" +
+                 std::string(other != nullptr ? policy::to_string(other->use) : "undeclared"));
+    }
   }
   for (const CLI::App* child : children)
     print_verbs(*child, path.empty() ? child->get_name() : path + " " + child->get_name());

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/command_line.h"
+#include "cli/command_words.h"
 #include "cli/doctor_checks.h"
 
 namespace hostclaw::cli {
@@ -49,14 +50,29 @@ void print_result(const CheckResult& result) {
     print_line("        next: " + for_terminal(result.next));
 }
 
+Error no_such_check(const std::string& word) {
+  std::vector<std::string> names;
+  std::vector<std::string> all;
+  for (const CheckInfo& check : known_checks()) {
+    names.emplace_back(check.name);
+    for (const std::string& code : split(check.codes, ' ')) all.push_back(code);
+  }
+  all.insert(all.end(), names.begin(), names.end());
+  const std::string near = nearest_word(word, all);
+  return make_error(
+      "CONFIG_INVALID",
+      "there is no check and no code " + word +
+          (near.empty() ? "; the checks: " + join(names, ", ") : "; did you mean " + near + "?"),
+      "hostclaw doctor --list");
+}
+
 int doctor(DoctorFlags flags) {
   if (flags.list) return list_checks(flags.json);
   for (const std::string& words : flags.only) {
     for (const std::string& word : split(words, ',')) {
       std::string name = check_named(trim(word));
       if (name.empty()) {
-        fail(make_error("CONFIG_INVALID", "there is no check and no code " + word, "hostclaw doctor --list"),
-             flags.json);
+        fail(no_such_check(std::string(trim(word))), flags.json);
         return kUsage;
       }
       flags.choice.only.push_back(std::move(name));

@@ -42,14 +42,32 @@ struct PolicyFlags {
   }
 };
 
-int show(approvals::Store& store, bool json) {
+// What is shown; of a fresh node where nothing is stored.
+struct ShownPolicy {
+  OrderedJson snapshot;
+  approvals::ExecSettingsReading reading;
+  std::shared_ptr<const policy::PolicyDocument> document;
+};
+
+Result<ShownPolicy> read_shown(approvals::Store& store) {
   approvals::PolicyCache cache;
   auto snapshot = node_host::approvals_snapshot(store, cache);
-  if (!snapshot) return fail(snapshot.error(), json);
-  const approvals::ExecSettingsReading reading = approvals::read_exec_settings(store);
+  if (!snapshot) return snapshot.error();
+  return ShownPolicy{std::move(*snapshot), approvals::read_exec_settings(store), cache.current(store)};
+}
+
+ShownPolicy fresh_policy(const std::string& directory) {
+  return {node_host::fresh_approvals_snapshot(directory),
+          {},
+          std::make_shared<policy::PolicyDocument>(policy::fresh_document())};
+}
+
+int show(const ShownPolicy& shown, bool json) {
+  const OrderedJson& snapshot = shown.snapshot;
+  const approvals::ExecSettingsReading& reading = shown.reading;
   const policy::EngineSettings& engine = reading.settings.engine;
-  const auto document = cache.current(store);
-  const OrderedJson& resolved = (*snapshot)["resolvedDefaults"];
+  const auto& document = shown.document;
+  const OrderedJson& resolved = snapshot.at("resolvedDefaults");
   if (json) {
     Json body{
         {"effective", Json::parse(dump_json(resolved))},
@@ -61,9 +79,9 @@ int show(approvals::Store& store, bool json) {
           {"remoteEdits", to_string(reading.settings.remote_edits)}}},
         {"askVia", to_string(reading.settings.ask_via)},
         {"askWaitMs", reading.settings.ask_wait_ms},
-        {"document", {{"hash", (*snapshot)["hash"].get<std::string>()}, {"malformed", document->malformed}}}};
-    const auto defaults = (*snapshot)["file"].find("defaults");
-    if (defaults != (*snapshot)["file"].end())
+        {"document", {{"hash", snapshot.at("hash").get<std::string>()}, {"malformed", document->malformed}}}};
+    const auto defaults = snapshot.at("file").find("defaults");
+    if (defaults != snapshot.at("file").end())
       body["document"]["defaults"] = Json::parse(dump_json(*defaults));
     Json problems = Json::array();
     for (const Error& problem : reading.problems)
@@ -79,7 +97,8 @@ int show(approvals::Store& store, bool json) {
     print_line("mode         observe: what would be asked about or denied runs, and is counted");
     note("next: hostclaw policy observed; hostclaw exec-policy set --mode enforce");
   }
-  print_line("owner        at most security=" + std::string(policy::to_string(engine.security_limit)) +
+  print_line("limits       set by the owner: at most security=" +
+             std::string(policy::to_string(engine.security_limit)) +
              ", at least ask=" + std::string(policy::to_string(engine.ask_floor)) +
              ", remote edits: " + std::string(to_string(reading.settings.remote_edits)));
   std::string asking = "asks         via " + std::string(to_string(reading.settings.ask_via));
@@ -106,12 +125,19 @@ int show(approvals::Store& store, bool json) {
 }
 
 int with_store(const PolicyFlags& flags, const std::function<Result<void>(approvals::Store&)>& change) {
-  auto store = open_store(approvals::OpenMode::kReadWrite);
+  auto store = open_store(change ? approvals::OpenMode::kReadWrite : approvals::OpenMode::kReadOnly);
+  if (!store && store.error().code == "STORE_NOT_FOUND") {
+    const auto directory = state_directory();
+    if (!directory) return fail(directory.error(), flags.json);
+    note("note: nothing is stored yet; this is what a fresh node has");
+    return show(fresh_policy(*directory), flags.json);
+  }
   if (!store) return fail(store.error(), flags.json);
   if (change) {
     if (auto done = change(**store); !done) return fail(done.error(), flags.json);
   }
-  return show(**store, flags.json);
+  const auto shown = read_shown(**store);
+  return shown ? show(*shown, flags.json) : fail(shown.error(), flags.json);
 }
 
 Result<void> apply(approvals::Store& store, const node_host::DefaultsEdit& edit) {

@@ -216,14 +216,15 @@ void add_install_flags(CLI::App& verb, InstallFlags& flags) {
 }
 
 Result<ServiceSpec> service_spec(const InstallFlags& flags) {
-  if (auto ok = check_endpoint(flags.node); !ok) return ok.error();
+  NodeFlags node = flags.node;
+  if (auto read = read_host(node); !read) return read.error();
+  if (auto ok = check_endpoint(node); !ok) return ok.error();
   ServiceSpec spec;
   spec.executable = node_host::executable_path();
   std::vector<std::string>& words = spec.run_arguments;
   const auto add = [&words](const char* name, const std::optional<std::string>& value) {
     if (value) words.insert(words.end(), {name, *value});
   };
-  const NodeFlags& node = flags.node;
   add("--host", node.host);
   if (node.port) add("--port", std::to_string(*node.port));
   add("--context-path", node.context_path);

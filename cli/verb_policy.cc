@@ -149,7 +149,8 @@ int report(const policy::RunEvaluation& evaluation, const std::vector<approvals:
       if (stage.size() < 9) stage.append(9 - stage.size(), ' ');
       print_line("  " + stage + for_terminal(step.text));
     }
-    print_line(verdict + "  " + decision.code + (decision.layer.empty() ? "" : " (" + decision.layer + ")"));
+    print_line(verdict_in_colour(verdict, verdict) + "  " + decision.code +
+               (decision.layer.empty() ? "" : " (" + decision.layer + ")"));
     if (!decision.explanation.empty()) print_line(for_terminal(decision.explanation));
     for (const policy::PlannedPipeline& pipeline : evaluation.plan.pipelines) {
       for (const policy::PlannedCommand& command : pipeline.commands) {
@@ -183,8 +184,8 @@ int check_batch(const CheckFlags& flags) {
 int check(const CheckFlags& flags) {
   if (flags.batch) return check_batch(flags);
   if (flags.has_shell_text == !flags.argv.empty()) {
-    fail(make_error("CONFIG_INVALID", "give either a command after -- or --shell TEXT",
-                    "hostclaw policy check -- git status"));
+    fail(make_error("CONFIG_INVALID", "give either a command or --shell TEXT",
+                    "hostclaw policy check git status"));
     return kUsage;
   }
   auto in_force = read_policy();
@@ -295,7 +296,10 @@ int lint(bool json) {
 
 void note_findings(const std::vector<policy::LintFinding>& findings) {
   for (const policy::LintFinding& finding : findings) {
-    if (finding.severity != policy::LintFinding::Severity::kWarning) continue;
+    // Who has just typed a path is told; later it is a note: a list may be meant for several machines.
+    const bool told =
+        finding.severity == policy::LintFinding::Severity::kWarning || finding.code == "PATH_MISSING";
+    if (!told) continue;
     note("warning: " + for_terminal(finding.message));
     if (!finding.instead.empty()) note("instead: " + for_terminal(finding.instead));
   }
@@ -307,7 +311,8 @@ void add_policy(CLI::App& parent, Action& action) {
       parent.add_subcommand("policy", "Rules, and questions to the decision engine without running anything");
   verb->require_subcommand(1);
   CLI::App* check_verb = verb->add_subcommand("check", "What would be decided, and why, step by step");
-  check_verb->add_option("command", flags->argv, "The command and its arguments, after --");
+  check_verb->add_option("command", flags->argv,
+                         "The command and its arguments; options of check stand in front of it");
   auto* shell = check_verb->add_option("--shell", flags->shell_text, "Shell text, as an agent writes it");
   check_verb->add_option("--agent", flags->agent, "Decide for this agent; empty: a request that names none")
       ->capture_default_str();

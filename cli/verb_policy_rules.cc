@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "approvals/rule_store.h"
+#include "approvals/settings.h"
 #include "base/clock.h"
 #include "cli/command_line.h"
 #include "cli/verb_policy.h"
@@ -93,6 +94,7 @@ int list_rules(const RuleFlags& flags) {
   for (const auto& stored : *rules) {
     std::string line = std::string(policy::to_string(stored.rule.effect));
     line.resize(6, ' ');
+    line = verdict_in_colour(policy::to_string(stored.rule.effect), line);
     line += for_terminal(stored.rule.id) + "  " + for_terminal(words_of(stored.rule));
     if (stored.rule.agent != "*") line += "  agent " + for_terminal(stored.rule.agent);
     if (stored.rule.expires_at_ms) line += "  until " + format_time(*stored.rule.expires_at_ms);
@@ -299,7 +301,11 @@ int observed(const RuleFlags& flags) {
                for_terminal(item.agent) + "  " + for_terminal(item.subject) +
                "  last: " + for_terminal(item.last_command));
   }
-  if (seen->empty()) note("nothing was observed; next: hostclaw exec-policy set --mode observe");
+  if (seen->empty()) {
+    note(approvals::engine_settings(**store).observe
+             ? "this node observes; no command has come yet that it would have asked about or denied"
+             : "nothing was observed; next: hostclaw exec-policy set --mode observe");
+  }
   return kDone;
 }
 
@@ -313,16 +319,17 @@ void add_policy_rules(CLI::App& policy, Action& action) {
     app->callback([&action, flags, run] { action = [flags, run] { return run(*flags); }; });
     return app;
   };
-  verb("rules", "The owner's rules: deny > ask > allow", list_rules);
+  verb("rules", "The owner's rules: deny > ask > allow", list_rules)->alias("list");
 
   CLI::App* add = verb("add", "Add one rule; its examples are checked first", add_rule);
-  add->add_option("effect", flags->effect, "deny, ask or allow")
-      ->required()
-      ->check(CLI::IsMember({"deny", "ask", "allow"}));
+  auto* effect = add->add_option("effect", flags->effect, "deny, ask or allow")
+                     ->required()
+                     ->check(CLI::IsMember({"deny", "ask", "allow"}));
   add->add_option("program", flags->program, "Program name or path, * and ? allowed")->required();
   auto* arguments = add->add_option("--arguments", flags->arguments,
                                     "Patterns, one per word: ... any words, * any characters, a|b either");
-  add->add_option("--note", flags->note, "Shown to whoever is refused");
+  auto* why = add->add_option("--note", flags->note, "Shown to whoever is refused; deny and ask need it");
+  effect->each([why](const std::string& word) { why->required(word != "allow"); });
   add->add_option("--match", flags->match, "A command that the rule must cover (repeat)")->required();
   add->add_option("--not-match", flags->not_match, "A command that it must not cover (repeat)")->required();
   add->add_option("--id", flags->id, "Its name; a rule of that name is replaced");

@@ -209,8 +209,8 @@ ConnectRefusal classify_connect_error(const PeerError& error, const CredentialSt
       refusal.advice = ConnectAdvice::kDropDeviceToken;
       if (!state.used_shared) {
         refusal.next =
-            "on the gateway: openclaw qr --setup-code-only (or set OPENCLAW_GATEWAY_TOKEN), then: hostclaw "
-            "connect <setup code>";
+            "on the gateway: openclaw devices join-code (or set OPENCLAW_GATEWAY_TOKEN), then: hostclaw "
+            "connect CODE";
       }
       return refusal;
     }

@@ -6,7 +6,8 @@ namespace hostclaw::gateway_proto {
 namespace {
 
 Error invalid_setup_code(std::string why) {
-  return make_error("SETUP_CODE_INVALID", std::move(why), "ask for a new code on the gateway: openclaw qr");
+  return make_error("SETUP_CODE_INVALID", std::move(why),
+                    "for a new code, on the gateway: openclaw devices join-code");
 }
 
 bool is_base64url(std::string_view text) {
@@ -63,7 +64,7 @@ Result<SetupCode> parse_setup_object(std::string_view json_text, std::int64_t no
     if (value >= 0 && value < 9.0e15) code.expires_at_ms = static_cast<std::int64_t>(value);
     if (code.expires_at_ms <= now_ms) {
       return make_error("SETUP_CODE_EXPIRED", "the setup code has expired",
-                        "ask for a new code on the gateway: openclaw qr");
+                        "for a new code, on the gateway: openclaw devices join-code");
     }
   }
   return code;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "approvals/private_files.h"
 #include "approvals/remote_edits.h"
 #include "approvals/settings.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "node-host/uuid.h"
 #include "policy/document.h"
@@ -121,6 +123,49 @@ bool same_entry(const OrderedJson& entry, const std::string& pattern,
   return value == arg_pattern.value_or("");
 }
 
+OrderedJson entries_of(const OrderedJson& document, const std::string& agent) {
+  const auto agents = document.find("agents");
+  if (agents == document.end() || !agents->is_object() || !agents->contains(agent))
+    return OrderedJson::array();
+  const OrderedJson list = (*agents)[agent].value("allowlist", OrderedJson::array());
+  return list.is_array() ? list : OrderedJson::array();
+}
+
+std::string agent_called(const std::string& agent) {
+  return agent == "*" ? std::string("the list of every agent (*)") : "the list of agent " + agent;
+}
+
+// Names the agent that has it, or has it with other arguments.
+Error no_such_entry(const OrderedJson& document, const std::string& agent, const std::string& pattern,
+                    const std::optional<std::string>& arg_pattern) {
+  const auto holds = [&](const std::string& id, bool any_arguments) {
+    const OrderedJson list = entries_of(document, id);
+    return std::any_of(list.begin(), list.end(), [&](const OrderedJson& entry) {
+      return same_entry(entry, pattern, arg_pattern, any_arguments);
+    });
+  };
+  std::string message = agent_called(agent) + " has no entry " + pattern;
+  if (arg_pattern) message += " with this argument pattern";
+  if (arg_pattern && holds(agent, true)) {
+    return make_error("ENTRY_NOT_FOUND", message + "; it has one with other arguments",
+                      "hostclaw approvals allowlist list");
+  }
+  std::vector<std::string> holders;
+  const OrderedJson agents = document.value("agents", OrderedJson::object());
+  for (const auto& [id, its] : agents.items()) {
+    if (id != agent && holds(id, !arg_pattern)) holders.push_back(id);
+  }
+  if (holders.empty()) return make_error("ENTRY_NOT_FOUND", message, "hostclaw approvals allowlist list");
+  std::string held;
+  for (const std::string& id : holders) held += (held.empty() ? "" : " and ") + agent_called(id);
+  using approvals::shell_word;
+  std::string next = "hostclaw approvals allowlist remove " + shell_word(pattern) + " --agent " +
+                     shell_word(holders.front());
+  if (arg_pattern) next += " --arg-pattern " + shell_word(*arg_pattern);
+  return make_error("ENTRY_NOT_FOUND", message + "; " + held + (holders.size() == 1 ? " has it" : " have it"),
+                    next);
+}
+
 }  // namespace
 
 Result<OrderedJson> approvals_snapshot(approvals::Store& store, approvals::PolicyCache& cache) {
@@ -130,6 +175,16 @@ Result<OrderedJson> approvals_snapshot(approvals::Store& store, approvals::Polic
   const Json resolved = policy::resolved_defaults(*document, approvals::engine_settings(store));
   (*snapshot)["resolvedDefaults"] = OrderedJson::parse(dump_json(resolved));
   return snapshot;
+}
+
+OrderedJson fresh_approvals_snapshot(const std::string& directory) {
+  const policy::PolicyDocument fresh = policy::fresh_document();
+  const Json resolved = policy::resolved_defaults(fresh, policy::EngineSettings{});
+  return OrderedJson{{"path", directory + "/hostclaw.sqlite#policy_document"},
+                     {"exists", false},
+                     {"hash", "missing:" + sha256_hex("")},
+                     {"file", policy::redacted_document(fresh)},
+                     {"resolvedDefaults", OrderedJson::parse(dump_json(resolved))}};
 }
 
 Result<OrderedJson> replace_approvals(approvals::Store& store, approvals::PolicyCache& cache,
@@ -194,14 +249,13 @@ Result<OrderedJson> remove_from_allowlist(approvals::Store& store, approvals::Po
                                           const std::optional<std::string>& arg_pattern,
                                           const approvals::Actor& actor) {
   return edit_document(store, cache, actor, [&](OrderedJson& json) -> Result<void> {
-    if (!json.contains("agents") || !json["agents"].contains(agent)) return Result<void>();
-    OrderedJson& its = json["agents"][agent];
-    if (!its.contains("allowlist")) return Result<void>();
+    const OrderedJson before = entries_of(json, agent);
     OrderedJson kept = OrderedJson::array();
-    for (OrderedJson& entry : its["allowlist"]) {
-      if (!same_entry(entry, pattern, arg_pattern, !arg_pattern)) kept.push_back(std::move(entry));
+    for (const OrderedJson& entry : before) {
+      if (!same_entry(entry, pattern, arg_pattern, !arg_pattern)) kept.push_back(entry);
     }
-    its["allowlist"] = std::move(kept);
+    if (kept.size() == before.size()) return no_such_entry(json, agent, pattern, arg_pattern);
+    json["agents"][agent]["allowlist"] = std::move(kept);
     return Result<void>();
   });
 }

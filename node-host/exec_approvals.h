@@ -18,6 +18,9 @@ namespace hostclaw::node_host {
 // {path, exists, hash, file, resolvedDefaults}. Creates the fresh document when there is none.
 Result<OrderedJson> approvals_snapshot(approvals::Store& store, approvals::PolicyCache& cache);
 
+// The same of a node that has stored nothing yet, in `directory`; stores nothing.
+OrderedJson fresh_approvals_snapshot(const std::string& directory);
+
 struct ReplaceRequest {
   OrderedJson params;  // {file, baseHash?}
   approvals::Actor actor;
@@ -30,8 +33,8 @@ struct ReplaceRequest {
 Result<OrderedJson> replace_approvals(approvals::Store& store, approvals::PolicyCache& cache,
                                       ReplaceRequest request);
 
-// Local edits. `agent` is a key under `agents` ("*" for every agent). Errors: INVALID_REQUEST, NOT_FOUND,
-// STORE_*.
+// Local edits. `agent` is a key under `agents` ("*" for every agent). Errors: INVALID_REQUEST, STORE_*;
+// ENTRY_NOT_FOUND for what is not there to be removed, with the agent that has it.
 Result<OrderedJson> add_to_allowlist(approvals::Store& store, approvals::PolicyCache& cache,
                                      const std::string& agent, const std::string& pattern,
                                      const std::optional<std::string>& arg_pattern,

@@ -33,6 +33,9 @@ constexpr std::chrono::seconds kCredentialPoll{3};
 constexpr int kStatsTries = 3;
 // A reverse proxy that strips attribution refuses every upgrade; trying for ever would hide it.
 constexpr int kMaxProxyRefusals = 3;
+// A gateway that said it goes, or closed with "service restart", is expected back for so long.
+constexpr std::chrono::seconds kRestartPatience{120};
+constexpr std::uint16_t kServiceRestart = 1012;
 constexpr int kExitCredentials = 1;
 constexpr int kExitConfiguration = 78;
 
@@ -75,6 +78,11 @@ LinkStatus status_of(LinkState state, std::string url) {
   status.state = state;
   status.url = std::move(url);
   return status;
+}
+
+// Never "0 s": it is not tried at once.
+std::string seconds_text(std::chrono::milliseconds pause) {
+  return std::to_string(std::max<std::int64_t>(1, (pause.count() + 999) / 1000)) + " s";
 }
 
 // What the first look at the gateway's commands adds to `connected`.
@@ -164,7 +172,11 @@ asio::awaitable<void> GatewayLink::set_status(LinkStatus status) {
                        status.request_id != status_.request_id || status.next != status_.next ||
                        status.commands != status_.commands;
   status_ = std::move(status);
-  if (!changed) co_return;
+  if (!changed) {
+    // Every attempt of an outage would be a line; when the next one comes is for `hostclaw status` alone.
+    if (status_.tried_again_in.count() > 0) co_await memory_.publish(status_);
+    co_return;
+  }
   const bool connected = status_.state == LinkState::kConnected;
   // `connecting` comes before every attempt; only its outcome is news.
   if (status_.state != LinkState::kConnecting) {
@@ -173,6 +185,8 @@ asio::awaitable<void> GatewayLink::set_status(LinkStatus status) {
       const std::string commands = about_commands(status_);
       line = another ? line + (commands.empty() ? "" : "; " + commands) : commands;
     }
+    if (status_.tried_again_in.count() > 0)
+      line += "; tried again in " + seconds_text(status_.tried_again_in);
     if (!status_.next.empty()) line += " -- next: " + status_.next;
     const bool fine =
         (connected && status_.waiting_commands.empty() && status_.commands != CommandsState::kNone) ||
@@ -182,6 +196,12 @@ asio::awaitable<void> GatewayLink::set_status(LinkStatus status) {
   co_await memory_.publish(status_);
   if (connected && status_.commands != CommandsState::kUnknown && settings_.stop_after_hello) stop();
 }
+
+void GatewayLink::expect_restart() {
+  restarting_until_ = std::chrono::steady_clock::now() + kRestartPatience;
+}
+
+bool GatewayLink::restarting() const { return std::chrono::steady_clock::now() < restarting_until_; }
 
 asio::awaitable<void> GatewayLink::wait(std::chrono::milliseconds pause) {
   if (stopping_) co_return;
@@ -301,11 +321,14 @@ asio::awaitable<std::optional<LinkEnd>> GatewayLink::after_failure(const Error& 
   // Another address of the same setup code is tried only if this one never saw our connect request.
   if (!connect_was_sent && settings_.candidates.size() > 1)
     candidate_ = (candidate_ + 1) % settings_.candidates.size();
-  LinkStatus status = status_of(LinkState::kReconnecting, url);
-  status.detail = "node host gateway connect failed: " + error.message;
-  status.next = error.next;
-  co_await set_status(std::move(status));
   next_pause_ = schedule_.after_loss(jitter());
+  LinkStatus status = status_of(LinkState::kReconnecting, url);
+  const bool expected = restarting() && error.code == "CONNECT_FAILED";
+  status.detail =
+      expected ? "the gateway is restarting" : "node host gateway connect failed: " + error.message;
+  status.next = expected ? std::string() : error.next;
+  status.tried_again_in = next_pause_;
+  co_await set_status(std::move(status));
   co_return std::nullopt;
 }
 
@@ -337,13 +360,15 @@ asio::awaitable<std::optional<LinkEnd>> GatewayLink::after_refusal(const Gateway
 
   switch (refusal.advice) {
     case ConnectAdvice::kRetry:
-      co_await set_status(std::move(status));
       next_pause_ = schedule_.after_loss(jitter(), refusal.retry_after_ms);
+      status.tried_again_in = next_pause_;
+      co_await set_status(std::move(status));
       break;
     case ConnectAdvice::kRetrySoon:
-      status.detail = "the gateway is starting";
-      co_await set_status(std::move(status));
       next_pause_ = std::chrono::milliseconds(refusal.retry_after_ms);
+      status.detail = restarting() ? "the gateway is restarting" : "the gateway is starting";
+      status.tried_again_in = next_pause_;
+      co_await set_status(std::move(status));
       break;
     case ConnectAdvice::kRetrySlowly:
       if (refusal.detail_code == "PAIRING_REQUIRED") {
@@ -421,6 +446,7 @@ asio::awaitable<void> GatewayLink::serve(GatewayEndpoint endpoint, std::shared_p
                                          Credentials used) {
   const gateway_proto::HelloOk& hello = session->hello();
   schedule_.connected();
+  restarting_until_ = {};
   device_token_retry_used_ = false;
   arrived_ = false;
   const bool outdated = co_await form_is_outdated(endpoint, hello);
@@ -459,16 +485,22 @@ asio::awaitable<void> GatewayLink::serve(GatewayEndpoint endpoint, std::shared_p
     log_info("the gateway says the node's pairing request was " + resolved.decision);
     pause_.cancel();  // follow_surface looks again at once
   };
-  on.on_shutdown = [](std::string reason) { log_info("the gateway is shutting down: " + reason); };
+  on.on_shutdown = [this](std::string reason) {
+    expect_restart();
+    log_info("the gateway is shutting down: " + reason);
+  };
   const CloseInfo end = co_await session->serve(std::move(on));
   pause_.cancel();
   if (handlers_.on_closed) handlers_.on_closed(end);
   if (stopping_) co_return;
 
-  LinkStatus status = status_of(LinkState::kReconnecting, endpoint.url());
-  status.detail = "node host gateway closed (" + std::to_string(end.code) + "): " + end.reason;
-  co_await set_status(std::move(status));
+  if (end.code == kServiceRestart) expect_restart();
   next_pause_ = schedule_.after_loss(jitter());
+  LinkStatus status = status_of(LinkState::kReconnecting, endpoint.url());
+  status.detail = std::string(restarting() ? "the gateway is restarting; " : "") +
+                  "node host gateway closed (" + std::to_string(end.code) + "): " + end.reason;
+  status.tried_again_in = next_pause_;
+  co_await set_status(std::move(status));
 }
 
 asio::awaitable<bool> GatewayLink::publish_stats(std::shared_ptr<GatewaySession> session) {
@@ -580,6 +612,14 @@ asio::awaitable<void> GatewayLink::follow_surface(GatewayEndpoint endpoint,
       const bool waits = !now.waiting_commands.empty();
       co_await set_status(std::move(now));
       co_await wait(!waits ? kStatsInterval : ++polls < kPollsAtFirst ? kSurfacePollAtFirst : kSurfacePoll);
+      continue;
+    }
+    if (restarting()) {
+      // It refuses everything while it goes; that says nothing about an approval.
+      LinkStatus going = status_of(LinkState::kReconnecting, endpoint.url());
+      going.detail = "the gateway is restarting";
+      co_await set_status(std::move(going));
+      co_await wait(kSurfacePoll);
       continue;
     }
     const std::string method = "node.runnerInventory.update";

@@ -44,9 +44,10 @@ std::string_view to_string(CommandsState state);
 struct LinkStatus {
   LinkState state = LinkState::kStarting;
   std::string url;
-  std::string detail;      // why, in the gateway's words
-  std::string request_id;  // of the pairing stage that is pending
-  std::string next;        // the command the operator must type next
+  std::string detail;                           // why, in the gateway's words
+  std::string request_id;                       // of the pairing stage that is pending
+  std::string next;                             // the command the operator must type next
+  std::chrono::milliseconds tried_again_in{0};  // 0: not in an outage
   std::string server_version;
   int protocol = 0;
   CommandsState commands = CommandsState::kUnknown;
@@ -137,6 +138,8 @@ class GatewayLink {
                                               std::shared_ptr<GatewaySession> session);
   boost::asio::awaitable<bool> publish_stats(std::shared_ptr<GatewaySession> session);
   boost::asio::awaitable<void> set_status(LinkStatus status);
+  void expect_restart();
+  bool restarting() const;
   boost::asio::awaitable<void> wait(std::chrono::milliseconds pause);
   double jitter();
 
@@ -164,6 +167,7 @@ class GatewayLink {
   bool arrived_ = false;           // one of our commands came on this connection
   bool operator_refused_ = false;  // the gateway does not let us ask: not asked again
   std::chrono::milliseconds next_pause_{0};
+  std::chrono::steady_clock::time_point restarting_until_;  // until then the gateway is expected back
 };
 
 }  // namespace hostclaw::node_host

@@ -248,17 +248,21 @@ class StoredMemory final : public LinkMemory {
   asio::awaitable<void> publish(LinkStatus status) override {
     supervisor_.status(supervisor_text(status));
     if (worth_calling_ready(status.state)) supervisor_.ready();
-    const Json json{
-        {"state", to_string(status.state)},
-        {"url", status.url},
-        {"detail", status.detail},
-        {"requestId", status.request_id},
-        {"next", status.next},
-        {"serverVersion", status.server_version},
-        {"protocol", status.protocol},
-        {"pid", process_id()},
-        {"sinceMs", unix_ms_now()},
-        {"commands", {{"state", to_string(status.commands)}, {"waiting", status.waiting_commands}}}};
+    const std::int64_t now_ms = unix_ms_now();
+    // An outage began when it began, however often the gateway was tried since.
+    if (since_ms_ == 0 || status.state != since_state_) since_ms_ = now_ms;
+    since_state_ = status.state;
+    Json json{{"state", to_string(status.state)},
+              {"url", status.url},
+              {"detail", status.detail},
+              {"requestId", status.request_id},
+              {"next", status.next},
+              {"serverVersion", status.server_version},
+              {"protocol", status.protocol},
+              {"pid", process_id()},
+              {"sinceMs", since_ms_},
+              {"commands", {{"state", to_string(status.commands)}, {"waiting", status.waiting_commands}}}};
+    if (status.tried_again_in.count() > 0) json["triedAgainAtMs"] = now_ms + status.tried_again_in.count();
     (void)co_await store_.on_store(
         [&](approvals::Store& store) { return store.put_setting(kLinkStatusKey, json); });
   }
@@ -269,6 +273,8 @@ class StoredMemory final : public LinkMemory {
   std::string device_id_;
   NodeConfig config_;
   bool saved_ = false;
+  LinkState since_state_ = LinkState::kStarting;
+  std::int64_t since_ms_ = 0;
 };
 
 // Database, sockets, log, and what a look at /proc opens.
@@ -523,8 +529,11 @@ class Node {
     handlers.on_cancel = [&](const std::string& invoke_id) { dispatcher.cancel(invoke_id); };
     handlers.on_closed = [&](const CloseInfo&) {
       if (dispatcher.in_flight() > 0) {
-        log_warn(std::to_string(dispatcher.in_flight()) +
-                 " commands outlive the connection; they are finished and recorded (hostclaw runs)");
+        const bool one = dispatcher.in_flight() == 1;
+        log_warn(
+            std::to_string(dispatcher.in_flight()) +
+            (one ? " command outlives the connection; it is" : " commands outlive the connection; they are") +
+            " finished and recorded (hostclaw runs)");
       }
     };
     handlers.host_stats = [this] { return host_stats_json(home_); };

@@ -698,6 +698,7 @@ class Matcher {
     if (!check.ok) {
       segment.code = "ALLOWLIST_MISS_ARGUMENTS";
       segment.reason = shown(name) + " is a safe bin, but not with these arguments: " + check.reason;
+      if (segment.reason.ends_with('.')) segment.reason.pop_back();  // whoever shows it makes the sentence
       return false;
     }
     segment.code.clear();

@@ -9,7 +9,8 @@ namespace {
 constexpr std::array kCodes = {
     // allowed
     DecisionCode{"ALLOWED_BY_POLICY", "document", "security=full: everything may run."},
-    DecisionCode{"ALLOWED_BY_LIST", "document", "Every command is listed, a safe bin, a builtin or a skill."},
+    DecisionCode{"ALLOWED_BY_LIST", "document",
+                 "Every command is listed, allowed by a rule, a safe bin, a builtin or a skill."},
     DecisionCode{"ALLOWED_BY_GRANT", "document", "An allow-always grant covers exactly this command."},
     DecisionCode{"ALLOWED_BY_APPROVAL", "document", "A person approved this very plan."},
     DecisionCode{"ALLOWED_BY_ANSWER", "document",

@@ -640,7 +640,7 @@ class RunDecider {
           out += "builtin";
           break;
         case SatisfiedBy::kRule:
-          out += "rule " + segment.rule->id;
+          out += "allowed by rule " + segment.rule->id;
           break;
         case SatisfiedBy::kSkill:
           out += "skill";

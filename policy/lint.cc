@@ -31,6 +31,16 @@ std::string real_path_behind(const std::string& pattern, const EngineContext& co
   return to_lower_ascii(real) == to_lower_ascii(path) ? "" : real;
 }
 
+// What stands where a path entry points; nothing when that is not known.
+std::optional<FileKind> kind_behind(const std::string& pattern, const EngineContext& context) {
+  if (context.files == nullptr || !is_absolute_path(pattern, context.platform)) return std::nullopt;
+  if (context.platform == Platform::kPosix) return context.files->facts(pattern).kind;
+  // Of a share nothing is known: it is not looked at.
+  if (pattern.size() < 2 || pattern[1] != ':') return std::nullopt;
+  const std::string path = absolute_path(context.host_cwd, pattern, context.platform);
+  return LocalFiles(*context.files).facts(path).kind;
+}
+
 // The rules that ask about or deny arguments of this program to whoever has the entry; empty where the owner
 // should still be warned: in official mode arguments that carry code pass, and no rule makes an interpreter
 // harmless.
@@ -112,6 +122,18 @@ void look_at_pattern(const std::string& pattern, const AllowlistEntry& entry, co
     add(Severity::kWarning, "NEVER_MATCHES",
         pattern + " is a link, and entries are compared with the file behind it.",
         "use " + real + ", or the bare name " + std::string(base_name(pattern)));
+  }
+  const std::optional<FileKind> kind = kind_behind(pattern, context);
+  if (kind == FileKind::kMissing) {
+    add(Severity::kNote, "PATH_MISSING",
+        "There is no file " + pattern +
+            " on this machine: the entry opens nothing, until something is put there.",
+        "check the spelling: hostclaw approvals allowlist remove " + command_text({pattern}) +
+            (about.agent == "*" ? "" : " --agent " + command_text({about.agent})));
+  } else if (kind == FileKind::kDirectory) {
+    add(Severity::kWarning, "NEVER_MATCHES", pattern + " is a directory, and an entry names programs.",
+        "name the program, or " + pattern + (pattern.ends_with('/') ? "*" : "/*") +
+            " for every program in it");
   }
   const std::string door = names_arguments(entry) ? "" : general_door(executable_token(pattern));
   if (door.empty()) return;

@@ -8,10 +8,12 @@ namespace {
 
 constexpr std::array kVerbs = {
     OwnVerb{"approvals allowlist add", VerbUse::kChanges},
+    OwnVerb{"approvals allowlist list", VerbUse::kReads},
     OwnVerb{"approvals allowlist remove", VerbUse::kChanges},
     OwnVerb{"approvals get", VerbUse::kReads},
     OwnVerb{"approvals grants list", VerbUse::kReadsOthers},
     OwnVerb{"approvals grants revoke", VerbUse::kChanges},
+    OwnVerb{"approvals list", VerbUse::kReads},
     OwnVerb{"approvals pending", VerbUse::kReadsOthers},
     OwnVerb{"approvals resolve", VerbUse::kChanges},
     OwnVerb{"approvals set", VerbUse::kChanges},
@@ -36,6 +38,7 @@ constexpr std::array kVerbs = {
     OwnVerb{"exec-policy set", VerbUse::kChanges},
     OwnVerb{"exec-policy show", VerbUse::kReads},
     OwnVerb{"generate", VerbUse::kReads},
+    OwnVerb{"help", VerbUse::kReads},
     OwnVerb{"import", VerbUse::kChanges},
     OwnVerb{"logs", VerbUse::kReadsOthers},
     OwnVerb{"node identity", VerbUse::kReads},
@@ -52,6 +55,7 @@ constexpr std::array kVerbs = {
     OwnVerb{"policy export", VerbUse::kReads},
     OwnVerb{"policy import", VerbUse::kChanges},
     OwnVerb{"policy lint", VerbUse::kReads},
+    OwnVerb{"policy list", VerbUse::kReads},
     OwnVerb{"policy observed", VerbUse::kChanges},  // shows what others ran; --clear forgets it
     OwnVerb{"policy remove", VerbUse::kChanges},
     OwnVerb{"policy rules", VerbUse::kReads},
@@ -63,11 +67,13 @@ constexpr std::array kVerbs = {
     OwnVerb{"service logon-node", VerbUse::kChanges},
     OwnVerb{"service run", VerbUse::kChanges},
     OwnVerb{"status", VerbUse::kReadsOwnRuns},
+    OwnVerb{"version", VerbUse::kReads},
 };
 
-constexpr std::array<std::string_view, 16> kFirstWords = {
-    "approvals", "audit",  "bugreport", "completion", "connect", "doctor", "exec-approvals", "exec-policy",
-    "generate",  "import", "logs",      "node",       "policy",  "runs",   "service",        "status"};
+constexpr std::array<std::string_view, 18> kFirstWords = {
+    "approvals",      "audit",       "bugreport", "completion", "connect", "doctor",
+    "exec-approvals", "exec-policy", "generate",  "help",       "import",  "logs",
+    "node",           "policy",      "runs",      "service",    "status",  "version"};
 
 constexpr std::size_t kMostWords = 3;
 

@@ -72,8 +72,9 @@ ServiceFinding docker(const ServiceState& state, const UnitFacts& unit, const Ac
     return finding("docker", "DOCKER_AS_ROOT", Verdict::kWarning,
                    (state.installed ? "the service runs" : "commands run") +
                        std::string(" as root: they can use docker, and everything else"),
-                   state.installed ? "hostclaw node install --force    (an account of its own)"
-                                   : "hostclaw node install    (an account of its own)");
+                   state.installed           ? "hostclaw node install --force    (an account of its own)"
+                   : state.manager_available ? "hostclaw node install    (an account of its own)"
+                                             : "run the node as an account of its own");
   }
   const bool member = socket != nullptr && account_may(account, groups, socket, 6);
   if (member) {

@@ -510,6 +510,20 @@ TEST_CASE("the approvals document can be read and edited from the gateway, under
   CHECK(pick(scene.exec("uname -s"), "/outcome") == "completed");
 }
 
+TEST_CASE("what is warned of in an edit of the gateway names the entry and its agent") {
+  Scene scene;
+  scene.connect_host();
+  const Reply got = scene.gateway->call("exec.approvals.node.get", {{"nodeId", scene.node_id}});
+  Json file = pick(got.payload, "/file");
+  file["agents"]["main"]["allowlist"] = {{{"pattern", real("/usr/bin/find")}}};
+  REQUIRE(scene.gateway
+              ->call("exec.approvals.node.set",
+                     {{"nodeId", scene.node_id}, {"file", file}, {"baseHash", pick(got.payload, "/hash")}})
+              .ok);
+  CHECK(scene.host->wait_line("the gateway's edit, entry " + real("/usr/bin/find") + " of agent main: ",
+                              kPatience));
+}
+
 TEST_CASE("an approvals document with a value that is not known is refused and the entry named") {
   Scene scene;
   scene.connect_host();

@@ -564,7 +564,10 @@ TEST_CASE("a planned restart of the gateway is survived by the same process") {
   scene.connect_host();
   const std::size_t from = scene.mark();
   scene.gateway->call("dev.shutdown", {{"downMs", 1200}});
-  CHECK(scene.host->wait_line("node host gateway closed (1012): service restart", kPatience));
+  const auto line = scene.host->wait_line("node host gateway closed (1012): service restart", kPatience);
+  REQUIRE(line.has_value());
+  CHECK(line->find("the gateway is restarting; ") != std::string::npos);
+  CHECK(line->find("; tried again in ") != std::string::npos);
   scene.await("connected", {}, from);
 }
 

@@ -3,12 +3,15 @@
 #include <poll.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <cstring>
+#include <sstream>
 
 #include "base/clock.h"
 #include "tests/integration/local_state.h"
@@ -23,11 +26,14 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 // The executable on a terminal of its own.
 class OnTerminal {
  public:
-  OnTerminal(const std::vector<std::string>& arguments, const Environment& environment) {
+  OnTerminal(const std::vector<std::string>& arguments, const Environment& environment,
+             unsigned short columns = 0) {
     terminal_ = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     REQUIRE(terminal_ >= 0);
     REQUIRE(grantpt(terminal_) == 0);
     REQUIRE(unlockpt(terminal_) == 0);
+    const winsize size{40, columns, 0, 0};
+    if (columns > 0) REQUIRE(ioctl(terminal_, TIOCSWINSZ, &size) == 0);
     const std::string name = ptsname(terminal_);
     std::vector<std::string> words = {hostclaw_program()};
     words.insert(words.end(), arguments.begin(), arguments.end());
@@ -478,6 +484,37 @@ TEST_CASE("policy check knows what answers have allowed, names it and uses nothi
   CHECK(check("a", 1)["code"] == "RULE_DENY");
   for (const approvals::Grant& grant : *state.questions->grants({}, unix_ms_now()))
     CHECK(grant.use_count == 0);
+}
+
+TEST_CASE("on a terminal the table of runs fits its width and has colours, unless NO_COLOR is set") {
+  LocalState state;
+  approvals::RunRow row;
+  row.run_id = "a-run";
+  row.door = "gateway";
+  row.agent_id = "main";
+  row.command_text = "printf " + std::string(200, 'x');
+  row.argv_json = "[]";
+  row.verdict = "deny";
+  row.code = "RULE_DENY";
+  row.started_at_ms = unix_ms_now();
+  REQUIRE(state.store->insert_run(row).has_value());
+  Environment environment = state.environment();
+  const bool plain = GENERATE(false, true);
+  if (plain) environment["NO_COLOR"] = "1";
+  OnTerminal screen({"runs"}, environment, 100);
+  CHECK(screen.wait_exit() == 0);
+  std::string shown = screen.shown();
+  CHECK(has(shown, "\x1b[31mdeny") == !plain);
+  for (const char* sequence : {"\x1b[31m", "\x1b[0m", "\r"}) {
+    for (std::size_t at = shown.find(sequence); at != std::string::npos; at = shown.find(sequence))
+      shown.erase(at, std::strlen(sequence));
+  }
+  CHECK(has(shown, "printf xxx"));
+  CHECK(has(shown, "\xE2\x80\xA6\n"));
+  std::istringstream lines(shown);
+  // The sign for what was cut is three bytes and one column.
+  for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 102);
+  CHECK(has(state.hostclaw({"runs"}).standard_output, row.command_text));
 }
 
 }  // namespace hostclaw::integration

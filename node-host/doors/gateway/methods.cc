@@ -170,19 +170,21 @@ asio::awaitable<InvokeResult> GatewayMethods::set_approvals(OrderedJson params, 
                                                             bool with_resolved_defaults) {
   ReplaceRequest request{std::move(params), {origin.door, origin.principal.name}, {}};
   request.shown_only = plans_.shown_lately();
-  co_return co_await side_.on_store(
-      [&request, with_resolved_defaults](StoreSide& side, approvals::Store& store) {
-        const auto before = side.policy.document(store);
-        auto snapshot = replace_approvals(store, side.policy.cache(), std::move(request));
-        if (!snapshot) return failure_of(snapshot.error());
-        if (!with_resolved_defaults) snapshot->erase("resolvedDefaults");
-        OpenedFiles files;
-        const approvals::ExecSettings exec = side.policy.settings(store);
-        const policy::EngineContext lint_context = side.policy.context(exec, files);
-        for (const auto& finding : policy::lint_changes(*before, *side.policy.document(store), lint_context))
-          log_warn("the gateway's edit: " + finding.message);
-        return InvokeResult::success(json_string(dump_json(*snapshot)));
-      });
+  co_return co_await side_.on_store([&request, with_resolved_defaults](StoreSide& side,
+                                                                       approvals::Store& store) {
+    const auto before = side.policy.document(store);
+    auto snapshot = replace_approvals(store, side.policy.cache(), std::move(request));
+    if (!snapshot) return failure_of(snapshot.error());
+    if (!with_resolved_defaults) snapshot->erase("resolvedDefaults");
+    OpenedFiles files;
+    const approvals::ExecSettings exec = side.policy.settings(store);
+    const policy::EngineContext lint_context = side.policy.context(exec, files);
+    for (const auto& finding : policy::lint_changes(*before, *side.policy.document(store), lint_context))
+      log_warn("the gateway's edit" +
+               (finding.pattern.empty() ? "" : ", entry " + finding.pattern + " of agent " + finding.agent) +
+               ": " + finding.message);
+    return InvokeResult::success(json_string(dump_json(*snapshot)));
+  });
 }
 
 }  // namespace hostclaw::node_host
