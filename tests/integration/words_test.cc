@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "base/clock.h"
 #include "node-host/node_host.h"
+#include "node-host/system/instance_lock.h"
 #include "tests/integration/local_state.h"
 #include "tests/integration/scene.h"
 
@@ -303,8 +306,14 @@ TEST_CASE("runs are found by time and by text, and what still runs is marked") {
   REQUIRE(state.store->insert_run(going).has_value());
   // Nobody can say how it ended, before a node is there that goes on with it or closes it.
   CHECK(says_words(state.hostclaw({"runs"}).standard_output, "end unknown"));
-  REQUIRE(state.store->put_setting(node_host::kLinkStatusKey, {{"state", "connected"}, {"pid", getpid()}})
-              .has_value());
+  // What holds the lock of a state is its node; beside this process, or everything here would be a run of it.
+  const std::string directory = std::filesystem::path(state.store->path()).parent_path().string();
+  const HostProcess holder("/usr/bin/flock", {"-F", "-x", directory + "/node.lock", "/bin/sleep", "600"},
+                           state.environment());
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!node_host::InstanceLock::holder(directory) && std::chrono::steady_clock::now() < until)
+    std::this_thread::yield();
+  REQUIRE(node_host::InstanceLock::holder(directory).has_value());
   CHECK(state.json({"runs", "--since", "1h"})["runs"].size() == 2);
   CHECK(state.json({"runs", "--search", "docker"})["runs"].size() == 2);
   CHECK(state.json({"runs", "--search", "docker", "--limit", "1"})["runs"][0]["running"] == true);
