@@ -39,7 +39,7 @@ struct GatewaySettings {
   // Of protocol 4, as 2026.6 and 2026.7: nodes that name no device family are an unknown kind of machine.
   bool family_required = false;
   std::set<std::string> denied_commands;  // excluded by the gateway's configuration
-  std::string server_version;  // default: the release that speaks the protocol
+  std::string server_version;             // default: the release that speaks the protocol
 };
 
 // What the gateway asks of the server it runs in.
