@@ -52,6 +52,7 @@ void remove_directory_tree(const std::string& directory);
 // Size, identity and modification time of a file as an opaque text; "absent" when there is none.
 std::string file_fingerprint(const std::string& path);
 std::uint64_t file_size_or_zero(const std::string& path);
+std::uint64_t file_names(const std::string& path);  // how many (hard links); 0 when there is no such file
 // Which file lies at that path, whatever its content, as an opaque text; "absent" when there is none. On
 // Windows it tells only whether there is one: there a file that is in use is neither moved nor deleted.
 std::string file_identity(const std::string& path);
@@ -65,6 +66,7 @@ std::string shell_word(std::string_view text);
 std::string command_for_free_space(const std::string& path);
 std::string command_for_access_rights(const std::string& path);
 std::string command_for_users_of(const std::string& path);  // which processes use it
+std::string command_for_names_of(const std::string& path);  // its other hard links
 std::string command_to_rename(const std::string& from, const std::string& to);
 
 }  // namespace hostclaw::approvals

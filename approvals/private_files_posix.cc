@@ -156,6 +156,11 @@ std::string command_for_access_rights(const std::string& path) {
 
 std::string command_for_users_of(const std::string& path) { return "fuser -v " + shell_word(path); }
 
+std::string command_for_names_of(const std::string& path) {
+  const std::string word = shell_word(path);
+  return "find \"$(stat -c %m " + word + ")\" -xdev -samefile " + word;
+}
+
 std::string command_to_rename(const std::string& from, const std::string& to) {
   return "mv " + shell_word(from) + " " + shell_word(to);
 }
@@ -176,6 +181,11 @@ std::string file_fingerprint(const std::string& path) {
   return std::to_string(facts.st_dev) + ":" + std::to_string(facts.st_ino) + ":" +
          std::to_string(facts.st_size) + ":" + std::to_string(facts.st_mtim.tv_sec) + "." +
          std::to_string(facts.st_mtim.tv_nsec);
+}
+
+std::uint64_t file_names(const std::string& path) {
+  struct stat facts {};
+  return ::lstat(path.c_str(), &facts) == 0 ? facts.st_nlink : 0;
 }
 
 std::string file_identity(const std::string& path) {

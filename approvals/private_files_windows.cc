@@ -378,6 +378,10 @@ std::string command_for_access_rights(const std::string& path) { return "icacls 
 
 std::string command_for_users_of(const std::string&) { return "tasklist /fi \"imagename eq hostclaw.exe\""; }
 
+std::string command_for_names_of(const std::string& path) {
+  return "fsutil hardlink list " + shell_word(path);
+}
+
 std::string command_to_rename(const std::string& from, const std::string& to) {
   return "move " + shell_word(from) + " " + shell_word(to);
 }
@@ -390,6 +394,12 @@ std::uint64_t file_size_or_zero(const std::string& path) {
   WIN32_FILE_ATTRIBUTE_DATA facts{};
   if (GetFileAttributesExW(to_wide_path(path).c_str(), GetFileExInfoStandard, &facts) == 0) return 0;
   return static_cast<std::uint64_t>(facts.nFileSizeHigh) << 32 | facts.nFileSizeLow;
+}
+
+std::uint64_t file_names(const std::string& path) {
+  const Handle file(open_itself(path, FILE_READ_ATTRIBUTES));
+  BY_HANDLE_FILE_INFORMATION facts{};
+  return file && GetFileInformationByHandle(file.get(), &facts) != 0 ? facts.nNumberOfLinks : 0;
 }
 
 std::string file_identity(const std::string& path) { return file_exists(path) ? "present" : "absent"; }

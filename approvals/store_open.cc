@@ -139,11 +139,11 @@ Result<void> check_one_name(const std::string& path) {
   if (std::filesystem::is_symlink(std::filesystem::symlink_status(file, failed)))
     return make_error("STORE_LINKED", path + " is a link; the state is where it leads to",
                       "set HOSTCLAW_STATE_DIR to that directory");
-  const auto names = std::filesystem::hard_link_count(file, failed);
-  if (!failed && names > 1)
+  // The standard library counts one name everywhere on Windows.
+  if (const std::uint64_t names = file_names(path); names > 1)
     return make_error("STORE_LINKED",
                       path + " has " + std::to_string(names) + " names; a database of hostclaw has one",
-                      "find the other name (find -samefile " + path + ") and remove it");
+                      "find the other name and remove it: " + command_for_names_of(path));
   return {};
 }
 

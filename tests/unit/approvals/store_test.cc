@@ -404,7 +404,13 @@ TEST_CASE(
   const fs::path alias = fs::path(other.path()) / "hostclaw.sqlite";
   for (const bool symbolic : {true, false}) {
     if (symbolic) {
-      fs::create_symlink(file, alias);
+      std::error_code without_links;
+      fs::create_symlink(file, alias, without_links);
+#ifdef _WIN32
+      // A Windows account may have no right to make them.
+      if (without_links) continue;
+#endif
+      REQUIRE_FALSE(without_links);
     } else {
       fs::create_hard_link(file, alias);
     }
