@@ -21,6 +21,8 @@ struct Admission::Waiter {
 };
 
 struct Admission::State {
+  State(asio::any_io_executor runs_on, Limits bounds) : executor(std::move(runs_on)), limits(bounds) {}
+
   struct Party {
     std::size_t running = 0;
     std::deque<std::shared_ptr<Waiter>> waiting;
