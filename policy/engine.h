@@ -63,6 +63,11 @@ struct RememberedPlan {
   bool listed = false;                     // this node's own evaluation allowed the command without approval
   std::vector<std::string> command_words;  // as the caller wrote them, one per command of the plan
   std::vector<std::string> programs;       // the real file that each of them led to; empty for builtins
+  // The content of its only program, where the words of the plan are names and its user can change the file.
+  std::optional<PlanOperand> program_content;
+  bool leads_to_same(const RememberedPlan& other) const {
+    return programs == other.programs && program_content == other.program_content;
+  }
 };
 
 // What has become of a question that this node asked a person itself about the very request (or of a standing

@@ -412,6 +412,13 @@ class RunDecider {
            "");
       return false;
     }
+    const std::optional<PlanOperand>& content = context_.remembered->program_content;
+    if (!content) return true;
+    if (analysis_.segments.size() != 1 || !is_operand_unchanged(*content, {content->path}, cwd_, context_)) {
+      deny("OPERAND_CHANGED", content->path + " is not what was approved.", "");
+      return false;
+    }
+    granted_operands_.push_back(content);
     return true;
   }
 

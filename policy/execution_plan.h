@@ -23,6 +23,14 @@ struct ScriptOperand {
   std::optional<std::string> sha256;  // lower-case hex, when the decision is bound to the content
 };
 
+// A file that a plan binds by its content.
+struct PlanOperand {
+  std::size_t argv_index = 0;
+  std::string path;
+  std::string sha256;
+  friend bool operator==(const PlanOperand&, const PlanOperand&) = default;
+};
+
 struct PlannedCommand {
   // Exactly what the program receives, byte for byte, empty arguments included.
   std::vector<std::string> argv;

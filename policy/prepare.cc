@@ -241,11 +241,9 @@ class Preparer {
   // Programs by their bare names: a gateway looks those up with an empty PATH, so that nothing but `*` lists
   // them there, and asks. What runs is what the names lead to now; the run is refused if they lead elsewhere
   // then.
-  bool write_by_name(const CommandAnalysis& analysis, PlanDraft& draft) const {
-    // What the plan binds by its content it must go on naming, unless nobody but the system's owner can
-    // change it.
-    if (draft.operand && !(draft.operand->argv_index == 0 && is_system_directory_file(draft.operand->path)))
-      return false;
+  bool write_by_name(const CommandAnalysis& analysis, PlanDraft& draft) {
+    // A script that the plan binds by its content it must go on naming.
+    if (draft.operand && (draft.operand->argv_index != 0 || analysis.segments.size() != 1)) return false;
     std::vector<std::string> names;
     for (const Segment& segment : analysis.segments) {
       std::string name =
@@ -255,6 +253,8 @@ class Preparer {
     }
     draft.preview = rewritten_text(analysis, &names);
     draft.argv = {"/bin/sh", "-c", draft.preview};
+    if (draft.operand && !is_system_directory_file(draft.operand->path))
+      out_.remember.program_content = draft.operand;
     draft.operand.reset();
     return true;
   }

@@ -17,12 +17,6 @@
 
 namespace hostclaw::policy {
 
-struct PlanOperand {
-  std::size_t argv_index = 0;
-  std::string path;
-  std::string sha256;
-};
-
 // `systemRunPlan`, normalised: absent and blank strings are the same.
 struct RequestPlan {
   std::vector<std::string> argv;

@@ -27,7 +27,7 @@ void PreparedPlans::remember(const policy::PrepareEvaluation& prepared,
     const std::string key = policy::plan_key(*plan);
     const auto known = plans_.find(key);
     // The same words may lead elsewhere now: what was prepared first is what a person may be looking at.
-    if (known == plans_.end() || known->second.remembered->programs == prepared.remember.programs) {
+    if (known == plans_.end() || known->second.remembered->leads_to_same(prepared.remember)) {
       plans_[key] = {std::make_shared<const policy::RememberedPlan>(prepared.remember),
                      SteadyClock::now() + kPlanLifetime};
     }

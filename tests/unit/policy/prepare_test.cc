@@ -113,9 +113,16 @@ TEST_CASE("prepare: a program that its user can change stays bound by its conten
   const PrepareEvaluation prepared = prepare(machine, Machine::carried("git -c core.pager=id log"));
   REQUIRE(prepared.ok);
   INFO(prepared.payload.dump());
-  CHECK(prepared.payload["plan"].contains("mutableFileOperand"));
-  CHECK(prepared.payload["execPolicy"]["ask"] == "always");
-  CHECK(run_again(machine, prepared, true).decision.verdict == Verdict::kAllow);
+  CHECK(prepared.payload["plan"]["argv"] == Json({"/bin/sh", "-c", "git -c core.pager=id log"}));
+  CHECK(prepared.payload["execPolicy"]["ask"] == "on-miss");
+  CHECK(prepared.payload["allowAlwaysCoverage"]["complete"] == true);
+  const RunEvaluation approved = run_again(machine, prepared, true);
+  REQUIRE(approved.decision.verdict == Verdict::kAllow);
+  const PlannedCommand& spawned_command = approved.plan.pipelines.back().commands.back();
+  CHECK(spawned_command.executable == "/home/u/bin/git");
+  REQUIRE(spawned_command.script);
+  CHECK(spawned_command.script->index == 0);
+  CHECK(spawned_command.script->sha256 == machine.files.content_sha256("/home/u/bin/git"));
   machine.files.add_file("/home/u/bin/git",
                          "\x7f"
                          "ELF other",
