@@ -747,8 +747,12 @@ int run_node(const NodeOptions& options, std::unique_ptr<Supervisor> supervisor)
   // The lock comes first: with a database that was moved away under a running node, opening would make
   // another.
   auto lock = wait->until_done([&options]() -> Result<InstanceLock> {
-    if (const auto ready = approvals::ensure_private_directory(options.state_directory); !ready)
-      return ready.error();
+    if (const auto ready = approvals::ensure_private_directory(options.state_directory); !ready) {
+      // A directory that cannot be there is a setting to change, and trying again does not help.
+      const Error& error = ready.error();
+      if (error.code != "STORE_IO") return error;
+      return make_error("CONFIG_INVALID", error.message, "set HOSTCLAW_STATE_DIR to a directory of your own");
+    }
     return InstanceLock::acquire(options.state_directory);
   });
   if (!lock) return ended(lock.error());

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 #include "base/text.h"
 #include "policy/command_text.h"
@@ -40,21 +42,40 @@ bool is_true(const Json& object, const char* name) {
   return value != nullptr && value->is_boolean() && value->get<bool>();
 }
 
+// The fewest decimal digits that read back as `value`, which is positive and finite, and the nearest of
+// those; `exponent` is of the first one. (Shortest digits of the standard library bring tables of 130 KiB
+// along.)
+std::string shortest_digits(double value, int& exponent) {
+  constexpr int kAlwaysEnough = 17;
+  for (int count = 1;; ++count) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%.*e", count - 1, value);
+    char* mark = std::strchr(text, 'e');
+    exponent = std::atoi(mark + 1);
+    std::string digits(text, mark);
+    std::erase_if(digits, [](char c) { return c < '0' || c > '9'; });
+    const auto reads_back = [&](const std::string& of) {
+      const std::string whole = of + "e" + std::to_string(exponent - count + 1);
+      return std::strtod(whole.c_str(), nullptr) == value;
+    };
+    // Above a power of two the neighbour is twice as far away: there the next digits up may do as well.
+    if (count < kAlwaysEnough && !reads_back(digits)) {
+      digits = std::to_string(std::stoull(digits) + 1);
+      if (digits.size() != static_cast<std::size_t>(count) || !reads_back(digits)) continue;
+    }
+    const std::size_t last = digits.find_last_not_of('0');
+    digits.resize(last + 1);
+    return digits;
+  }
+}
+
 // Number::toString of ECMA-262 for finite numbers.
 std::string number_text(double value) {
   if (value == 0) return "0";
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
-  char buffer[64];
-  const auto end =
-      std::to_chars(buffer, buffer + sizeof buffer, std::fabs(value), std::chars_format::scientific).ptr;
-  const std::string text(buffer, end);
-  const std::size_t mark = text.find('e');
   int exponent = 0;
-  const char* exponent_begin = text.data() + mark + (text[mark + 1] == '+' ? 2 : 1);
-  std::from_chars(exponent_begin, text.data() + text.size(), exponent);
-  std::string digits = text.substr(0, mark);
-  std::erase(digits, '.');
+  const std::string digits = shortest_digits(std::fabs(value), exponent);
   const int count = static_cast<int>(digits.size());
   const int point = exponent + 1;
   std::string out = value < 0 ? "-" : "";

@@ -1,4 +1,8 @@
 #include <catch2/catch.hpp>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <random>
 
 #include "policy/run_request.h"
 #include "tests/unit/policy/decision_fixture.h"
@@ -32,11 +36,38 @@ TEST_CASE("request: words that are no strings are spelled as ECMAScript spells t
   CHECK(to_ecmascript_string(123456789012.0) == "123456789012");
   CHECK(to_ecmascript_string(1e-7) == "1e-7");
   CHECK(to_ecmascript_string(-0.25) == "-0.25");
+  CHECK(to_ecmascript_string(0.1) == "0.1");
+  CHECK(to_ecmascript_string(5e-324) == "5e-324");
+  CHECK(to_ecmascript_string(1.7976931348623157e308) == "1.7976931348623157e+308");
+  CHECK(to_ecmascript_string(std::ldexp(1, -44)) == "5.684341886080802e-14");
   CHECK(to_ecmascript_string(Json::object()) == "[object Object]");
   Machine machine;
   machine.policy("full", "off");
   CHECK(machine.decide(Json{{"command", {"echo", 1, true, nullptr}}}).argv ==
         std::vector<std::string>{"echo", "1", "true", "null"});
+}
+
+TEST_CASE("request: a number is spelled with the fewest digits that read back as it") {
+  std::mt19937_64 random(20261130);
+  for (int round = 0; round < 20'000; ++round) {
+    double value = 0;
+    const std::uint64_t bits = round % 4 == 0 ? (random() % 2047) << 52 : random() >> 1;
+    std::memcpy(&value, &bits, sizeof value);
+    if (!std::isfinite(value) || value == 0) continue;
+    char text[64];
+    const std::string fewest(
+        text, std::to_chars(text, text + sizeof text, value, std::chars_format::scientific).ptr);
+    const auto digits_of = [](std::string number) {
+      number.resize(std::min(number.find('e'), number.size()));
+      std::erase(number, '.');
+      number.erase(0, number.find_first_not_of('0'));
+      return number.substr(0, number.find_last_not_of('0') + 1);
+    };
+    const std::string spelled = to_ecmascript_string(value);
+    CAPTURE(spelled, fewest);
+    REQUIRE(digits_of(spelled) == digits_of(fewest));
+    REQUIRE(std::strtod(spelled.c_str(), nullptr) == value);
+  }
 }
 
 TEST_CASE("request: rawCommand has to say what command says") {
