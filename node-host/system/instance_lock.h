@@ -20,6 +20,9 @@ struct RunningNode {
   std::string note;      // what it last noted
 };
 
+// What node.lock says: the process id, and on a second line the note.
+RunningNode parse_running_node(std::string_view content);
+
 // Held until destruction or the end of the process, however it ends. What is locked is the directory itself
 // (and node.lock in it, which names the process), so that deleting a file lets no second node start. Where
 // directories cannot be locked, as on some network file systems, node.lock alone is.

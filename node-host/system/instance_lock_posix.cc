@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <thread>
 
@@ -40,20 +39,10 @@ bool somebody_holds(int fd) {
   return false;
 }
 
-// "PID", and a second line with the note.
 RunningNode read_holder(int fd) {
   char text[256] = {};
   const ssize_t size = pread(fd, text, sizeof text - 1, 0);
-  RunningNode node;
-  if (size <= 0) return node;
-  const std::string_view content(text, static_cast<std::size_t>(size));
-  const std::size_t line = content.find('\n');
-  node.pid = std::atoll(text);
-  if (line != std::string_view::npos) {
-    const std::string_view rest = content.substr(line + 1);
-    node.note = std::string(rest.substr(0, rest.find('\n')));
-  }
-  return node;
+  return size <= 0 ? RunningNode{} : parse_running_node({text, static_cast<std::size_t>(size)});
 }
 
 Error already_running(const RunningNode& node) {

@@ -2,8 +2,6 @@
 
 #include <windows.h>
 
-#include <cstdlib>
-
 #include "node-host/system/system_error_windows.h"
 #include "node-host/system/windows_handle.h"
 #include "node-host/system/windows_text.h"
@@ -14,23 +12,14 @@ namespace {
 constexpr int kLockTries = 10;
 constexpr DWORD kLockPauseMs = 25;
 
-// "PID", and a second line with the note.
 RunningNode read_holder(const std::wstring& path) {
   const UniqueFd file =
       owned(::CreateFileW(path.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
                           nullptr, OPEN_EXISTING, 0, nullptr));
   char text[256] = {};
   DWORD size = 0;
-  RunningNode node;
-  if (!file || ::ReadFile(as_handle(file.get()), text, sizeof text - 1, &size, nullptr) == 0) return node;
-  const std::string_view content(text, size);
-  const std::size_t line = content.find('\n');
-  node.pid = std::atoll(text);
-  if (line != std::string_view::npos) {
-    const std::string_view rest = content.substr(line + 1);
-    node.note = std::string(rest.substr(0, rest.find('\n')));
-  }
-  return node;
+  const bool read = file && ::ReadFile(as_handle(file.get()), text, sizeof text - 1, &size, nullptr) != 0;
+  return read ? parse_running_node({text, size}) : RunningNode{};
 }
 
 // Nobody else can open it for writing, or delete it, until the handle is closed, however the process ends.

@@ -44,6 +44,14 @@ bool may_look_into_node() {
   return false;
 }
 
+// SIGTERM ends it in its own way.
+void check_stops_on_sigterm(Scene& scene) {
+  scene.host->signal(SIGTERM);
+  const auto ended = scene.host->wait_exit(kPatience);
+  REQUIRE(ended.has_value());
+  CHECK(ended->status == 143);
+}
+
 TEST_CASE("signals that were ignored or blocked when the node started change nothing") {
   Scene scene;
   start_through(scene, "exec env --ignore-signal=CHLD --block-signal=TERM \"$@\"");
@@ -51,10 +59,7 @@ TEST_CASE("signals that were ignored or blocked when the node started change not
   INFO(answer.dump());
   CHECK(pick(answer, "/exitCode") == 7);
   CHECK(pick(scene.run({"/bin/true"}), "/exitCode") == 0);
-  scene.host->signal(SIGTERM);
-  const auto ended = scene.host->wait_exit(kPatience);
-  REQUIRE(ended.has_value());
-  CHECK(ended->status == 143);
+  check_stops_on_sigterm(scene);
 }
 
 TEST_CASE("nohup keeps its meaning") {
@@ -91,10 +96,7 @@ TEST_CASE("a log that nobody reads any more does not end the node") {
   // Its only reader leaves at the first line.
   start_through(scene, "head -n 1 '" + fifo + "' >/dev/null & exec \"$@\" 2>'" + fifo + "'");
   for (int i = 0; i < 3; ++i) CHECK(pick(scene.run({"/bin/echo", "fine"}), "/stdout") == "fine\n");
-  scene.host->signal(SIGTERM);
-  const auto ended = scene.host->wait_exit(kPatience);
-  REQUIRE(ended.has_value());
-  CHECK(ended->status == 143);
+  check_stops_on_sigterm(scene);
 }
 
 TEST_CASE("a log pipe that is open and never read does not freeze the node") {
@@ -106,10 +108,7 @@ TEST_CASE("a log pipe that is open and never read does not freeze the node") {
   // Each refusal is a line; together they are more than a pipe holds.
   const std::string word(4'000, 'x');
   for (int i = 0; i < 40; ++i) CHECK_FALSE(node_error(scene.run({"/bin/echo", word})).is_null());
-  scene.host->signal(SIGTERM);
-  const auto ended = scene.host->wait_exit(kPatience);
-  REQUIRE(ended.has_value());
-  CHECK(ended->status == 143);
+  check_stops_on_sigterm(scene);
 }
 
 TEST_CASE("the limit of open files is raised for the node and stays as it was for commands") {
