@@ -66,7 +66,9 @@ TEST_CASE("request: a number is spelled with the fewest digits that read back as
     const std::string spelled = to_ecmascript_string(value);
     CAPTURE(spelled, fewest);
     REQUIRE(digits_of(spelled) == digits_of(fewest));
-    REQUIRE(std::strtod(spelled.c_str(), nullptr) == value);
+    double read = 0;
+    std::from_chars(spelled.data(), spelled.data() + spelled.size(), read);
+    REQUIRE(read == value);
   }
 }
 
