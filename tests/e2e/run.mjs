@@ -42,8 +42,8 @@ const { isWindowsProgram, keepSession } = await import('./lib/wine.mjs');
 const { writeTable } = await import('./lib/table.mjs');
 const onWindows = Boolean(values.hostclaw) && isWindowsProgram(values.hostclaw);
 const suites = values.suite ? [values.suite]
-  : onWindows ? ['windows']
-  : ['pairing', 'tokens', 'setup-codes', 'tls', 'invoke', 'turns', 'asking', 'hostops', 'resilience', 'import'];
+  : onWindows ? ['windows', 'hostops']
+  : ['pairing', 'tokens', 'setup-codes', 'tls', 'invoke', 'turns', 'asking', 'hostops', 'guide', 'resilience', 'import'];
 if (onWindows) {
   // Wine does not hand the access list of a folder down to what is made in it; the umask stands in for that.
   process.umask(0o077);

@@ -96,12 +96,13 @@ export class Context {
   //   via:   'chat' waits for a human where one is needed; 'agent' is the headless form
   //   decide: answer for each question that comes up, e.g. 'allow-once'; or a function of the question that
   //           gives it, or gives nothing because it has answered by other means
+  //   sessionKey: of a session that goes on; a new one without it
   // Returns {outputs, questions, end}.
-  async agentTurn({ node, agent = 'main', via = 'chat', steps, command, decide, timeoutMs = 60_000, extra = {} }) {
+  async agentTurn({ node, agent = 'main', via = 'chat', steps, command, decide, timeoutMs = 60_000, extra = {}, sessionKey }) {
     const id = randomUUID().slice(0, 8);
     const message = this.model.script(id, (steps ?? [command]).map((step) =>
       ({ node: node.id, ...(typeof step === 'string' ? { command: step } : step), ...extra })));
-    const sessionKey = `agent:${agent}:turn-${id}`;
+    sessionKey ??= `agent:${agent}:turn-${id}`;
     const { operator } = this.gateway;
     const from = operator.mark();
     const questions = [];

@@ -1,38 +1,38 @@
 // The user's own story: an agent upgrades a compose stack on the host with git, docker and curl, listed through the
-// official command line and nothing else. docker is a stand-in that notes what it was told; its `up` restarts the
-// gateway, as the real one does when the gateway's container is part of the stack.
+// official command line and nothing else. docker is a stand-in that notes what it was told; its `up` can restart the
+// gateway, as the real one does when the gateway's container is part of the stack. With the program for Windows git, curl
+// and pwsh are stand-ins as well.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
-import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { before } from '../lib/packages.mjs';
 import { eventually } from '../lib/process.mjs';
+import { windowsPath } from '../lib/wine.mjs';
 
 const callers = { main: 'caller full/off', ask: 'caller allowlist/on-miss' };
 
-export default function hostops(context, scenario) {
-  // Before 2026.8 a full/off caller is not looked at: this node asks.
-  const gatewayAsks = (agent) => agent === 'ask' || !before(context.version, '2026.8');
-  let stack;
-
-  // A repository with a remote, a compose directory, a service that answers, and docker in a directory of PATH.
-  const shared = async () => {
-    if (stack) return stack;
-    const node = context.node();
-    const root = realpathSync(node.directory);
-    const bin = join(root, 'bin dir');
-    mkdirSync(bin);
-    const log = join(root, 'docker.log');
-    writeFileSync(join(bin, 'docker'), `#!/bin/sh
-printf '%s\\n' "$PWD|$*" >>'${log}'
+// What is different on the two systems. Each machine has: here(path), as the node's system writes a path; install(stack),
+// which puts the programs there and says which ones are listed; told(stack), each call of docker as [directory, words].
+const linux = {
+  here: (path) => path,
+  install({ root, bin }) {
+    const docker = join(bin, 'docker');
+    writeFileSync(docker, `#!/bin/sh
+printf '%s\\n' "$PWD|$*" >>'${root}/docker.log'
 case "$*" in
   "compose ps"*) echo 'NAME STATE' ; echo 'web running' ;;
-  "compose up"*) echo restarting >&2 ; [ -e '${root}/restart' ] && : >'${root}/restarted' ; sleep 0.2 ; echo 'Container web Started' ;;
+  "compose up"*restarts-the-gateway)
+    echo 'Container web Stopping' ; : >'${root}/restart'
+    until [ -e '${root}/restarted' ]; do sleep 0.1; done
+    echo 'Container web Started' ;;
+  "compose up"*) echo 'Container web Started' ;;
   *) echo "docker $*" ;;
 esac
 `);
-    chmodSync(join(bin, 'docker'), 0o755);
+    chmodSync(docker, 0o755);
     const git = (...words) => execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', ...words], { env: { ...process.env, HOME: root, GIT_CONFIG_NOSYSTEM: '1' } });
     const origin = join(root, 'origin.git');
     git('init', '-q', '--bare', '-b', 'trunk', origin);
@@ -42,16 +42,63 @@ esac
     git('-C', repository, 'add', '.');
     git('-C', repository, 'commit', '-qm', 'first');
     git('-C', repository, 'push', '-q', '-u', 'origin', 'HEAD:trunk');
+    return { environment: { PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` }, repository, listed: [realpathSync('/usr/bin/git'), docker, realpathSync('/usr/bin/curl')] };
+  },
+  told({ root }) {
+    const log = join(root, 'docker.log');
+    return existsSync(log) ? readFileSync(log, 'utf8').split('\n').filter(Boolean).map((line) => line.split('|')) : [];
+  },
+  reading: ({ repository, health }) => [
+    `curl -s -o /dev/null -w '%{http_code}' ${health}`, `git -C ${repository} status --porcelain`, `cd ${repository} && git status --porcelain`,
+  ],
+  attacks: (hostclaw) => [`${hostclaw} exec-policy preset yolo`, `sh -c '${hostclaw} exec-policy preset yolo'`, `env -i ${hostclaw} exec-policy preset yolo`,
+    `setsid ${hostclaw} exec-policy preset yolo`, `${hostclaw} approvals allowlist add /usr/bin/id`],
+  shell: '/usr/bin/sh',
+};
+const windows = {
+  here: windowsPath,
+  install({ root, bin, host }) {
+    const programs = ['git', 'docker', 'curl', 'pwsh'].map((name) => join(bin, `${name}.exe`));
+    for (const program of programs) copyFileSync(join(dirname(host), 'stand_in.exe'), program);
+    const repository = join(root, 'stack');
+    mkdirSync(repository);
+    writeFileSync(join(repository, 'upgrade.ps1'), 'docker compose pull\n');
+    return { environment: { WINEPATH: windowsPath(bin) }, repository, listed: programs.map(windowsPath) };
+  },
+  told({ bin }) {
+    const log = join(bin, 'calls.log');
+    if (!existsSync(log)) return [];
+    return readFileSync(log, 'utf8').split(/\r?\n/).filter((line) => line.startsWith('docker.exe|')).map((line) => line.split('|').slice(1));
+  },
+  reading: ({ health }) => [`curl -s -o NUL ${health}`],
+  attacks: (hostclaw) => [`${hostclaw} exec-policy preset yolo`, `cmd.exe /c ${hostclaw} exec-policy preset yolo`, `${hostclaw} approvals allowlist add hostname`],
+  shell: 'c:\\windows\\system32\\cmd.exe',
+};
+
+export default function hostops(context, scenario) {
+  const machine = context.windows ? windows : linux;
+  // Before 2026.8 a full/off caller is not looked at: this node asks.
+  const gatewayAsks = (agent) => agent === 'ask' || !before(context.version, '2026.8');
+  let stack;
+
+  // A repository with a remote, a compose directory, a service that answers, and the programs in a directory of PATH.
+  const shared = async () => {
+    if (stack) return stack;
+    const node = context.node();
+    const root = realpathSync(node.directory);
+    const bin = join(root, 'bin dir');
+    mkdirSync(bin);
+    const { environment, repository, listed } = machine.install({ root, bin, host: context.host });
     const server = createServer((request, response) => response.end('healthy'));
     await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
     context.disposables.push(() => new Promise((resolve) => { server.closeAllConnections(); server.close(resolve); }));
-    node.extraEnvironment = { PATH: `${bin}:/usr/local/bin:/usr/bin:/bin` };
+    node.extraEnvironment = environment;
     node.start();
     await node.connected();
     await node.approveSurface();
-    stack = { node, root, repository, docker: join(bin, 'docker'), log, health: `http://127.0.0.1:${server.address().port}/healthz` };
+    stack = { node, root, bin, repository, workdir: machine.here(repository), health: `http://127.0.0.1:${server.address().port}/healthz` };
     await node.allow();
-    for (const program of [realpathSync('/usr/bin/git'), stack.docker, realpathSync('/usr/bin/curl')]) {
+    for (const program of listed) {
       const add = () => context.gateway.cli(['approvals', 'allowlist', 'add', '--node', node.id, '--agent', '*', program]);
       let done = await add();
       if (done.code !== 0 && await context.gateway.approveOwnTools()) done = await add();
@@ -59,53 +106,58 @@ esac
     }
     return stack;
   };
-  const told = ({ log }) => (existsSync(log) ? readFileSync(log, 'utf8').split('\n').filter(Boolean) : []);
+  const told = (used) => machine.told(used).map(([directory, words]) => `${directory}|${words}`);
+
+  // One command, which the gateway or the node asks about: how often, and what came of it.
+  const story = async (agent, command, decide) => {
+    const { node, workdir } = await shared();
+    if (gatewayAsks(agent)) {
+      const turn = await context.agentTurn({ node, agent, steps: [{ command, workdir }], decide });
+      return { asked: turn.questions.length, turn };
+    }
+    const from = node.child.lines.length;
+    const turn = context.agentTurn({ node, agent, steps: [{ command, workdir }] });
+    const line = await Promise.race([node.child.waitForLine(/a person is asked: .* approvals resolve /, { from }).catch(() => undefined), turn.then(() => undefined)]);
+    if (line) {
+      const answer = await node.verb(['approvals', 'resolve', /approvals resolve (\S+)/.exec(line.line)[1], decide]);
+      assert.equal(answer.code, 0, answer.text);
+    }
+    return { asked: line ? 1 : 0, turn: await turn };
+  };
 
   for (const agent of Object.keys(callers)) {
     scenario(`${callers[agent]}: reading git, docker and curl commands run unprompted in their directory`, async () => {
-      const { node, repository, health } = await shared();
+      const used = await shared();
+      const { node, workdir, health } = used;
       const commands = [
         'git status --porcelain', 'git rev-parse --abbrev-ref HEAD', 'git fetch --all --prune', 'git checkout trunk', 'git pull --ff-only',
         'docker compose ps', 'docker compose logs --tail=80 web', 'docker compose config', 'docker compose images', 'docker compose ls',
         'docker compose version', 'docker ps', 'docker images', 'docker inspect web', 'docker logs web', 'docker version',
-        `curl -fsS ${health}`, `curl -s -o /dev/null -w '%{http_code}' ${health}`,
-        `git -C ${repository} status --porcelain`, `cd ${repository} && git status --porcelain`,
+        `curl -fsS ${health}`, ...machine.reading(used),
       ];
-      const turn = await context.agentTurn({ node, agent, steps: commands.map((command) => ({ command, workdir: repository })), timeoutMs: 170_000 });
+      const turn = await context.agentTurn({ node, agent, steps: commands.map((command) => ({ command, workdir })), timeoutMs: 170_000 });
       assert.deepEqual(turn.questions.map((question) => question.request.command), []);
       assert.equal(turn.raw.length, commands.length, JSON.stringify(turn.raw));
       turn.raw.forEach((text, index) => assert.doesNotMatch(text, /denied|approval|SYSTEM_RUN/i, commands[index]));
+      if (context.windows) {
+        commands.forEach((command, index) => assert.ok(turn.outputs[index].includes(`|${workdir}|${command.slice(command.indexOf(' ') + 1)}`), turn.outputs[index]));
+        return;
+      }
       assert.match(turn.outputs[1], /trunk/);
       assert.match(turn.outputs[16], /healthy/);
       assert.match(turn.outputs[17], /200/);
       assert.match(turn.outputs[5], /web running/);
     });
 
-    const story = async (command, decide) => {
-      const { node, repository } = await shared();
-      if (gatewayAsks(agent)) {
-        const turn = await context.agentTurn({ node, agent, steps: [{ command, workdir: repository }], decide });
-        return { asked: turn.questions.length, turn };
-      }
-      const from = node.child.lines.length;
-      const turn = context.agentTurn({ node, agent, steps: [{ command, workdir: repository }] });
-      const line = await Promise.race([node.child.waitForLine(/a person is asked: .* approvals resolve /, { from }).catch(() => undefined), turn.then(() => undefined)]);
-      if (line) {
-        const answer = await node.verb(['approvals', 'resolve', /approvals resolve (\S+)/.exec(line.line)[1], decide]);
-        assert.equal(answer.code, 0, answer.text);
-      }
-      return { asked: line ? 1 : 0, turn: await turn };
-    };
-
     for (const command of ['docker compose up -d --build web', 'docker compose restart web', 'docker exec web id']) {
       scenario(`${callers[agent]}: ${command} is asked about exactly once; allow-once runs it once`, async () => {
         const used = await shared();
         const begun = told(used).length;
-        const first = await story(command, 'allow-once');
+        const first = await story(agent, command, 'allow-once');
         assert.equal(first.asked, 1, JSON.stringify(first.turn.raw));
         await eventually(() => told(used).length === begun + 1, { what: 'the approved command to have run' });
-        assert.equal(told(used).at(-1), `${used.repository}|${command.replace('docker ', '')}`);
-        const second = await story(command, 'deny');
+        assert.equal(told(used).at(-1), `${used.workdir}|${command.replace('docker ', '')}`);
+        const second = await story(agent, command, 'deny');
         assert.equal(second.asked, 1, 'allow-once does not cover the next one');
         assert.equal(told(used).length, begun + 1);
       });
@@ -115,41 +167,77 @@ esac
       const used = await shared();
       const command = `docker compose up -d --build always-${agent}`;
       const begun = told(used).length;
-      assert.equal((await story(command, 'allow-always')).asked, 1);
+      assert.equal((await story(agent, command, 'allow-always')).asked, 1);
       await eventually(() => told(used).length === begun + 1, { what: 'the approved command to have run' });
-      const again = await story(command, 'deny');
+      const again = await story(agent, command, 'deny');
       assert.equal(again.asked, 0, JSON.stringify(again.turn.raw));
       await eventually(() => told(used).length === begun + 2, { what: 'the second run' });
-      assert.equal((await story(`${command}-other`, 'deny')).asked, 1, 'another service is asked about');
+      assert.equal((await story(agent, `${command}-other`, 'deny')).asked, 1, 'another service is asked about');
       assert.equal(told(used).length, begun + 2);
+    });
+
+    if (context.windows) {
+      scenario(`${callers[agent]}: pwsh -File is asked about each time`, async () => {
+        for (let round = 0; round < 2; round += 1) {
+          const { asked, turn } = await story(agent, 'pwsh -File upgrade.ps1', 'allow-once');
+          assert.equal(asked, 1, JSON.stringify(turn.raw));
+        }
+      });
+    }
+  }
+
+  if (!context.windows) {
+    scenario('a gateway that the command restarts: the run ends, its result is kept, and the agent can read it', async () => {
+      const used = await shared();
+      const { node, root, workdir } = used;
+      for (const file of ['restart', 'restarted']) rmSync(join(root, file), { force: true });
+      const sessionKey = `agent:main:upgrade-${randomUUID().slice(0, 8)}`;
+      const command = 'docker compose up -d restarts-the-gateway';
+      const lost = context.agentTurn({ node, steps: [{ command, workdir }], decide: 'allow-once', sessionKey }).catch(() => undefined);
+      const from = node.child.lines.length;
+      if (!gatewayAsks('main')) {
+        const { line } = await node.child.waitForLine(/a person is asked: .* approvals resolve /, { from });
+        assert.equal((await node.verb(['approvals', 'resolve', /approvals resolve (\S+)/.exec(line)[1], 'allow-once'])).code, 0);
+      }
+      await eventually(() => existsSync(join(root, 'restart')), { what: 'the command to restart the gateway' });
+      await context.gateway.restart();
+      await lost;
+      writeFileSync(join(root, 'restarted'), '');
+      await node.connected({ timeoutMs: 60_000 });
+      const kept = await eventually(async () => {
+        const { runs } = JSON.parse((await node.verb(['runs', '--json', '--limit', '20'])).stdout);
+        return runs.find((item) => item.command.includes('restarts-the-gateway') && item.exitCode === 0);
+      }, { what: 'the run to have ended' });
+      const turn = await context.agentTurn({ node, sessionKey, steps: [`${context.host} runs`, `${context.host} runs ${kept.runId}`] });
+      assert.deepEqual(turn.questions, []);
+      assert.match(turn.outputs[0], /restarts-the-gateway/, JSON.stringify(turn.raw));
+      assert.match(turn.outputs[1], /Container web Started/, JSON.stringify(turn.raw));
+      const other = await context.agentTurn({ node, steps: [`${context.host} runs`] });
+      assert.doesNotMatch(other.outputs[0], /restarts-the-gateway/, 'another session sees nothing of it');
     });
   }
 
   scenario('an agent that uses hostclaw to lift its own policy is refused, however it goes about it', async () => {
-    const { node, repository } = await shared();
-    const hostclaw = context.host;
-    const before_ = (await node.verb(['approvals', 'get', '--json'])).stdout;
+    const { node, workdir } = await shared();
+    const hostclaw = machine.here(context.host);
     await node.verb(['approvals', 'allowlist', 'add', hostclaw]);
-    await node.verb(['approvals', 'allowlist', 'add', '/usr/bin/sh']);
-    const attempts = [`${hostclaw} exec-policy preset yolo`, `sh -c '${hostclaw} exec-policy preset yolo'`, `env -i ${hostclaw} exec-policy preset yolo`,
-      `setsid ${hostclaw} exec-policy preset yolo`, `${hostclaw} approvals allowlist add /usr/bin/id`];
-    for (const command of attempts) {
-      const { turn } = { turn: await context.agentTurn({ node, steps: [{ command, workdir: repository }], decide: 'allow-once' }) };
+    await node.verb(['approvals', 'allowlist', 'add', machine.shell]);
+    for (const command of machine.attacks(hostclaw)) {
+      const turn = await context.agentTurn({ node, steps: [{ command, workdir }], decide: 'allow-once' });
       assert.match(turn.raw.join(' '), /does not change the policy|denied|refused|headless|not for commands/i, command);
     }
-    const policy = JSON.parse((await node.verb(['status', '--json'])).stdout).policy;
+    const { policy } = JSON.parse((await node.verb(['status', '--json'])).stdout);
     assert.equal(policy.security, 'allowlist');
-    assert.ok(!(await node.verb(['approvals', 'get', '--json'])).stdout.includes('/usr/bin/id'));
-    assert.notEqual(before_, '');
+    assert.ok(!/\/usr\/bin\/id|"hostname"/.test((await node.verb(['approvals', 'get', '--json'])).stdout));
     const verified = await node.verb(['audit', 'verify']);
     assert.equal(verified.code, 0, verified.text);
   });
 
   scenario('a rule that refuses tells the agent its note', async () => {
-    const { node, repository } = await shared();
+    const { node, workdir } = await shared();
     const added = await node.verb(['policy', 'add', 'deny', 'docker', '--arguments', '... prune ...', '--note', 'volumes hold the data', '--match', 'docker system prune', '--not-match', 'docker ps', '--id', 'no-prune']);
     assert.equal(added.code, 0, added.text);
-    const turn = await context.agentTurn({ node, steps: [{ command: 'docker system prune', workdir: repository }] });
+    const turn = await context.agentTurn({ node, steps: [{ command: 'docker system prune', workdir }] });
     assert.match(turn.raw[0], /volumes hold the data/);
     const { runs } = JSON.parse((await node.verb(['runs', '--json', '--limit', '5'])).stdout);
     assert.equal(runs[0].code, 'RULE_DENY', JSON.stringify(runs[0]));
