@@ -1,43 +1,55 @@
 // The data of carried_code: which argument forms of which tools carry other code, write files, or read what
 // they should not. Private to this folder. Pure data; safe from any thread.
+//
+// A tool's rows are lines of text, one statement a line:
+//
+//   VERB[@SCOPE] PATTERN...
+//
+// SCOPE is where the patterns are looked for: everywhere when absent, `-` in front of the subcommand, else
+// behind one of the subcommands that it names (`clone,fetch`).
+//
+// VERB is what such a use does, a word of carry_reasons(), or one of these:
+//   takes    options that take a value: `-o`, `--output`; `-i?` takes one only where it is attached
+//   flags    options that take none
+//   own      the tool's own subcommands: any other first operand is an alias, an extension or a plugin, and
+//            an option in front of it that neither `takes` nor `flags` lists is asked about
+//   alone    words that are harmless as the only argument
+//   reports  WORD[/WORD][,WORD...] OPTION...: uses that only report, with these options and no others
+//
+// PATTERN is one of
+//   --name       long option, also `--name=value` and abbreviated
+//   -x           letter among those behind one dash
+//   -name        where options are whole words behind one dash: that one; elsewhere an element of this text
+//   text         an element of this text (in any case); `*` at its ends stands for any text
+//   ...          any operand
+//   !            every use
+//   none         no argument at all: commands are read from the input
+// An option may say which values it is about: `-d=@*` those, `-o!/dev/null` all others; `a|b` either.
 #pragma once
 
+#include <span>
 #include <string_view>
-#include <vector>
 
 namespace hostclaw::policy {
 
-struct CarryRule {
-  enum class Kind {
-    kAlways,      // every use
-    kLong,        // long option, also `--option=value` and GNU abbreviations; text with its dashes
-    kShort,       // letter in a single-dash cluster of letters; text is the letter
-    kWord,        // this very element
-    kPrefix,      // an element that begins so
-    kContains,    // an element that contains this text
-    kOperand,     // any element that is no option (and not `-`)
-    kNoArgument,  // nothing after the name: reads commands from its input
-  };
-  Kind kind = Kind::kAlways;
-  std::string_view text;
-  std::string_view why;  // completes "NAME ... "
-  std::string_view
-      within;  // only behind this subcommand; empty: everywhere; "-": only in front of the subcommand
-};
-
 struct CarryTool {
-  std::vector<std::string_view> names;  // executable tokens without version suffix
-  std::vector<CarryRule> rules;
-  // Uses that are harmless although a rule would match: argv has one argument, and it is one of these.
-  std::vector<std::string_view> harmless;
-  bool double_dash_ends_options = true;
-  // First operands with which the tool only reports, as long as nothing but operands follows.
-  std::vector<std::string_view> harmless_subcommands = {};
-  // When not empty: every other first operand is an alias, an extension or a plugin, which may be any
-  // program.
-  std::vector<std::string_view> own_subcommands = {};
+  enum Style : unsigned {
+    kPlain = 0,
+    kNoDoubleDash = 1,  // `--` does not end its options, or some versions of it take them behind it
+    kWholeWords = 2,    // options are words behind one dash
+    kBundledFirst = 4,  // tar: the first operand may be letters
+  };
+  std::string_view names;  // executable tokens without version suffix, separated by blanks
+  unsigned style;
+  std::string_view rows;
 };
 
-const std::vector<CarryTool>& carry_tools();
+struct CarryReason {
+  std::string_view verb;
+  std::string_view why;  // completes "NAME ... "
+};
+
+std::span<const CarryTool> carry_tools();
+std::span<const CarryReason> carry_reasons();
 
 }  // namespace hostclaw::policy

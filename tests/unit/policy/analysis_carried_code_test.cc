@@ -1,8 +1,14 @@
+#include "policy/analysis/carried_code.h"
+
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "policy/analysis/carried_code.h"
+#include "base/text.h"
+#include "policy/analysis/carried_code_table.h"
 
 using namespace hostclaw::policy;
 
@@ -418,4 +424,456 @@ TEST_CASE("subcommands that are aliases, extensions or plugins are found") {
 
 TEST_CASE("abbreviated expression options of sed do not hide a program") {
   check_carries({{"sed", "p", "--e", "w x"}, {"sed", "p", "--expr", "w x"}, {"sed", "p", "-e", "w x"}});
+}
+
+TEST_CASE("values of options are no options, and hide none") {
+  check_carries({{"git", "grep", "-1Oid", "x"},
+                 {"git", "--namespace", "log", "-c", "a=b", "diff"},
+                 {"git", "--namespace", "--", "-c", "a=b", "log"},
+                 {"git", "--attr-source", "HEAD", "-c", "a=b", "log"},
+                 {"git", "--unknown", "log", "-c", "a=b", "diff"},
+                 {"git", "log", "-S", "x", "--output", "y"},
+                 {"git", "diff", "-SO", "--output=x"},
+                 {"docker", "--log-level", "info", "-H", "tcp://x", "ps"},
+                 {"docker", "-l", "ps", "run", "x"},
+                 {"docker", "-lps", "run", "x"},
+                 {"docker", "--tls", "-H", "tcp://x", "ps"},
+                 {"kubectl", "-n", "get", "exec", "pod"},
+                 {"kubectl", "-nget", "exec", "pod"},
+                 {"kubectl", "--namespace", "version", "exec", "pod"},
+                 {"kubectl", "--unknown", "get", "exec", "pod"},
+                 {"curl", "-A", "--", "-o", "x", "http://h"},
+                 {"curl", "-sA", "--", "-o", "x", "http://h"},
+                 {"curl", "--unknown", "--", "-o", "x", "http://h"},
+                 {"rsync", "--filter", "--", "-e", "id", "a", "b:c"},
+                 {"rsync", "-f", "--", "-e", "id", "a", "b:c"},
+                 {"sort", "-k", "--", "-o", "x"},
+                 {"grep", "-e", "--", "-f", "x"},
+                 {"tar", "xfI", "a.tar", "id"},
+                 {"tar", "xHfI", "posix", "a.tar", "id"},
+                 {"tar", "-cHI", "id"},
+                 {"grep", "-C", "-f", "x"},
+                 {"sort", "-rko", "-o", "x"},
+                 {"openssl", "x509", "--in", "x"},
+                 {"openssl", "dgst", "--engine", "x"},
+                 {"jq", "-rf", "x"}});
+  check_carries_nothing({{"curl", "-XPOST", "http://h"},
+                         {"curl", "-XDELETE", "http://h"},
+                         {"curl", "-4", "http://h"},
+                         {"curl", "-HAccept:x/y", "http://h"},
+                         {"curl", "-sATool/OK", "http://h"},
+                         {"curl", "-A", "-o", "http://h"},
+                         {"curl", "-dTOKEN", "http://h"},
+                         {"curl", "--url", "http://h"},
+                         {"curl", "--key-type", "PEM", "http://h"},
+                         {"curl", "-4so", "/dev/null", "http://h"},
+                         {"curl", "-so/dev/null", "http://h"},
+                         {"curl", "--output=/dev/null", "http://h"},
+                         {"git", "--no-pager", "--namespace", "x", "log"},
+                         {"git", "grep", "-eO", "x"},
+                         {"git", "grep", "-n", "-e", "--open", "x"},
+                         {"git", "log", "-SO"},
+                         {"git", "commit", "-mOops", "-q"},
+                         {"git", "commit", "-m", "--edit"},
+                         {"git", "commit", "-me", "-a"},
+                         {"docker", "--debug", "ps"},
+                         {"docker", "-l", "error", "ps"},
+                         {"kubectl", "-n", "exec", "get", "pods"},
+                         {"kubectl", "logs", "-f", "pod"},
+                         {"kubectl", "get", "pods", "-o", "json"},
+                         {"grep", "-ef", "x"},
+                         {"grep", "-e", "-f", "x"},
+                         {"sort", "-t", "o", "-k2"},
+                         {"sort", "-to"},
+                         {"rsync", "--filter", "-e", "a", "b"},
+                         {"tar", "czf", "Out.tgz", "d"},
+                         {"tar", "-xzfPIT.tgz"},
+                         {"awk", "-vf=1", "{print f}"},
+                         {"date", "-d", "-f"},
+                         {"date", "-Is"}});
+}
+
+TEST_CASE("sed programs are read as every sed would") {
+  check_carries({{"sed", "s/[/]/g;s/e;#/x/"},
+                 {"sed", "s/[/]/g;s/w f;#/x/"},
+                 {"sed", "s/[^/]/g;s/e;#/x/"},
+                 {"sed", "s/[]/]/g;s/e;#/x/"},
+                 {"sed", "s/[[:alpha:]/]/g;s/e;#/x/"},
+                 {"sed", "s/[\\]/]/x/e"},
+                 {"sed", "s/\\\\[/]/g;s/e;#/x/"},
+                 {"sed", "/[/]/e;#/p"},
+                 {"sed", "/[/],/e id;#/d"},
+                 {"sed", "-e", "s/[/]/g;s/e;#/x/"},
+                 {"sed", "-n", "--", "1e id"},
+                 {"sed", "s[a[b[e"},
+                 {"sed", "s/a/b/;w f"},
+                 {"sed", "s/a/b/gw f"},
+                 {"sed", "s/a/b/ge"},
+                 {"sed", "y/ab/cd/;e id"},
+                 {"sed", "/x/Ie id"},
+                 {"sed", "p;r f"},
+                 {"sed", "s/a/b"},
+                 {"sed", "--line-length", "5", "e id"},
+                 {"sed", "-l5", "e id"},
+                 {"sed", "--", "e id"}});
+  check_carries_nothing({{"sed", "s/a/b/"},
+                         {"sed", "s/[/]/x/"},
+                         {"sed", "s/[^/]*$//"},
+                         {"sed", "s/[[:space:]]*$//"},
+                         {"sed", "s|[^|]*|x|g", "f"},
+                         {"sed", "y/abc/xyz/"},
+                         {"sed", "/x/Id"},
+                         {"sed", "-n", "/a/, /b/p"},
+                         {"sed", "-l", "5", "p"},
+                         {"sed", "s/a/b/;s/c/d/g", "f"},
+                         {"sed", "-E", "s/([0-9]+)/<\\1>/g"},
+                         {"sed", "-e", "s/e/w/"}});
+}
+
+TEST_CASE("every documented way of git to run, write or read something else is found, with its twin") {
+  check_carries({{"git", "worktree", "add", "../x"},
+                 {"git", "worktree", "remove", "x"},
+                 {"git", "apply", "--unsafe-paths", "x"},
+                 {"git", "apply", "--unsafe", "x"},
+                 {"git", "apply", "--build-fake-ancestor=x", "y"},
+                 {"git", "merge", "-s", "evil", "x"},
+                 {"git", "merge", "--strategy=evil", "x"},
+                 {"git", "rebase", "-sevil", "x"},
+                 {"git", "cherry-pick", "--strategy", "evil", "x"},
+                 {"git", "pull", "--rebase=interactive"},
+                 {"git", "grep", "-f", "/etc/passwd"},
+                 {"git", "grep", "--no-index", "x", "/etc"},
+                 {"git", "diff", "--no-index", "a", "b"},
+                 {"git", "diff", "-Oorder"},
+                 {"git", "add", "--pathspec-from-file=x"},
+                 {"git", "clone", "--recursive", "x"},
+                 {"git", "clone", "FD::3", "x"},
+                 {"git", "fetch-pack", "--exec=id", "x"},
+                 {"git", "send-pack", "--receive-pack=id", "x"},
+                 {"git", "cat-file", "--textconv", "HEAD:x"},
+                 {"git", "cat-file", "--filters", "HEAD:x"},
+                 {"git", "checkout-index", "--prefix=/x/", "-a"},
+                 {"git", "read-tree", "--index-output=x", "HEAD"},
+                 {"git", "fast-export", "--export-marks=x"},
+                 {"git", "bundle", "create", "x", "HEAD"},
+                 {"git", "interpret-trailers", "--in-place", "x"},
+                 {"git", "blame", "--contents", "/etc/passwd", "x"},
+                 {"git", "ls-files", "-X", "/etc/passwd"},
+                 {"git", "archive", "--add-file=/etc/passwd", "HEAD"},
+                 {"git", "archive", "-o", "x", "HEAD"},
+                 {"git", "bisect", "replay", "x"},
+                 {"git", "bugreport"},
+                 {"git", "replace", "--edit", "HEAD"},
+                 {"git", "mailsplit", "-ox", "y"},
+                 {"git", "subtree", "add"}});
+  check_carries_nothing({{"git", "status", "--porcelain"},
+                         {"git", "status", "--porcelain=v2", "--branch"},
+                         {"git", "rev-parse", "--show-toplevel"},
+                         {"git", "rev-parse", "--abbrev-ref", "HEAD"},
+                         {"git", "fetch", "--all", "--prune"},
+                         {"git", "checkout", "main"},
+                         {"git", "checkout", "-b", "x"},
+                         {"git", "checkout", "--", "x"},
+                         {"git", "pull", "--ff-only"},
+                         {"git", "pull", "--rebase"},
+                         {"git", "pull", "-r", "origin", "main"},
+                         {"git", "worktree", "list"},
+                         {"git", "apply", "--check", "x"},
+                         {"git", "merge", "-s", "ours", "x"},
+                         {"git", "merge", "--strategy=ort", "--no-edit", "x"},
+                         {"git", "cherry-pick", "-s", "x"},
+                         {"git", "grep", "-n", "x"},
+                         {"git", "diff", "--stat", "HEAD~1"},
+                         {"git", "log", "--grep=x", "-n", "5"},
+                         {"git", "cat-file", "-p", "HEAD"},
+                         {"git", "ls-files", "--others", "--exclude-standard"},
+                         {"git", "blame", "-L", "1,5", "x"},
+                         {"git", "bundle", "verify", "x"},
+                         {"git", "bisect", "good"},
+                         {"git", "archive", "HEAD"},
+                         {"git", "remote", "-v"},
+                         {"git", "branch", "-D", "x"},
+                         {"git", "tag", "-m", "x", "v1"}});
+}
+
+TEST_CASE("every documented way of the network tools is found, with its twin") {
+  check_carries({{"curl", "-4o", "x", "http://h"},
+                 {"curl", "-oX", "http://h"},
+                 {"curl", "-fsSLOJ", "http://h"},
+                 {"curl", "File:///etc/passwd"},
+                 {"curl", "fIlE:/etc/passwd"},
+                 {"curl", "{file,http}:///etc/passwd"},
+                 {"curl", "{http://h,file:///etc/passwd}"},
+                 {"curl", "[f-f]ile:///etc/passwd"},
+                 {"curl", "--proto-default", "file", "/etc/passwd"},
+                 {"curl", "--url", "FILE:///etc/passwd"},
+                 {"curl", "--url=file:///etc/passwd"},
+                 {"curl", "--data-urlencode", "name@/etc/passwd", "h"},
+                 {"curl", "--data-urlencode", "@/etc/passwd", "h"},
+                 {"curl", "--data-ascii", "@/etc/passwd", "h"},
+                 {"curl", "--json", "@x", "h"},
+                 {"curl", "-H", "@x", "h"},
+                 {"curl", "-H@x", "h"},
+                 {"curl", "--proxy-header", "@x", "h"},
+                 {"curl", "-w", "@x", "h"},
+                 {"curl", "-b", "/etc/passwd", "h"},
+                 {"curl", "-n", "h"},
+                 {"curl", "--netrc", "h"},
+                 {"curl", "--etag-compare", "x", "h"},
+                 {"curl", "--remote-header-name", "h"},
+                 {"curl", "--outp", "x", "h"},
+                 {"wget", "-qO-", "h"},
+                 {"rsync", "--read-batch=x", "a"},
+                 {"rsync", "-M--log-file=x", "a", "h:b"},
+                 {"rsync", "--backup-dir=/x", "a", "b"},
+                 {"rsync", "--remove-source-files", "a", "b"},
+                 {"rsync", "--filter=merge /etc/passwd", "a", "b"},
+                 {"rsync", "--filter=. /etc/passwd", "a", "b"},
+                 {"scp", "-oProxyCommand=id", "a", "h:b"},
+                 {"openssl", "enc", "-in", "x"},
+                 {"openssl", "req", "-config", "x"},
+                 {"openssl", "enc", "-pass", "file:/etc/passwd"},
+                 {"openssl", "s_time", "-connect", "h"},
+                 {"openssl", "s_client", "-keylogfile", "x"}});
+  check_carries_nothing({{"curl", "http://h/{a,b}"},
+                         {"curl", "http://[::1]:8080/x"},
+                         {"curl", "http://h/file:x"},
+                         {"curl", "--data-urlencode", "q=me@h", "h"},
+                         {"curl", "--json", "{}", "h"},
+                         {"curl", "-b", "a=b", "h"},
+                         {"curl", "-w", "%{http_code}", "h"},
+                         {"curl", "-fsSL", "--retry", "3", "--max-time", "10", "h"},
+                         {"rsync", "-av", "--delete", "a", "b"},
+                         {"rsync", "-f", "- *.o", "a", "b"},
+                         {"openssl", "rand", "-hex", "16"},
+                         {"openssl", "dgst", "-sha256", "x"},
+                         {"openssl", "version"}});
+}
+
+TEST_CASE("every documented way of the file tools is found, with its twin") {
+  check_carries({{"mawk", "-W", "exec", "f"},
+                 {"mawk", "-Wexec", "f"},
+                 {"gawk", "-W", "exec=f"},
+                 {"gawk", "-if", "x"},
+                 {"gawk", "-Ef"},
+                 {"gawk", "-o/x", "1"},
+                 {"awk", "BEGIN{ARGV[1]=\"/etc/shadow\";ARGC=2}{print}"},
+                 {"tar", "-cf", "h:x", "d"},
+                 {"tar", "cf", "h:x", "d"},
+                 {"tar", "--file=h:x", "-c", "d"},
+                 {"tar", "xf", "x", "-P"},
+                 {"tar", "-g", "x", "-cf", "y", "d"},
+                 {"tar", "-cXf", "/etc/passwd", "x", "d"},
+                 {"tar", "--remove-files", "-cf", "x", "d"},
+                 {"zip", "-rlf", "x", "a.zip", "b"},
+                 {"zip", "-lf", "x", "a.zip", "b"},
+                 {"zip", "-rO", "x", "a.zip"},
+                 {"zip", "-rm", "a.zip", "b"},
+                 {"zip", "-@", "a.zip"},
+                 {"unzip", "-d", "/x", "a.zip"},
+                 {"unzip", "-od/x", "a.zip"},
+                 {"unzip", "-:", "a.zip"},
+                 {"grep", "-rf", "/etc/passwd", "x"},
+                 {"grep", "--exclude-from=/etc/passwd", "x"},
+                 {"jq", "-n", "import \"x\" as $d; $d"},
+                 {"jq", "-Lx", "."},
+                 {"jq", "--run-tests", "x"},
+                 {"find", ".", "-files0-from", "x"},
+                 {"fd", "--base-directory", "/x", "y"},
+                 {"ffmpeg", "-i", "x", "y"},
+                 {"ffprobe", "-f", "lavfi", "movie=/x"},
+                 {"ffprobe", "concat:/etc/passwd"},
+                 {"journalctl", "--file=/x"},
+                 {"journalctl", "-D", "/x"},
+                 {"journalctl", "--root=/x"},
+                 {"journalctl", "--vacuum-time=1s"},
+                 {"journalctl", "--cursor-file=x"},
+                 {"journalctl", "--rotate"},
+                 {"kubectl", "get", "-f", "x"},
+                 {"kubectl", "get", "pods", "-ogo-template-file=x"},
+                 {"kubectl", "get", "pods", "--server=http://h"},
+                 {"kubectl", "get", "-k", "x"},
+                 {"kubectl", "cluster-info", "dump", "--output-directory=x"},
+                 {"kubectl", "diff", "-f", "x"},
+                 {"docker", "secret", "create", "a", "/etc/passwd"},
+                 {"docker", "config", "create", "a", "/etc/passwd"}});
+  check_carries_nothing({{"mawk", "-F:", "{print $1}", "x"},
+                         {"awk", "-F", "W", "{print $1}"},
+                         {"tar", "-tf", "x.tar"},
+                         {"tar", "xzf", "x.tgz", "-C", "d"},
+                         {"zip", "-r", "a.zip", "d"},
+                         {"zip", "-9q", "a.zip", "d"},
+                         {"unzip", "-l", "a.zip"},
+                         {"unzip", "-o", "a.zip"},
+                         {"unzip", "-p", "a.zip", "x"},
+                         {"grep", "-rn", "--include=*.cc", "x"},
+                         {"grep", "--files-with-matches", "x", "y"},
+                         {"jq", "-r", ".a.b", "x"},
+                         {"jq", "--arg", "a", "b", ".x == $a"},
+                         {"jq", ".includes", "x"},
+                         {"find", ".", "-type", "f", "-mtime", "-1"},
+                         {"ffmpeg", "-version"},
+                         {"ffprobe", "-i", "x.mp4"},
+                         {"journalctl", "-u", "nginx", "-n", "50", "--no-pager"},
+                         {"journalctl", "-fu", "nginx", "--since", "today"},
+                         {"journalctl", "-o", "json", "-b"},
+                         {"systemctl", "is-active", "x"},
+                         {"kubectl", "describe", "pod", "x"},
+                         {"docker", "images"},
+                         {"docker", "inspect", "x"},
+                         {"docker", "version", "--format", "x"}});
+}
+
+// ---- the table itself: what a reviewer would look for by eye
+
+namespace {
+
+using Items = std::vector<std::string>;
+
+Items items_of(std::string_view text, char at) {
+  Items out;
+  for (const std::string& item : hostclaw::split(std::string(text), at)) {
+    if (!item.empty()) out.push_back(item);
+  }
+  return out;
+}
+
+struct Line {
+  std::string verb;
+  Items scope;
+  Items items;
+};
+
+std::vector<Line> lines_of(const CarryTool& tool) {
+  std::vector<Line> out;
+  for (const std::string& text : items_of(tool.rows, '\n')) {
+    Line line;
+    line.items = items_of(text, ' ');
+    const std::string head = line.items.front();
+    line.items.erase(line.items.begin());
+    const std::size_t at = head.find('@');
+    line.verb = head.substr(0, at);
+    if (at != std::string::npos) line.scope = items_of(head.substr(at + 1), ',');
+    out.push_back(line);
+  }
+  return out;
+}
+
+bool is_in(const Items& list, const std::string& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+const Items kData = {"takes", "flags", "own", "alone", "reports"};
+
+// The options that take a value, with the scope in which they do.
+std::set<std::string> takes_of(const CarryTool& tool, const std::string& scope) {
+  std::set<std::string> out;
+  for (const Line& line : lines_of(tool)) {
+    if (line.verb != "takes" || !(line.scope.empty() || is_in(line.scope, scope))) continue;
+    for (std::string item : line.items) {
+      if (item.ends_with('?')) item.pop_back();
+      out.insert(item);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("carried code: every program stands in the table once") {
+  std::map<std::string, int> seen;
+  for (const CarryTool& tool : carry_tools()) {
+    for (const std::string& name : items_of(tool.names, ' ')) {
+      INFO(name);
+      CHECK(++seen[name] == 1);
+      CHECK(name == hostclaw::to_lower_ascii(name));
+    }
+  }
+  CHECK(seen.size() > 300);
+}
+
+TEST_CASE("carried code: every line has a verb that is known and something behind it") {
+  std::set<std::string> used;
+  for (const CarryTool& tool : carry_tools()) {
+    bool says_something = false;
+    for (const Line& line : lines_of(tool)) {
+      INFO(tool.names << ": " << line.verb);
+      CHECK_FALSE(line.items.empty());
+      const auto reasons = carry_reasons();
+      const bool reason = std::any_of(reasons.begin(), reasons.end(),
+                                      [&](const CarryReason& known) { return known.verb == line.verb; });
+      CHECK(reason != is_in(kData, line.verb));
+      says_something = says_something || reason;
+      if (reason) used.insert(line.verb);
+    }
+    CHECK(says_something);
+  }
+  for (const CarryReason& reason : carry_reasons()) {
+    INFO(reason.verb);
+    CHECK(used.count(std::string(reason.verb)) == 1);
+    CHECK_FALSE(reason.why.ends_with('.'));
+  }
+}
+
+TEST_CASE("carried code: a scope is a subcommand of the tool") {
+  for (const CarryTool& tool : carry_tools()) {
+    Items own;
+    for (const Line& line : lines_of(tool)) {
+      if (line.verb == "own") own.insert(own.end(), line.items.begin(), line.items.end());
+    }
+    std::set<std::string> once(own.begin(), own.end());
+    CHECK(once.size() == own.size());
+    for (const Line& line : lines_of(tool)) {
+      if (line.verb == "own" || line.verb == "alone" || line.verb == "reports") CHECK(line.scope.empty());
+      if (own.empty() || line.verb != "takes") continue;
+      for (const std::string& scope : line.scope) {
+        INFO(tool.names << ": " << scope);
+        CHECK((scope == "-" || is_in(own, scope)));
+      }
+    }
+  }
+}
+
+TEST_CASE("carried code: what takes a value is an option, and no flag as well") {
+  for (const CarryTool& tool : carry_tools()) {
+    Items flags;
+    std::set<std::string> seen;
+    for (const Line& line : lines_of(tool)) {
+      if (line.verb == "flags") flags.insert(flags.end(), line.items.begin(), line.items.end());
+      if (line.verb != "takes") continue;
+      for (const std::string& item : line.items) {
+        for (const std::string& scope : line.scope.empty() ? Items{""} : line.scope) {
+          INFO(tool.names << ": " << item << " in " << scope);
+          CHECK(item.starts_with('-'));
+          CHECK(seen.insert(scope + " " + item).second);
+        }
+      }
+    }
+    for (const std::string& flag : flags) {
+      INFO(tool.names << ": " << flag);
+      CHECK(flag.starts_with('-'));
+      CHECK(seen.count(" " + flag) + seen.count("- " + flag) == 0);
+    }
+  }
+}
+
+TEST_CASE("carried code: a pattern stands once, and one about a value is of an option that takes one") {
+  for (const CarryTool& tool : carry_tools()) {
+    std::set<std::string> seen;
+    for (const Line& line : lines_of(tool)) {
+      if (is_in(kData, line.verb)) continue;
+      for (const std::string& scope : line.scope.empty() ? Items{""} : line.scope) {
+        const std::set<std::string> takes = takes_of(tool, scope);
+        for (const std::string& item : line.items) {
+          INFO(tool.names << ": " << item << " in " << scope);
+          CHECK(seen.insert(scope + " " + item).second);
+          const std::size_t test = item.find_first_of("=!", 1);
+          if (!item.starts_with('-') || test == std::string::npos) continue;
+          const std::string option = item.substr(0, test);
+          CHECK(takes.count(option) == 1);
+          CHECK(test + 1 < item.size());
+        }
+      }
+    }
+  }
 }

@@ -1,0 +1,161 @@
+#include "policy/analysis/option_parser.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace hostclaw::policy {
+namespace {
+
+// Characters that are options of their own behind one dash. Behind any other one nothing is an option.
+bool is_option_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '#' || c == ':' ||
+         c == '@' || c == '?' || c == '!';
+}
+
+class CommandReader {
+ public:
+  CommandReader(const std::vector<std::string>& argv, const OptionGrammar& grammar)
+      : argv_(argv), grammar_(grammar) {}
+
+  ReadCommand read() {
+    for (at_ = 1; at_ < argv_.size(); ++at_) {
+      const std::string_view word = argv_[at_];
+      const bool after_unknown = std::exchange(unknown_, false);
+      if (ended_) {
+        add(ReadWord::Kind::kOperand, word);
+      } else if (word == "--" && grammar_.double_dash) {
+        ended_ = !after_unknown;
+      } else if (word.size() > 1 && word[0] == '-') {
+        read_option(word);
+      } else {
+        read_operand(word);
+      }
+    }
+    return std::move(out_);
+  }
+
+ private:
+  ReadWord& add(ReadWord::Kind kind, std::string_view name) {
+    out_.words.push_back({kind, name, std::nullopt, at_, out_.subcommand == 0});
+    return out_.words.back();
+  }
+
+  void read_operand(std::string_view word) {
+    if (grammar_.bundled_first && at_ == 1 && !word.empty()) return read_bundle(word);
+    add(ReadWord::Kind::kOperand, word);
+    if (out_.subcommand == 0 && !word.empty() && word != "-") out_.subcommand = at_;
+  }
+
+  void read_option(std::string_view word) {
+    if (word.starts_with("--") || grammar_.whole_words) {
+      // Two dashes are as good as one for tools with options of one dash.
+      if (grammar_.whole_words && word.starts_with("--")) word.remove_prefix(1);
+      return read_long(word);
+    }
+    read_letters(word);
+  }
+
+  void read_long(std::string_view word) {
+    const std::size_t equals = word.find('=');
+    const std::size_t place = out_.words.size();
+    ReadWord& read = add(ReadWord::Kind::kLong, word.substr(0, equals));
+    if (equals != std::string_view::npos) {
+      read.value = word.substr(equals + 1);
+      return;
+    }
+    const ValueOption* option = find_long(read.name);
+    if (option == nullptr) {
+      // An abbreviation may mean an option that is not listed here: the next word is not taken for its value.
+      unknown_ = !is_flag(read.name);
+    } else if (!option->attached_only) {
+      take_next(place);
+    }
+  }
+
+  void read_letters(std::string_view word) {
+    const std::size_t index = at_;
+    for (std::size_t i = 1; i < word.size(); ++i) {
+      if (!is_option_letter(word[i])) return;
+      const std::size_t place = out_.words.size();
+      add(ReadWord::Kind::kLetter, word.substr(i, 1)).index = index;
+      const ValueOption* option = find_letter(word[i]);
+      unknown_ = option == nullptr && !is_flag_letter(word[i]);
+      if (option == nullptr) continue;
+      if (i + 1 < word.size()) {
+        out_.words[place].value = word.substr(i + 1);
+      } else if (!option->attached_only) {
+        take_next(place);
+      }
+      return;
+    }
+  }
+
+  // `tar xfI a.tar PROGRAM`: the values follow in the order of their letters.
+  void read_bundle(std::string_view word) {
+    const std::size_t index = at_;
+    for (std::size_t i = 0; i < word.size() && is_option_letter(word[i]); ++i) {
+      const std::size_t place = out_.words.size();
+      add(ReadWord::Kind::kLetter, word.substr(i, 1)).index = index;
+      const ValueOption* option = find_letter(word[i]);
+      if (option != nullptr && !option->attached_only) take_next(place);
+    }
+  }
+
+  void take_next(std::size_t place) {
+    if (at_ + 1 < argv_.size()) out_.words[place].value = argv_[++at_];
+  }
+
+  bool is_in_scope(const ValueOption& option) const {
+    if (option.scope.empty()) return true;
+    if (out_.subcommand == 0) return option.scope == "-";
+    return option.scope == argv_[out_.subcommand];
+  }
+
+  const ValueOption* find_letter(char letter) const {
+    for (const ValueOption& option : grammar_.takes) {
+      if (option.name.size() == 2 && option.name[1] == letter && option.name[0] == '-' && is_in_scope(option))
+        return &option;
+    }
+    return nullptr;
+  }
+
+  bool is_flag(std::string_view name) const {
+    return std::find(grammar_.flags.begin(), grammar_.flags.end(), name) != grammar_.flags.end();
+  }
+
+  bool is_flag_letter(char letter) const {
+    return std::any_of(grammar_.flags.begin(), grammar_.flags.end(), [&](std::string_view flag) {
+      return flag.size() == 2 && flag[1] == letter && flag[0] == '-';
+    });
+  }
+
+  const ValueOption* find_long(std::string_view name) const {
+    for (const ValueOption& option : grammar_.takes) {
+      if (option.name == name && is_in_scope(option)) return &option;
+    }
+    return nullptr;
+  }
+
+  const std::vector<std::string>& argv_;
+  const OptionGrammar& grammar_;
+  ReadCommand out_;
+  std::size_t at_ = 0;
+  bool ended_ = false;
+  bool unknown_ = false;  // the word before is an option that is not listed
+};
+
+}  // namespace
+
+ReadCommand read_command(const std::vector<std::string>& argv, const OptionGrammar& grammar) {
+  return CommandReader(argv, grammar).read();
+}
+
+bool is_long_option(std::string_view given, std::string_view option, const OptionGrammar& grammar) {
+  if (given == option) return true;
+  if (given.size() < 3 || !given.starts_with("--") || !option.starts_with(given)) return false;
+  const auto is_given = [&](const ValueOption& listed) { return listed.name == given; };
+  return std::none_of(grammar.takes.begin(), grammar.takes.end(), is_given) &&
+         std::find(grammar.flags.begin(), grammar.flags.end(), given) == grammar.flags.end();
+}
+
+}  // namespace hostclaw::policy
