@@ -6,9 +6,13 @@
 //              allowlists
 //   arguments  one pattern per word, in order: `...` stands for any number of words, `*` and `?` for
 //              characters within a word, `a|b` for alternatives. Absent: any arguments; empty: none.
-// For deny and ask, which have to see through spellings, `-v` also finds `-fv` and `--volumes` also
-// `--volumes=x` and `--vol`; a name pattern also finds the program behind a path or a link, and a program
-// that another one starts (`sudo`, `xargs`, `sh -c`). An allow rule takes every word as it is.
+// For deny and ask, which have to see through spellings, `-v` also finds `-fv` and `-vX`, `--volumes` also
+// `--volumes=x` and `--vol` (a letter at least), and `file:*` also `FILE:x`. Where the options of the program
+// that it names are known (carried_code.h), letters behind one that takes a value are its value: `-XPOST` is
+// no `-O`, and
+// `--cookie` no abbreviation of `--cookie-jar`. A name pattern also finds the program behind a path or a
+// link, and a program that another one starts (`sudo`, `xargs`, `sh -c`). An allow rule takes every word as
+// it is.
 //
 // Pure; safe from any thread.
 #pragma once
@@ -103,7 +107,7 @@ class RuleSet {
   std::vector<std::size_t> by_pattern_;
 };
 
-// A reviewed set for hosts that work with git, docker and curl.
+// A reviewed set for hosts that work with git, docker and curl; the data is in starter_rules.cc.
 const std::vector<Rule>& starter_rules();
 
 }  // namespace hostclaw::policy

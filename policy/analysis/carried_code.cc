@@ -136,7 +136,10 @@ void read_takes(const std::vector<std::string_view>& items, const std::vector<st
     option.attached_only = name.ends_with('?');
     if (option.attached_only) name.remove_suffix(1);
     option.name = name;
-    if (scope.empty()) grammar.takes.push_back(option);
+    if (scope.empty()) {
+      grammar.takes.push_back(option);
+      if (is_letter_option(name)) grammar.value_letters.push_back(name[1]);
+    }
     for (const std::string_view where : scope) {
       option.scope = where;
       grammar.takes.push_back(option);
@@ -579,6 +582,12 @@ std::string general_door(std::string_view token) {
 bool door_hangs_on_arguments(std::string_view token) {
   const ReadTool* tool = find_tool(token);
   return tool != nullptr && !tool->rows.empty() && unconditional_door(token).empty();
+}
+
+const OptionGrammar& known_options(std::string_view token) {
+  static const OptionGrammar kNothing;
+  const ReadTool* tool = find_tool(token);
+  return tool == nullptr ? kNothing : tool->grammar;
 }
 
 }  // namespace hostclaw::policy

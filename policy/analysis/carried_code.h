@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "policy/analysis/option_parser.h"
+
 namespace hostclaw::policy {
 
 struct CarriedCode {
@@ -34,5 +36,9 @@ std::string general_door(std::string_view token);
 // engine asks about those that carry code, rules about the rest. False for shells, interpreters and whatever
 // runs what it is given.
 bool door_hangs_on_arguments(std::string_view token);
+
+// What is known of the program's options; an empty grammar for a program that the table does not know. Lives
+// as long as the process. `token` is an executable_token.
+const OptionGrammar& known_options(std::string_view token);
 
 }  // namespace hostclaw::policy

@@ -158,4 +158,12 @@ bool is_long_option(std::string_view given, std::string_view option, const Optio
          std::find(grammar.flags.begin(), grammar.flags.end(), given) == grammar.flags.end();
 }
 
+std::string_view option_letters(std::string_view word, const OptionGrammar& grammar) {
+  if (word.size() < 2 || word[0] != '-' || word[1] == '-') return {};
+  word.remove_prefix(1);
+  if (grammar.whole_words) return word;
+  const std::size_t value = word.find_first_of(grammar.value_letters);
+  return word.substr(0, value == std::string_view::npos ? value : value + 1);
+}
+
 }  // namespace hostclaw::policy

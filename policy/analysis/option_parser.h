@@ -27,6 +27,7 @@ struct ValueOption {
 
 struct OptionGrammar {
   std::vector<ValueOption> takes;
+  std::string value_letters;            // those among them that are letters and take one everywhere
   std::vector<std::string_view> flags;  // long options without a value, so that they are no abbreviations
   bool double_dash = true;              // `--` ends the options
   bool whole_words = false;             // `-name` is one option, not letters
@@ -58,5 +59,9 @@ ReadCommand read_command(const std::vector<std::string>& argv, const OptionGramm
 // True when `given` is the long option or, with two dashes and a letter at least, an abbreviation of it. An
 // option that `grammar` lists under that very name abbreviates nothing.
 bool is_long_option(std::string_view given, std::string_view option, const OptionGrammar& grammar);
+
+// The options behind one dash: `xvf` of `-xvfFILE` where `f` takes a value, whatever the subcommand.
+// Empty when the word is none. Of a program that is not known, all characters.
+std::string_view option_letters(std::string_view word, const OptionGrammar& grammar);
 
 }  // namespace hostclaw::policy

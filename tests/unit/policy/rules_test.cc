@@ -57,6 +57,31 @@ TEST_CASE("rules: deny and ask see through spellings, allow takes words as they 
   CHECK_FALSE(rule_covers(allow, subject({"docker", "down", "--vol"}), "main"));
 }
 
+TEST_CASE("rules: letters of a value and names of other options are no spellings of an option") {
+  const auto covered = [](const char* program, const char* pattern, const char* word) {
+    return rule_covers(rule(RuleEffect::kDeny, program, {{"...", pattern, "..."}}), subject({program, word}),
+                       "main");
+  };
+  for (const char* word : {"-O", "-sSO", "-4O", "-Ox", "-sSLOJ"}) CHECK(covered("curl", "-O", word));
+  for (const char* word : {"-XPOST", "-sXPOST", "-HO", "--O", "O"}) CHECK_FALSE(covered("curl", "-O", word));
+  // Of a program that is not known, every letter may be an option.
+  CHECK(covered("tool", "-O", "-XPOST"));
+  CHECK(covered("curl", "--cookie-jar", "--cookie-j"));
+  CHECK_FALSE(covered("curl", "--cookie-jar", "--cookie"));
+  CHECK(covered("tool", "--hard", "--h"));
+  CHECK_FALSE(covered("tool", "--hard", "--"));
+  CHECK_FALSE(covered("tool", "--hard", "--harder"));
+  CHECK(covered("tool", "--network=host", "--network=host"));
+  CHECK(covered("tool", "--network=host", "--net=host"));
+  CHECK_FALSE(covered("tool", "--network=host", "--network=none"));
+  CHECK_FALSE(covered("tool", "--network=host", "--network"));
+  CHECK(covered("tool", "file:*", "FiLe:x"));
+  CHECK(covered("tool", "*{file:*", "a{FILE:x"));
+  CHECK_FALSE(covered("tool", "file:*", "xfile:x"));
+  const Rule allow = rule(RuleEffect::kAllow, "curl", {{"file:*"}});
+  CHECK_FALSE(rule_covers(allow, subject({"curl", "FILE:x"}), "main"));
+}
+
 TEST_CASE("rules: deny wins over ask, ask over allow, whatever their order") {
   Machine machine;
   use(machine,
