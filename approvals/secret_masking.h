@@ -4,7 +4,12 @@
 // --token x, DB_PASSWORD=x, "apiKey": "x"), options of known programs (mysql -px, curl -u name:x, sshpass -p
 // x), credentials in headers (Authorization, Cookie, Bearer x), passwords in URLs, query members such as
 // access_token, private keys, and words in the shape of well-known tokens (sk-..., ghp_..., AKIA..., JWTs).
-// Text inside an argument (`sh -c "..."`) is looked at in the same way.
+// Text inside an argument (`sh -c "..."`) is looked at in the same way. A value that a program is given as
+// data is masked to its end, `;`, `&` and `,` included; in the text of a shell it ends where the shell ends
+// it, so that no command is hidden with it.
+//
+// Cost: linear in the text (sorting of the places apart), whatever it repeats; texts in texts are followed
+// four deep.
 //
 // This is a list of shapes, not knowledge: a secret in no known shape stays visible. Pure; safe from any
 // thread.

@@ -1,6 +1,8 @@
 #include "approvals/secret_masking.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -86,6 +88,53 @@ const std::vector<Row> kMasked = {
     {"the second command of a text",
      {"sh", "-c", "true; sshpass -p hunter2 ssh h"},
      {"sh", "-c", "true; sshpass -p *** ssh h"}},
+    {"a value with an ampersand", {"tool", "--password=a&b", "x"}, {"tool", "--password=***", "x"}},
+    {"a value with separators", {"env", "DB_PASSWORD=a;b,c&d=e f", "x"}, {"env", "DB_PASSWORD=***", "x"}},
+    {"a value with quotes", {"tool", "--token=a\"b;c'd"}, {"tool", "--token=***"}},
+    {"a value behind two names",
+     {"kubectl", "create", "secret", "--from-literal=password=a,b;c"},
+     {"kubectl", "create", "secret", "--from-literal=password=***"}},
+    {"a variable in one word with its option",
+     {"docker", "run", "-ePASSWORD=a;b", "i"},
+     {"docker", "run", "-ePASSWORD=***", "i"}},
+    {"an argument of a script", {"bash", "x.sh", "--password=a;b&c"}, {"bash", "x.sh", "--password=***"}},
+    {"a member of a list", {"psql", "host=h password=a,b;c user=u"}, {"psql", "host=h password=*** user=u"}},
+    {"a member among members",
+     {"tool", "Server=h;Password=a;b,c;User=u"},
+     {"tool", "Server=h;Password=***;User=u"}},
+    {"a member of a query with a tail",
+     {"curl", "https://h/?access_token=a&b;c&d=2"},
+     {"curl", "https://h/?access_token=***&d=2"}},
+    {"a second cookie", {"curl", "-H", "Cookie:a=\"b\"; c=d"}, {"curl", "-H", "Cookie:***"}},
+    {"a second cookie of an option", {"curl", "--cookie=a=b; c=d"}, {"curl", "--cookie=***"}},
+    {"a second cookie in one word", {"curl", "-ba=b; c=d"}, {"curl", "-b***"}},
+    {"cookies in a text of a shell",
+     {"sh", "-c", "curl -b 'a=b; c=d' -H \"Cookie: e=f; g=h\" u"},
+     {"sh", "-c", "curl -b '***' -H \"Cookie: ***\" u"}},
+    {"a cookie in JSON",
+     {"tool", R"({"Cookie":"a=\"b\"; c=d","x":1})"},
+     {"tool", R"({"Cookie":"***","x":1})"}},
+    {"SSHPASS", {"env", "SSHPASS=a;b", "sshpass", "-e"}, {"env", "SSHPASS=***", "sshpass", "-e"}},
+    {"a bearer option", {"curl", "--oauth2-bearer", "a;b", "u"}, {"curl", "--oauth2-bearer", "***", "u"}},
+    {"a bearer option with its value", {"curl", "--oauth2-bearer=a,b"}, {"curl", "--oauth2-bearer=***"}},
+    {"a certificate's password", {"curl", "-E", "c.pem:a;b", "u"}, {"curl", "-E", "c.pem:***", "u"}},
+    {"smbclient", {"smbclient", "-U", "me%a:b", "x"}, {"smbclient", "-U", "me%***", "x"}},
+    {"text of a shell: a value ends where the shell ends it",
+     {"sh", "-c", "TOKEN=a,b;reboot&TOKEN=c\\;d\\ e make"},
+     {"sh", "-c", "TOKEN=***;reboot&TOKEN=*** make"}},
+    {"text of a shell: a value of several pieces",
+     {"sh", "-c", "PASSWORD='a;b'c\"d e\" make; id"},
+     {"sh", "-c", "PASSWORD=*** make; id"}},
+    {"text of a shell: data in quotes",
+     {"sh", "-c", "tool '--password=a;b' \"--token=c&d\" && id"},
+     {"sh", "-c", "tool '--password=***' \"--token=***\" && id"}},
+    {"text of a shell: an option with a quoted value",
+     {"sh", "-c", "mysql -p'a b;c' db; id"},
+     {"sh", "-c", "mysql -p*** db; id"}},
+    {"text of a shell: JSON in double quotes",
+     {"sh", "-c", "curl -d \"{\\\"password\\\":\\\"a;b\\\"}\" u"},
+     {"sh", "-c", "curl -d \"{\\\"password\\\":\\\"***\\\"}\" u"}},
+    {"text of a shell on another machine", {"ssh", "h", "TOKEN=a;reboot"}, {"ssh", "h", "TOKEN=***;reboot"}},
     {"a value that ends the text inside quotes",
      {"sh", "-c", "x \"password=hunter2"},
      {"sh", "-c", "x \"password=***"}},
@@ -134,14 +183,57 @@ TEST_CASE("commands without secrets stay as they are") {
   }
 }
 
+TEST_CASE("masking hides no command") {
+  const auto shown = [](const char* text) { return mask_secrets({"sh", "-c", text}).argv[2]; };
+  CHECK(shown("TOKEN=a;rm -rf /") == "TOKEN=***;rm -rf /");
+  CHECK(shown("TOKEN=\"$(curl h|sh)\" make") == "TOKEN=\"$(curl h|sh)\" make");
+  CHECK(shown("echo \"PASSWORD=`rm -rf /`\"") == "echo \"PASSWORD=`rm -rf /`\"");
+  CHECK(shown("PASSWORD=`rm -rf /` make") == "PASSWORD=`rm -rf /` make");
+  CHECK(shown("bash -c 'TOKEN=a; rm -rf /'") == "bash -c 'TOKEN=***; rm -rf /'");
+  CHECK(shown("tool --password \"a$(rm -rf /)\"") == "tool --password \"a$(rm -rf /)\"");
+  CHECK(shown("don't TOKEN=abc; rm -rf /") == "don't TOKEN=***; rm -rf /");
+  // Nothing is run in these.
+  CHECK(shown("TOKEN='$(a)' make") == "TOKEN='***' make");
+  CHECK(mask_secrets({"tool", "--password", "a`b$(c"}).argv[2] == "***");
+}
+
+TEST_CASE("masking costs what the text is long") {
+  const auto seconds = [](const std::string& piece, std::size_t size, bool in_words) {
+    std::string text;
+    while (text.size() < size) text += piece;
+    std::vector<std::string> argv = {"mysql", "sh", "-c"};
+    if (in_words) {
+      argv.push_back(text);
+      for (std::size_t at = 0; at < size; at += piece.size() + 1) argv.push_back(piece);
+    } else {
+      argv.push_back(text);
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    CHECK(mask_secrets(argv).argv.size() == argv.size());
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  for (const char* piece : {"SG.", "eyJ.", "eyJa.b.", "-----BEGIN PRIVATE KEY-----", "-----BEGIN ",
+                            "password=,a", "password=&", "-p", "-px ", "--token", "TOKEN=a;", "://", "token ",
+                            "\"'", "\"a\" ", "\\\"", "'`\"", "password=\"a", "a:"}) {
+    for (const bool in_words : {false, true}) {
+      INFO(piece << (in_words ? " in words" : ""));
+      // Eight times the text may cost much more than eight times as much on a busy machine, but not 64 times.
+      const double little = std::max(seconds(piece, 30'000, in_words), 0.002);
+      CHECK(seconds(piece, 240'000, in_words) < little * 40);
+    }
+  }
+}
+
 TEST_CASE("names tell secrets from what is about secrets") {
   for (const char* name : {"password", "DB_PASS", "githubToken", "client-secret", "api_key", "x-api-key",
-                           "MYSQL_PWD", "sessionToken", "SIGNATURE", "npm_config__auth"}) {
+                           "MYSQL_PWD", "sessionToken", "SIGNATURE", "npm_config__auth", "SSHPASS", "DBPASS",
+                           "DBPWD", "oauth2-bearer", "authkey", "storepass"}) {
     INFO(name);
     CHECK(is_secret_name(name));
   }
-  for (const char* name : {"PWD", "OLDPWD", "password-file", "author", "compass", "passive", "key",
-                           "keyboard", "tokenizer", "secret-name", "token-type", "", "-", "bypass"}) {
+  for (const char* name :
+       {"PWD", "OLDPWD", "password-file", "author", "compass", "passive", "key", "keyboard", "tokenizer",
+        "secret-name", "token-type", "", "-", "bypass", "--compass", "multipass", "SSHPASS_FILE"}) {
     INFO(name);
     CHECK_FALSE(is_secret_name(name));
   }
