@@ -1,5 +1,6 @@
 #include "policy/binding.h"
 
+#include "policy/analysis/mutable_operand.h"
 #include "policy/command_text.h"
 #include "policy/environment.h"
 
@@ -32,9 +33,9 @@ bool has_startup_environment(const EngineContext& context) {
 
 OperandCheck refused(std::string_view problem) { return {std::nullopt, std::string(problem)}; }
 
-OperandCheck bind_file(std::size_t index, const std::vector<std::string>& argv, const std::string& cwd,
+OperandCheck bind_file(std::size_t index, const std::string& file, const std::string& cwd,
                        const EngineContext& context) {
-  const std::string path = absolute_path(cwd, argv[index], context.platform);
+  const std::string path = absolute_path(cwd, file, context.platform);
   const FileFacts facts = context.files->facts(path);
   if (facts.kind == FileKind::kMissing) return refused("approval requires an existing script operand");
   if (facts.kind == FileKind::kUnreadable) return refused("approval requires a readable script operand");
@@ -65,8 +66,8 @@ OperandCheck check_operand(const std::vector<std::string>& argv, const std::stri
   const MutableOperandInput input{argv,
                                   payload != nullptr ? std::optional<std::string>(*payload) : std::nullopt,
                                   cwd, has_startup_environment(context), context.platform};
-  const MutableOperand found = find_mutable_operand(input, *context.files);
-  switch (found.kind) {
+  const OperandFile found = find_operand_file(input, *context.files);
+  switch (found.operand.kind) {
     case MutableOperand::Kind::kNone:
       return {};
     case MutableOperand::Kind::kIndex:
@@ -82,13 +83,19 @@ OperandCheck check_operand(const std::vector<std::string>& argv, const std::stri
     case MutableOperand::Kind::kUnbindable:
       return refused(kUnbindable);
   }
-  return found.index < argv.size() ? bind_file(found.index, argv, cwd, context) : refused(kUnbindable);
+  return found.operand.index < argv.size() ? bind_file(found.operand.index, found.file, cwd, context)
+                                           : refused(kUnbindable);
 }
 
 bool is_operand_unchanged(const PlanOperand& operand, const std::vector<std::string>& argv,
                           const std::string& cwd, const EngineContext& context) {
   if (operand.argv_index >= argv.size()) return false;
-  const OperandCheck now = bind_file(operand.argv_index, argv, cwd, context);
+  const MutableOperandInput input{argv, std::nullopt, cwd, false, context.platform};
+  const OperandFile found = find_operand_file(input, *context.files);
+  const bool same_word =
+      found.operand.kind == MutableOperand::Kind::kIndex && found.operand.index == operand.argv_index;
+  const OperandCheck now =
+      bind_file(operand.argv_index, same_word ? found.file : argv[operand.argv_index], cwd, context);
   return now.operand && now.operand->path == operand.path && now.operand->sha256 == operand.sha256;
 }
 

@@ -1,12 +1,16 @@
 // Which operand of an approved command is a file that could be changed between the approval and the run: exec
 // contract 11.3. What cannot be bound is refused before anybody is asked (oc changelog: bun, deno, shell
 // script swaps; GHSA-gj9q-8w99-mp8j).
+#include "policy/analysis/mutable_operand.h"
+
 #include <algorithm>
 #include <array>
 #include <utility>
 
 #include "base/text.h"
+#include "policy/analysis/carried_code.h"
 #include "policy/analysis/dispatch_wrappers.h"
+#include "policy/analysis/option_parser.h"
 #include "policy/analysis/shell_text.h"
 #include "policy/command_text.h"
 
@@ -38,6 +42,63 @@ bool takes_script_first(std::string_view token) {
                    {"node", "nodejs", "perl", "php", "python", "pypy", "ruby"});
 }
 
+// Letters and long options whose value is a script, and the grammar that tells where that value is.
+struct ScriptOptions {
+  std::string_view letters;
+  std::string_view long_option;
+  const OptionGrammar* grammar = nullptr;
+};
+
+OptionGrammar grammar_of(std::initializer_list<std::string_view> takes) {
+  OptionGrammar grammar;
+  for (const std::string_view name : takes) grammar.takes.push_back({name, false, {}});
+  return grammar;
+}
+
+std::optional<ScriptOptions> script_options(std::string_view name) {
+  static const OptionGrammar kPhp =
+      grammar_of({"-f", "-F", "-c", "-d", "-r", "-B", "-R", "-E", "-S", "-t", "-z"});
+  static const OptionGrammar kExpect = grammar_of({"-f", "-c"});
+  static const OptionGrammar kR = grammar_of({"-f", "-e", "-g", "-d"});
+  if (is_one_of(name, {"awk", "gawk", "mawk", "nawk"}))
+    return ScriptOptions{"fE", "--file", &known_options("awk")};
+  if (is_one_of(name, {"sed", "gsed"})) return ScriptOptions{"f", "--file", &known_options("sed")};
+  if (name == "php") return ScriptOptions{"fF", "--file", &kPhp};
+  if (name == "expect") return ScriptOptions{"f", {}, &kExpect};
+  if (name == "r") return ScriptOptions{"f", "--file", &kR};
+  return std::nullopt;
+}
+
+// `python3 -m MODULE`; options behind it are the module's own.
+struct PythonModule {
+  std::size_t index = 0;  // of the word that names it
+  std::string_view name;
+  bool from_here = true;  // not -I or -P, which leave the working directory out
+};
+
+std::optional<PythonModule> python_module(const Argv& argv) {
+  bool from_here = true;
+  for (std::size_t i = 1; i < argv.size() && argv[i].size() > 1 && argv[i][0] == '-' && argv[i] != "--";
+       ++i) {
+    const std::string_view word = argv[i];
+    if (word[1] == '-') {
+      if (word == "--check-hash-based-pycs") ++i;
+      continue;
+    }
+    for (std::size_t k = 1; k < word.size(); ++k) {
+      const bool last = k + 1 == word.size();
+      if (word[k] == 'c') return std::nullopt;
+      if (word[k] == 'I' || word[k] == 'P') from_here = false;
+      if (word[k] == 'm' && !last) return PythonModule{i, word.substr(k + 1), from_here};
+      if (word[k] == 'm' && i + 1 < argv.size()) return PythonModule{i + 1, argv[i + 1], from_here};
+      if (word[k] != 'W' && word[k] != 'X' && word[k] != 'Q') continue;
+      if (last) ++i;
+      break;
+    }
+  }
+  return std::nullopt;
+}
+
 class OperandFinder {
  public:
   OperandFinder(const MutableOperandInput& input, FileProbe& files) : input_(input), files_(files) {}
@@ -56,6 +117,9 @@ class OperandFinder {
     if (is_script_runner(token)) return of_script_runner(token);
     return of_program();
   }
+
+  // What the operand names, when that is not its word.
+  const std::string& file() const { return file_; }
 
  private:
   static MutableOperand refuse(MutableOperand::Kind kind) { return MutableOperand{kind, 0}; }
@@ -214,6 +278,10 @@ class OperandFinder {
     if (name == "deno")
       return argv_.size() > 1 && argv_[1] == "run" ? single_file(2)
                                                    : refuse(MutableOperand::Kind::kUnbindable);
+    if (name == "python" || name == "pypy") {
+      if (const std::optional<MutableOperand> module = of_python_module()) return *module;
+    }
+    if (const std::optional<MutableOperand> named = of_script_option(name)) return *named;
     if (takes_script_first(token) && argv_.size() > 1 && !argv_[1].starts_with('-')) return at(1);
     return single_file(1);
   }
@@ -236,6 +304,58 @@ class OperandFinder {
       if (!word.starts_with('-')) break;
     }
     return false;
+  }
+
+  // `awk -f FILE`, `awk -fFILE`, `sed --file=FILE`; nullopt: no option names a script.
+  std::optional<MutableOperand> of_script_option(std::string_view name) {
+    const std::optional<ScriptOptions> options = script_options(name);
+    if (!options) return std::nullopt;
+    std::optional<MutableOperand> found;
+    for (const ReadWord& word : read_command(argv_, *options->grammar).words) {
+      const bool letter =
+          word.kind == ReadWord::Kind::kLetter && options->letters.find(word.name) != std::string_view::npos;
+      const bool long_option = word.kind == ReadWord::Kind::kLong && !options->long_option.empty() &&
+                               is_long_option(word.name, options->long_option, *options->grammar);
+      // mawk -W exec FILE, gawk -i FILE: beside other scripts.
+      const bool other = name.ends_with("awk") && word.kind == ReadWord::Kind::kLetter &&
+                         (word.name == "W" || word.name == "i" || word.name == "l");
+      if (other) return refuse(MutableOperand::Kind::kUnbindable);
+      if (!letter && !long_option) continue;
+      // Two cannot be bound, and one that is not understood neither.
+      if (found || !word.value || word.value->empty()) return refuse(MutableOperand::Kind::kUnbindable);
+      const bool attached =
+          argv_[word.index].ends_with(*word.value) && argv_[word.index].size() > word.value->size();
+      found = attached ? of_file(word.index, std::string(*word.value)) : at(word.index + 1);
+    }
+    return found;
+  }
+
+  // A file that no word of its own names.
+  MutableOperand of_file(std::size_t index, std::string file) {
+    const std::string path = absolute(file);
+    if (!exists(file) || files_.changeable_by_others(path)) return refuse(MutableOperand::Kind::kUnbindable);
+    file_ = std::move(file);
+    return at(index);
+  }
+
+  // A module of the working directory, which comes before all others; nullopt: it is none of this directory.
+  std::optional<MutableOperand> of_python_module() {
+    const std::optional<PythonModule> module = python_module(argv_);
+    if (!module || !module->from_here) return std::nullopt;
+    std::string path;
+    for (const char c : module->name) {
+      const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                         c == '_' || c == '.' || (static_cast<unsigned char>(c) & 0x80U) != 0;
+      if (!plain) return refuse(MutableOperand::Kind::kUnbindable);
+      // A package runs its own file first.
+      if (c == '.' && exists(path + "/__init__.py")) return refuse(MutableOperand::Kind::kUnbindable);
+      path += c == '.' ? '/' : c;
+    }
+    const bool package = exists(path + "/__init__.py");
+    if (package) return refuse(MutableOperand::Kind::kUnbindable);
+    if (exists(path + ".py")) return of_file(module->index, path + ".py");
+    if (exists(path + "/__main__.py")) return of_file(module->index, path + "/__main__.py");
+    return std::nullopt;
   }
 
   MutableOperand of_bun() {
@@ -281,6 +401,7 @@ class OperandFinder {
   FileProbe& files_;
   Argv argv_;
   std::size_t base_ = 0;
+  std::string file_;
   bool chdir_ = false;
   bool multiplexer_ = false;
   bool opaque_package_ = false;
@@ -290,6 +411,14 @@ class OperandFinder {
 
 MutableOperand find_mutable_operand(const MutableOperandInput& input, FileProbe& files) {
   return OperandFinder(input, files).find();
+}
+
+OperandFile find_operand_file(const MutableOperandInput& input, FileProbe& files) {
+  OperandFinder finder(input, files);
+  OperandFile found{finder.find(), finder.file()};
+  const bool by_word = found.file.empty() && found.operand.kind == MutableOperand::Kind::kIndex;
+  if (by_word && found.operand.index < input.argv.size()) found.file = input.argv[found.operand.index];
+  return found;
 }
 
 }  // namespace hostclaw::policy

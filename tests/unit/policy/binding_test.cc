@@ -172,6 +172,67 @@ TEST_CASE("binding: programs that only root can change need none, ones of ours a
   }
 }
 
+TEST_CASE("binding: a script that an option or -m names is bound like one that a word names") {
+  Machine machine;
+  for (const char* name : {"pack", "whole"})
+    machine.files.add_directory(std::string(kWork) + "/" + name, 1500);
+  machine.files.add_file(std::string(kWork) + "/theirs.py", "x", false, 1500);
+  machine.files.add_file(std::string(kWork) + "/theirs.awk", "x", false, 1500);
+  for (const char* name : {"/theirs.py", "/theirs.awk"})
+    machine.files.let_others_write(std::string(kWork) + name);
+  for (const char* name : {"tool.awk", "tool.sed", "tool.php", "mod.py", "mymod.py", "data.txt",
+                           "pack/__main__.py", "whole/__init__.py", "whole/__main__.py", "whole/part.py"})
+    machine.files.add_file(std::string(kWork) + "/" + name, name, false, 1500);
+  struct Row {
+    std::vector<std::string> argv;
+    std::size_t index;
+    const char* file;
+  };
+  const std::vector<Row> rows = {{{"awk", "-f", "tool.awk", "data.txt"}, 2, "tool.awk"},
+                                 {{"awk", "-ftool.awk", "data.txt"}, 1, "tool.awk"},
+                                 {{"awk", "-F:", "-ftool.awk", "data.txt"}, 2, "tool.awk"},
+                                 {{"gawk", "--file=tool.awk", "data.txt"}, 1, "tool.awk"},
+                                 {{"nice", "gawk", "-Etool.awk", "data.txt"}, 2, "tool.awk"},
+                                 {{"sed", "-nf", "tool.sed", "data.txt"}, 2, "tool.sed"},
+                                 {{"sed", "-nftool.sed", "data.txt"}, 1, "tool.sed"},
+                                 {{"php", "-ftool.php", "data.txt"}, 1, "tool.php"},
+                                 {{"python3", "-m", "mod", "data.txt"}, 2, "mod.py"},
+                                 {{"python3", "-mmod", "data.txt"}, 1, "mod.py"},
+                                 {{"python3", "-Bum", "mymod"}, 2, "mymod.py"},
+                                 {{"python3", "-Xdev", "-W", "m", "-m", "mod"}, 5, "mod.py"},
+                                 {{"python3", "-m", "pack", "data.txt"}, 2, "pack/__main__.py"},
+                                 // Of the installation: as before.
+                                 {{"python3", "-m", "pytest", "script.py"}, 3, "script.py"},
+                                 {{"python3", "-Im", "mod", "script.py"}, 3, "script.py"},
+                                 {{"awk", "{print}", "data.txt"}, 2, "data.txt"}};
+  for (const Row& row : rows) {
+    INFO(Json(row.argv).dump());
+    const OperandCheck check = check_here(machine, row.argv);
+    CHECK(check.problem.empty());
+    REQUIRE(check.operand.has_value());
+    CHECK(check.operand->argv_index == row.index);
+    CHECK(check.operand->path == std::string(kWork) + "/" + row.file);
+    CHECK(is_operand_unchanged(*check.operand, row.argv, kWork, machine.context));
+    machine.files.add_file(check.operand->path, "changed", false, 1500);
+    CHECK_FALSE(is_operand_unchanged(*check.operand, row.argv, kWork, machine.context));
+    machine.files.add_file(check.operand->path, row.file, false, 1500);
+  }
+  for (const std::vector<std::string>& argv :
+       std::vector<std::vector<std::string>>{{"awk", "-ftool.awk", "-fdata.txt"},
+                                             {"awk", "-fgone.awk", "data.txt"},
+                                             {"mawk", "-W", "exec", "tool.awk"},
+                                             {"gawk", "-ftool.awk", "-idata.txt"},
+                                             {"python3", "-m", "whole", "data.txt"},
+                                             {"python3", "-m", "whole.part", "data.txt"},
+                                             {"python3", "-m", "../mod", "data.txt"},
+                                             // No copy can take the place of these.
+                                             {"python3", "-m", "theirs", "data.txt"},
+                                             {"awk", "-ftheirs.awk", "data.txt"}}) {
+    INFO(Json(argv).dump());
+    CHECK_FALSE(check_here(machine, argv).operand.has_value());
+  }
+}
+
 TEST_CASE("binding: a bound file is unchanged only with the same place, path and content") {
   Machine machine;
   const std::vector<std::string> argv = {"python3", "script.py"};
