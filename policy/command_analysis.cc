@@ -388,30 +388,41 @@ class Splitter {
     if (hardened() && !segment.never) keep_wrapper(segment);
   }
 
-  // `timeout 30 git fetch`: the limit is part of what was asked for. The wrapper is started with the resolved
-  // path of the program, which only is the judged file as long as nobody can replace it: both have to be the
-  // system's.
+  // `timeout 30 nice git fetch`: the limits are part of what was asked for. A wrapper is told the resolved
+  // path of what it starts, which only is the judged file as long as nobody can replace it: each program of
+  // the chain has to be the system's.
   void keep_wrapper(Segment& segment) {
     const std::vector<WrapperLayer>& layers = segment.unwrapped.layers;
     const auto first = std::find_if(layers.begin(), layers.end(), [](const WrapperLayer& layer) {
       return layer.kind == LayerKind::kDispatch && layer.name != "env";
     });
     if (first == layers.end()) return;
-    const ExecutableLookup wrapper =
-        look_up_executable(first->word, input_.cwd, input_.environment, input_.context);
-    if (segment.unwrapped.index == UnwrappedCommand::kNotASuffix || !wrapper.found ||
-        !is_system_directory_file(wrapper.real_path) ||
-        !is_system_directory_file(segment.executable.real_path)) {
-      return refuse(segment, "WRAPPER_BLOCKED",
-                    shown(first->word) +
-                        " would start the program itself, and one of them is outside the system's "
-                        "directories");
-    }
-    segment.wrapper = wrapper;
-    segment.wrapped_argv.assign(
-        segment.source.begin() + static_cast<std::ptrdiff_t>(first->index),
+    const auto refuse_outsider = [&](const std::string& word) {
+      refuse(segment, "WRAPPER_BLOCKED",
+             shown(first->word) + " would start " + shown(word) +
+                 " by itself, and that is not in one of the system's directories where only root writes");
+    };
+    if (segment.unwrapped.index == UnwrappedCommand::kNotASuffix ||
+        !is_system_program(segment.executable, input_.context))
+      return refuse_outsider(segment.argv().front());
+    std::vector<std::string> words(
+        segment.source.begin(),
         segment.source.begin() + static_cast<std::ptrdiff_t>(segment.unwrapped.index));
-    segment.wrapped_argv.push_back(segment.executable.real_path);
+    for (auto layer = first; layer != layers.end(); ++layer) {
+      ExecutableLookup wrapper =
+          look_up_executable(layer->word, input_.cwd, input_.environment, input_.context);
+      if (layer->index >= words.size() || !is_system_program(wrapper, input_.context))
+        return refuse_outsider(layer->word);
+      // The first one is started by this node, on its opened file; the others by the one before.
+      if (layer == first) {
+        segment.wrapper = std::move(wrapper);
+      } else {
+        words[layer->index] = stable_path(wrapper);
+      }
+    }
+    words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(first->index));
+    segment.wrapped_argv = std::move(words);
+    segment.wrapped_argv.push_back(stable_path(segment.executable));
     segment.wrapped_argv.insert(segment.wrapped_argv.end(), segment.argv().begin() + 1, segment.argv().end());
   }
 
@@ -661,10 +672,18 @@ class Matcher {
     return true;
   }
 
+  // A shell of the system, not another program by a shell's name.
+  bool is_shell_itself(const ExecutableLookup& found) const {
+    if (!is_system_directory_file(found.real_path)) return false;
+    const std::string token = executable_token(found.real_path);
+    return shell_family(token) != ShellFamily::kNone || is_multiplexer(token) ||
+           is_multi_call(found, input_.context);
+  }
+
   bool match_script(Segment& segment, const std::vector<std::string>& argv,
                     const std::optional<std::string>& cwd) {
     const std::optional<ScriptCandidate> script = find_script_candidate(argv);
-    if (!script || !is_system_directory_file(segment.executable.real_path)) return false;
+    if (!script || !is_shell_itself(segment.executable)) return false;
     const std::string path = absolute_path(input_.cwd, script->word, input_.context.platform);
     const FileFacts facts = input_.context.files->facts(path);
     const std::vector<std::string> arguments(argv.begin() + static_cast<std::ptrdiff_t>(script->index) + 1,
@@ -679,10 +698,11 @@ class Matcher {
     if (input_.context.platform == Platform::kWindows || !segment.executable.found) return false;
     const EngineSettings& settings = input_.context.settings;
     const std::vector<std::string>& bins = settings.safe_bins ? *settings.safe_bins : default_safe_bins();
-    const std::string name = to_lower_ascii(segment.executable.name);
+    const std::string& name = segment.executable.name;
     const bool listed = std::any_of(
         bins.begin(), bins.end(), [&](const std::string& bin) { return to_lower_ascii(trim(bin)) == name; });
-    if (!listed || !is_in_trusted_directory(segment.executable.real_path, settings.safe_bin_trusted_dirs))
+    if (!listed ||
+        !is_program_itself(segment.executable, name, settings.safe_bin_trusted_dirs, input_.context))
       return false;
     std::optional<SafeBinRules> rules;
     if (const auto it = settings.safe_bin_profiles.find(name); it != settings.safe_bin_profiles.end()) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "policy/analysis/safe_bins.h"
 #include "policy/analysis/windows_text.h"
 #include "policy/command_text.h"
 #include "policy/environment.h"
@@ -113,6 +114,28 @@ ExecutableLookup look_up_executable(std::string_view word, const std::string& cw
     }
   }
   return out;
+}
+
+bool is_multi_call(const ExecutableLookup& found, const EngineContext& context) {
+  return found.found && context.platform == Platform::kPosix && base_name(found.real_path) != found.name &&
+         context.files->is_one_of_many_names(found.path);
+}
+
+std::string stable_path(const ExecutableLookup& found) {
+  return base_name(found.real_path) == found.name || found.path.empty() ? found.real_path : found.path;
+}
+
+bool is_program_itself(const ExecutableLookup& found, std::string_view name,
+                       const std::vector<std::string>& trusted, const EngineContext& context) {
+  if (!found.found || found.name != name || !is_in_trusted_directory(found.real_path, trusted)) return false;
+  const bool led_there = is_in_trusted_directory(found.path, trusted);
+  if (found.path_like && !led_there) return false;
+  return base_name(found.real_path) == name || (led_there && is_multi_call(found, context));
+}
+
+bool is_system_program(const ExecutableLookup& found, const EngineContext& context) {
+  return found.found && is_system_directory_file(found.real_path) &&
+         !context.files->changeable_by_others(found.path);
 }
 
 bool is_system_directory_file(std::string_view real_path) {

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "policy/engine.h"
 #include "policy/file_probe.h"
@@ -23,6 +24,25 @@ struct ExecutableLookup {
 // `cwd` is absolute; `environment` is the complete environment of the child.
 ExecutableLookup look_up_executable(std::string_view word, const std::string& cwd,
                                     const Environment& environment, const EngineContext& context);
+
+// ---- what the file is ---------------------------------------------------------------------------------
+
+// One file with many names (busybox, a coreutils of one binary): what it does goes by the name that it is
+// called by. Told by the other names beside this one that lead to the same file, not by what the file is
+// called. False when it is called by its own name. Cost: a walk over one directory.
+bool is_multi_call(const ExecutableLookup& found, const EngineContext& context);
+
+// The path to start it by: its real path, except where the name of the link tells the program what to be.
+std::string stable_path(const ExecutableLookup& found);
+
+// Lists of programs that are not the owner's (safe bins, skills) speak of a program, not of a name: the file
+// is that program itself, in /bin, /usr/bin or one of `trusted`, and is called by a bare word or by a path
+// there. `name`: as the list has it.
+bool is_program_itself(const ExecutableLookup& found, std::string_view name,
+                       const std::vector<std::string>& trusted, const EngineContext& context);
+
+// In a directory of the system, and nobody but root and this process's user can put another file there.
+bool is_system_program(const ExecutableLookup& found, const EngineContext& context);
 
 // Directories that only the system's owner is expected to write to.
 bool is_system_directory_file(std::string_view real_path);

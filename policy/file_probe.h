@@ -47,6 +47,9 @@ class FileProbe {
   // by putting something else in its place or in that of a directory or link on the way. True for what is
   // missing.
   virtual bool changeable_by_others(const std::string& path) = 0;
+  // True when at least two more names in the directory that holds `path` lead to the same file, versions of
+  // the file's own name (python, python3) not counted.
+  virtual bool is_one_of_many_names([[maybe_unused]] const std::string& path) { return false; }
   // Lower-case hex SHA-256 of the content of a regular file; nullopt when it cannot be read.
   virtual std::optional<std::string> content_sha256(const std::string& path) = 0;
   // The first `count` bytes of a regular file (magic numbers, #! lines); empty when it cannot be read.

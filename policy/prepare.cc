@@ -315,9 +315,7 @@ class Preparer {
   static std::string stable_word(const Segment& segment) {
     const std::string& real = segment.executable.real_path;
     if (is_network_path(real)) return segment.executable.path;
-    return base_name(real) == segment.executable.name || segment.executable.path.empty()
-               ? real
-               : segment.executable.path;
+    return stable_path(segment.executable);
   }
 
   static std::vector<std::string> plan_words(const Segment& segment) {

@@ -77,6 +77,7 @@ class OpenedFiles final : public policy::FileProbe {
   policy::FileFacts facts(const std::string& path) override;
   bool is_symlink(const std::string& path) override;
   bool changeable_by_others(const std::string& path) override;
+  bool is_one_of_many_names(const std::string& path) override;
   std::optional<std::string> content_sha256(const std::string& path) override;
   std::string head(const std::string& path, std::size_t count) override;
 

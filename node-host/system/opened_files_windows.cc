@@ -226,6 +226,10 @@ bool OpenedFiles::changeable_by_others(const std::string& path) {
   return node_host::changeable_by_others(path);
 }
 
+bool OpenedFiles::is_one_of_many_names(const std::string& path) {
+  return node_host::is_one_of_many_names(path);
+}
+
 bool OpenedFiles::is_symlink(const std::string& path) {
   Entry& entry = this->entry(path);
   if (!entry.symlink) {

@@ -31,4 +31,9 @@ bool path_as_safe_as_content(const std::string& absolute_path);
 // by writing the file or by re-pointing the path.
 bool changeable_by_others(const std::string& absolute_path);
 
+// True when at least two more names in the directory that holds `absolute_path` lead to the same file, those
+// not counted that differ from the file's own name only by a version. True when there are too many names to
+// look through. Windows: always false, links to programs are rare there.
+bool is_one_of_many_names(const std::string& absolute_path);
+
 }  // namespace hostclaw::node_host

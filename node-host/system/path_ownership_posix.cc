@@ -1,11 +1,15 @@
 #include "node-host/system/path_ownership.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <climits>
+#include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -92,6 +96,32 @@ bool ours(const struct stat& status, const std::string& path) {
 
 bool group_or_world_writable(const struct stat& status) { return (status.st_mode & 022) != 0; }
 
+// More names than any directory of programs has.
+constexpr int kMostNames = 100'000;
+constexpr int kManyNames = 2;
+
+// `python3.11` and `python3` are versions of `python`.
+std::string_view without_version(std::string_view name) {
+  const std::size_t last = name.find_last_not_of("0123456789.-");
+  return last == std::string_view::npos ? name : name.substr(0, last + 1);
+}
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+// Links are looked at; other names only when they can be the file itself.
+bool can_lead_to(const dirent& entry, const struct stat& file) {
+  return entry.d_type == DT_LNK || entry.d_type == DT_UNKNOWN ||
+         (entry.d_type == DT_REG && entry.d_ino == file.st_ino);
+}
+
+std::string name_of_real_file(const std::string& path) {
+  std::array<char, PATH_MAX> buffer{};
+  const std::string real = ::realpath(path.c_str(), buffer.data()) != nullptr ? buffer.data() : path;
+  return real.substr(real.rfind('/') + 1);
+}
+
 PathExposure unsafe() {
   PathExposure exposure;
   exposure.mutable_by_us = exposure.writable_by_others = true;
@@ -141,6 +171,27 @@ bool path_as_safe_as_content(const std::string& absolute_path) {
     // In a sticky directory only the owner of an entry (or of the directory) can rename or remove it.
     return (step.directory_status.st_mode & S_ISVTX) != 0 && trusted(step.entry_status.st_uid);
   });
+}
+
+bool is_one_of_many_names(const std::string& absolute_path) {
+  struct stat file {};
+  if (::stat(absolute_path.c_str(), &file) != 0) return false;
+  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(parent_of(absolute_path).c_str()));
+  if (!directory) return false;
+  const std::string real_name = name_of_real_file(absolute_path);
+  const std::string_view own = without_version(real_name);
+  const std::string_view asked = std::string_view(absolute_path).substr(absolute_path.rfind('/') + 1);
+  int names = 0;
+  int looked = 0;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    if (++looked > kMostNames) return true;
+    const std::string_view name = entry->d_name;
+    if (!can_lead_to(*entry, file) || name == asked || without_version(name) == own) continue;
+    struct stat other {};
+    if (::fstatat(::dirfd(directory.get()), entry->d_name, &other, 0) != 0) continue;
+    if (other.st_dev == file.st_dev && other.st_ino == file.st_ino && ++names >= kManyNames) return true;
+  }
+  return false;
 }
 
 bool changeable_by_others(const std::string& absolute_path) {

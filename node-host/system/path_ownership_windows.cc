@@ -253,6 +253,8 @@ bool changeable_by_others(const std::string& absolute_path) {
   return others_have(*file, kWriteFile) || !path_as_safe_as_content(absolute_path);
 }
 
+bool is_one_of_many_names(const std::string&) { return false; }
+
 FileWriters file_writers(const std::string& absolute_path, NativeHandle) {
   FileWriters found;
   const auto asked = verbatim_path(absolute_path);

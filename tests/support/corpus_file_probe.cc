@@ -119,6 +119,27 @@ bool CorpusFileProbe::changeable_by_others(const std::string& path) {
   }
 }
 
+bool CorpusFileProbe::is_one_of_many_names(const std::string& path) {
+  bool ignored = false;
+  const std::optional<std::string> real = resolve(path, ignored);
+  const std::optional<std::string> directory = resolve(path.substr(0, path.rfind('/')), ignored);
+  if (!real || !directory) return false;
+  const auto stem = [](const std::string& name) {
+    return name.substr(0, name.find_last_not_of("0123456789.-") + 1);
+  };
+  const auto name_of = [](const std::string& file) { return file.substr(file.rfind('/') + 1); };
+  std::set<std::string> names;
+  for (std::string& name : names_on_disk(*directory)) names.insert(std::move(name));
+  for (const auto& [changed, node] : changes_) {
+    if (changed.starts_with(*directory + "/")) names.insert(changed.substr(directory->size() + 1));
+  }
+  const auto leads_there = [&](const std::string& name) {
+    return name.find('/') == std::string::npos && name != name_of(path) &&
+           stem(name) != stem(name_of(*real)) && resolve(*directory + "/" + name, ignored) == real;
+  };
+  return std::count_if(names.begin(), names.end(), leads_there) >= 2;
+}
+
 bool CorpusFileProbe::is_symlink(const std::string& path) { return look(path).kind == Kind::kSymlink; }
 
 bool CorpusFileProbe::exists(const std::string& path) { return facts(path).kind != FileKind::kMissing; }

@@ -31,6 +31,7 @@ class CorpusFileProbe final : public policy::FileProbe {
   policy::FileFacts facts(const std::string& path) override;
   bool is_symlink(const std::string& path) override;
   bool changeable_by_others(const std::string& path) override;
+  bool is_one_of_many_names(const std::string& path) override;
   std::optional<std::string> content_sha256(const std::string& path) override;
   std::string head(const std::string& path, std::size_t count) override;
 
@@ -52,6 +53,7 @@ class CorpusFileProbe final : public policy::FileProbe {
 
   Node look(const std::string& path) const;
   static Node look_on_disk(const std::string& path);  // the link itself, not what it leads to
+  static std::vector<std::string> names_on_disk(const std::string& directory);
   // Absolute path with every symlink resolved; nullopt when a component is missing or the links do not end.
   std::optional<std::string> resolve(const std::string& path, bool& link_is_mutable) const;
   bool is_ours(const std::string& path, const Node& node) const;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 
 #include "tests/support/corpus_file_probe.h"
 
@@ -26,6 +27,14 @@ CorpusFileProbe::Node CorpusFileProbe::look_on_disk(const std::string& path) {
     node.kind = S_ISDIR(status.st_mode) ? Kind::kDirectory : Kind::kFile;
   }
   return node;
+}
+
+std::vector<std::string> CorpusFileProbe::names_on_disk(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error))
+    names.push_back(entry.path().filename().string());
+  return names;
 }
 
 }  // namespace hostclaw::test

@@ -5,4 +5,6 @@ namespace hostclaw::test {
 // Cases name the files of a POSIX system: there are none but those that are laid over.
 CorpusFileProbe::Node CorpusFileProbe::look_on_disk(const std::string&) { return {}; }
 
+std::vector<std::string> CorpusFileProbe::names_on_disk(const std::string&) { return {}; }
+
 }  // namespace hostclaw::test

@@ -264,6 +264,29 @@ TEST_CASE("decision: wrappers are looked through, and those with a meaning of th
   CHECK(spawned(machine.run({"timeout", "30", "git", "fetch"})) == Commands{{"git", "fetch"}});
 }
 
+TEST_CASE("decision: every program of a chain of wrappers is the system's and runs as it was judged") {
+  Machine machine;
+  machine.list({"/usr/bin/git"});
+  machine.context.host_environment[0].second = "/home/u/bin:/usr/bin";
+  machine.files.add_directory("/home/u/bin", 1500);
+  CHECK(spawned(machine.run({"timeout", "30", "nice", "-n", "5", "git", "status"})) ==
+        Commands{{"timeout", "30", "/usr/bin/nice", "-n", "5", "/usr/bin/git", "status"}});
+  CHECK(spawned(machine.run({"timeout", "30", "env", "nice", "git", "status"})) ==
+        Commands{{"timeout", "30", "/usr/bin/env", "/usr/bin/nice", "/usr/bin/git", "status"}});
+  const char* name = GENERATE("nice", "timeout", "env", "git");
+  CAPTURE(name);
+  SECTION("one of them found in a directory of the user's") {
+    machine.files.add_file(std::string("/home/u/bin/") + name, "x", true, 1500);
+    CHECK(machine.run({"timeout", "30", "env", "nice", "git", "status"}).decision.verdict == Verdict::kAsk);
+    CHECK(machine.text("timeout 30 env nice git status").decision.verdict == Verdict::kAsk);
+  }
+  SECTION("one of them in the system's directory and writable by others") {
+    machine.files.add_file(std::string("/usr/bin/") + name, "x", true);
+    machine.files.let_others_write(std::string("/usr/bin/") + name);
+    CHECK(machine.run({"timeout", "30", "env", "nice", "git", "status"}).decision.verdict == Verdict::kAsk);
+  }
+}
+
 TEST_CASE("decision: a missing wrapper is reported before the miss") {
   Machine machine;
   machine.policy("allowlist", "off");
@@ -280,6 +303,42 @@ TEST_CASE("decision: safe bins run without an entry while their arguments name n
   CHECK(file.decision.code == "ALLOWLIST_MISS_ARGUMENTS");
   machine.context.settings.safe_bins = std::vector<std::string>{};
   CHECK(machine.run({"wc", "-l"}).decision.verdict == Verdict::kAsk);
+}
+
+TEST_CASE("decision: a safe bin is the program itself, not its name") {
+  Machine machine;
+  machine.context.settings.strictness = GENERATE(Strictness::kHardened, Strictness::kOfficial);
+  machine.files.add_symlink("/home/u/work/head", "/usr/bin/dash");
+  machine.files.add_symlink("/home/u/work/wc", "/usr/bin/wc");
+  machine.files.add_file("/usr/bin/HEAD", "x", true);
+  machine.files.add_symlink("/usr/bin/tail", "bash");
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"./head"}, {"/home/u/work/head"}, {"./wc", "-l"}, {"HEAD"}, {"tail"}}) {
+    CAPTURE(Json(command).dump());
+    CHECK(machine.run(command).decision.verdict == Verdict::kAsk);
+    CHECK(machine.text(command_text(command)).decision.verdict == Verdict::kAsk);
+  }
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"wc", "-l"}, {"/usr/bin/wc", "-l"}, {"/bin/head", "-n", "1"}}) {
+    CAPTURE(Json(command).dump());
+    CHECK(machine.run(command).decision.verdict == Verdict::kAllow);
+  }
+  // A directory of one's own in front of the system's does not make it one.
+  machine.files.add_directory("/home/u/bin", 1500);
+  machine.files.add_symlink("/home/u/bin/head", "/usr/bin/dash");
+  machine.context.host_environment[0].second = "/home/u/bin:/usr/bin";
+  CHECK(machine.run({"head"}).decision.verdict == Verdict::kAsk);
+}
+
+TEST_CASE("decision: a safe bin of a system whose tools are one file goes by what it is called as") {
+  Machine machine;
+  machine.files.add_file("/usr/bin/allinone", "x", true);
+  for (const char* name : {"cut", "tail", "rm"})
+    machine.files.add_symlink(std::string("/usr/bin/") + name, "allinone");
+  machine.files.add_symlink("/home/u/work/tail", "/usr/bin/allinone");
+  CHECK(spawned(machine.run({"tail", "-n", "1"})) == Commands{{"tail", "-n", "1"}});
+  CHECK(machine.run({"./tail", "-n", "1"}).decision.verdict == Verdict::kAsk);
+  CHECK(machine.run({"rm", "-r"}).decision.verdict == Verdict::kAsk);
 }
 
 TEST_CASE("decision: a text with a safe bin and white space around it is refused, as upstream refuses it") {
@@ -359,6 +418,14 @@ TEST_CASE("decision: a listed script runs by its shell and is part of the plan")
   CHECK(command.script->path == "/home/u/work/script.sh");
   CHECK(command.script->index == 1);
   CHECK(machine.run({"/home/u/work/sh", "script.sh"}).decision.verdict == Verdict::kAsk);
+}
+
+TEST_CASE("decision: another program by a shell's name does not get a listed script to read") {
+  Machine machine;
+  machine.files.add_symlink("/home/u/work/bash", "/usr/bin/python3.11");
+  machine.list({"/home/u/work/script.sh"});
+  CHECK(machine.run({"./bash", "script.sh"}).decision.verdict == Verdict::kAsk);
+  CHECK(machine.run({"bash", "script.sh"}).decision.verdict == Verdict::kAllow);
 }
 
 TEST_CASE("decision: a link to a wrapper does not lend it a harmless name") {
