@@ -161,6 +161,7 @@ std::optional<AskVia> ask_via_from(std::string_view text) {
 }
 
 constexpr const char* kSecurityWords = "deny | allowlist | full";
+constexpr const char* kDoubtWords = "deny | ask | allow";
 constexpr const char* kAskWords = "off | on-miss | always";
 
 const std::vector<Setting>& all_settings() {
@@ -203,6 +204,12 @@ const std::vector<Setting>& all_settings() {
         "observe runs what would have been asked about or refused, and counts it"},
        apply_mode,
        [](ExecSettings& s) { s.engine.observe = false; }},
+      {{"exec.ruleDoubt", kDoubtWords, "ask",
+        "what holds where a text hides whether a rule that denies or asks applies"},
+       [](const Json& value, ExecSettings& s) {
+         return apply_word(value, policy::rule_effect_from, kDoubtWords, s.engine.rule_doubt);
+       },
+       [](ExecSettings& s) { s.engine.rule_doubt = policy::RuleEffect::kDeny; }},
       {{"exec.strictInlineEval", "true | false", "false",
         "code on the command line of an interpreter always needs an approval"},
        apply_strict_inline_eval,

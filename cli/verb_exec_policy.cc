@@ -31,6 +31,7 @@ struct PolicyFlags {
   std::string ask_fallback;
   std::string strictness;
   std::string mode;
+  std::string rule_doubt;
   std::string ask_via;
   std::string ask_wait;
   std::string remote_edits;
@@ -38,7 +39,7 @@ struct PolicyFlags {
 
   bool nothing_to_set() const {
     return security.empty() && ask.empty() && ask_fallback.empty() && strictness.empty() && mode.empty() &&
-           ask_via.empty() && ask_wait.empty() && remote_edits.empty();
+           rule_doubt.empty() && ask_via.empty() && ask_wait.empty() && remote_edits.empty();
   }
 };
 
@@ -73,6 +74,7 @@ int show(const ShownPolicy& shown, bool json) {
         {"effective", Json::parse(dump_json(resolved))},
         {"strictness", policy::to_string(engine.strictness)},
         {"mode", engine.observe ? "observe" : "enforce"},
+        {"ruleDoubt", policy::to_string(engine.rule_doubt)},
         {"owner",
          {{"securityLimit", policy::to_string(engine.security_limit)},
           {"askFloor", policy::to_string(engine.ask_floor)},
@@ -93,6 +95,9 @@ int show(const ShownPolicy& shown, bool json) {
   print_line("effective    security=" + resolved.value("security", "?") +
              " ask=" + resolved.value("ask", "?") + " askFallback=" + resolved.value("askFallback", "?"));
   print_line("strictness   " + std::string(policy::to_string(engine.strictness)));
+  if (engine.rule_doubt != policy::RuleEffect::kAsk)
+    print_line("rule doubt   " + std::string(policy::to_string(engine.rule_doubt)) +
+               ": what a text hides from the rules");
   if (engine.observe) {
     print_line("mode         observe: what would be asked about or denied runs, and is counted");
     note("next: hostclaw policy observed; hostclaw exec-policy set --mode enforce");
@@ -155,6 +160,7 @@ Result<void> set(approvals::Store& store, const PolicyFlags& flags) {
   std::vector<std::pair<const char*, Json>> settings;
   if (!flags.strictness.empty()) settings.emplace_back("exec.strictness", flags.strictness);
   if (!flags.mode.empty()) settings.emplace_back("exec.mode", flags.mode);
+  if (!flags.rule_doubt.empty()) settings.emplace_back("exec.ruleDoubt", flags.rule_doubt);
   if (!flags.ask_via.empty()) settings.emplace_back("exec.askVia", flags.ask_via);
   if (!flags.remote_edits.empty()) settings.emplace_back("exec.remoteEdits", flags.remote_edits);
   if (!flags.ask_wait.empty()) {
@@ -198,6 +204,10 @@ void add_exec_policy(CLI::App& parent, Action& action) {
   set_verb
       ->add_option("--mode", flags->mode, "observe runs what would be asked about or denied, and counts it")
       ->check(CLI::IsMember({"observe", "enforce"}));
+  set_verb
+      ->add_option("--rule-doubt", flags->rule_doubt,
+                   "What holds where a text hides whether a rule that denies or asks applies")
+      ->check(CLI::IsMember({"deny", "ask", "allow"}));
   set_verb
       ->add_option("--ask-via", flags->ask_via,
                    "Who asks the human: the gateway, this node (hostclaw approvals pending), or both")

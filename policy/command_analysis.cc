@@ -11,6 +11,7 @@
 #include "policy/analysis/windows_text.h"
 #include "policy/command_text.h"
 #include "policy/environment.h"
+#include "policy/rule_search.h"
 #include "policy/tool_directory.h"
 
 namespace hostclaw::policy {
@@ -630,6 +631,29 @@ class Matcher {
     return same ? before.name : "";
   }
 
+  struct FoundEntry {
+    const AgentList* list = nullptr;
+    const AllowlistEntry* entry = nullptr;
+    std::optional<PatternHit> hit;
+  };
+
+  FoundEntry find_entry(const PatternQuery& query) {
+    FoundEntry best;
+    for (const AgentList& candidate : input_.policy.lists) {
+      const std::optional<PatternHit> hit = candidate.index->find(query, &another_arguments_entry_);
+      if (!hit) continue;
+      const bool better = !best.hit || (hit->universal && !best.hit->universal) ||
+                          (!best.hit->universal && hit->arguments && !best.hit->arguments);
+      if (better) best = {&candidate, &(*candidate.entries)[hit->index], hit};
+    }
+    return best;
+  }
+
+  static bool is_name_pattern(const FoundEntry& found) {
+    return !found.hit->universal &&
+           trim(found.entry->pattern).find_first_of("/\\~") == std::string_view::npos;
+  }
+
   bool entry_for(Segment& segment, const std::string& path, const std::string& name,
                  const std::vector<std::string>& arguments, const std::optional<std::string>& cwd,
                  bool allow_path_only, bool inline_text) {
@@ -644,20 +668,24 @@ class Matcher {
     query.allow_unanchored = !hardened_ || input_.context.platform == Platform::kWindows ||
                              is_system_directory_file(path) ||
                              is_in_trusted_directory(path, input_.context.settings.safe_bin_trusted_dirs);
-    const AgentList* list = nullptr;
-    std::optional<PatternHit> best;
-    for (const AgentList& candidate : input_.policy.lists) {
-      const std::optional<PatternHit> hit = candidate.index->find(query, &another_arguments_entry_);
-      if (!hit) continue;
-      const bool better = !best || (hit->universal && !best->universal) ||
-                          (!best->universal && hit->arguments && !best->arguments);
-      if (better) {
-        best = hit;
-        list = &candidate;
-      }
+    FoundEntry found = find_entry(query);
+    std::string replaceable;
+    if (hardened_ && found.entry != nullptr && is_name_pattern(found)) {
+      replaceable = place_of_others(segment.executable, input_.context);
+      // An entry for the path itself says which file is meant.
+      query.name = {};
+      if (!replaceable.empty()) found = find_entry(query);
     }
-    if (!best) return false;
-    const AllowlistEntry& entry = (*list->entries)[best->index];
+    if (found.entry == nullptr && !replaceable.empty()) {
+      segment.code = "PROGRAM_REPLACEABLE";
+      segment.reason = shown(segment.argv().front()) + " is listed by its name and was found at " +
+                       segment.executable.path + ", but others than root and this node's user can write to " +
+                       replaceable;
+    }
+    if (found.entry == nullptr) return false;
+    const AllowlistEntry& entry = *found.entry;
+    const AgentList* list = found.list;
+    const std::optional<PatternHit>& best = found.hit;
     if (inline_text && best->universal) {
       segment.code = "NOT_BINDABLE";
       segment.reason = "the shell's own text was not understood, so `*` does not cover it";
@@ -837,53 +865,15 @@ const Rule* stricter(const Rule* left, const Rule* right) {
   return right->effect < left->effect ? right : left;
 }
 
-// Most words of one command or text that are tried as a program; behind so many nothing is hidden by
-// accident.
-constexpr std::size_t kMostHiddenWords = 512;
-
-// Any of the words could be a program that another one starts. What must not run must not hide behind it.
-const Rule* rule_in_words(const AnalysisInput& input, const std::vector<std::string>& words) {
-  const Rule* found = nullptr;
-  for (std::size_t i = 0; i < std::min(words.size(), kMostHiddenWords); ++i) {
-    if (words[i].empty()) continue;
-    RuleSubject subject;
-    subject.argv.assign(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
-    const Rule* rule = strictest_rule(input, subject);
-    if (rule != nullptr && rule->effect != RuleEffect::kAllow) found = stricter(found, rule);
-  }
-  return found;
-}
-
-// Text that was not understood is searched word by word.
-const Rule* rule_in_text(const AnalysisInput& input, std::string_view text) {
-  const Rule* found = nullptr;
-  for (const std::vector<std::string>& words : rough_commands(text, input.context.platform)) {
-    found = stricter(found, rule_in_words(input, words));
-  }
-  return found;
-}
-
-// What a wrapper that was not looked through, a tool that carries code, an interpreter or a shell is told to
-// run: one word that is a text of its own (`sh -c 'git reset --hard'`), or words (`xargs git reset --hard`).
-const Rule* hidden_rule(const AnalysisInput& input, const Segment& segment) {
-  const std::vector<std::string> words(segment.argv().begin() + 1, segment.argv().end());
-  const std::optional<ShellInvocation> shell = read_shell_invocation(segment.argv());
-  // An interpreter's words are arguments of its program; only what reads like a text can be code.
-  const std::string tool = executable_token(segment.argv().front());
-  const bool starts_words = tool == "find" || tool == "xargs" || tool == "gdb" || tool == "expect";
-  const bool interpreter =
-      is_interpreter_like(tool) || is_interpreter_like(executable_token(segment.executable.real_path));
-  const bool carries = segment.code == "CARRIED_CODE" || carried_code(segment.argv());
-  const bool runs_words =
-      segment.unwrapped.blocked || (shell && shell->payload) || (carries && (!interpreter || starts_words));
-  const bool runs_text = runs_words || interpreter;
-  if (!runs_text) return nullptr;
-  const Rule* found = runs_words ? rule_in_words(input, words) : nullptr;
-  for (const std::string& word : words) {
-    if (word.find_first_of(" \t\n;|&(") != std::string::npos)
-      found = stricter(found, rule_in_text(input, word));
-  }
-  return found;
+// `... | sh`: what is put out there is run.
+bool feeds_a_shell(const CommandAnalysis& analysis) {
+  const auto& pipelines = analysis.program.pipelines;
+  const bool piped = std::any_of(pipelines.begin(), pipelines.end(),
+                                 [](const ShellPipeline& pipeline) { return pipeline.commands.size() > 1; });
+  return piped && std::any_of(analysis.segments.begin(), analysis.segments.end(), [](const Segment& segment) {
+           return shell_family(executable_token(segment.argv().front())) != ShellFamily::kNone ||
+                  shell_family(executable_token(segment.executable.real_path)) != ShellFamily::kNone;
+         });
 }
 
 }  // namespace
@@ -913,25 +903,34 @@ std::vector<std::vector<std::string>> rough_commands(std::string_view text, Plat
   return out;
 }
 
-const Rule* match_rules(const AnalysisInput& input, CommandAnalysis& analysis) {
-  if (!input.context.settings.rules || input.context.settings.rules->empty()) return nullptr;
-  const Rule* found = nullptr;
+RuleFinding match_rules(const AnalysisInput& input, CommandAnalysis& analysis) {
+  const std::shared_ptr<const RuleSet>& rules = input.context.settings.rules;
+  if (!rules || rules->empty()) return {};
+  RuleFinding found;
+  const bool refuses = rules->strictest_refusing(input.request.agent_id, input.context.now_ms) != nullptr;
+  const auto search = [&](const std::vector<std::string>& argv) {
+    RuleFinding in = refuses ? search_rules(input, argv) : RuleFinding();
+    if (stricter(found.possible, in.possible) != found.possible) {
+      found.possible = in.possible;
+      found.doubt = std::move(in.doubt);
+    }
+    return in.certain;
+  };
   for (Segment& segment : analysis.segments) {
     if (segment.builtin != Builtin::kNone) continue;
     const ExecutableLookup& file = segment.executable;
     segment.rule = stricter(strictest_rule(input, {segment.argv(), file.found ? file.real_path : "",
                                                    file.found ? file.name : "", !file.path_like}),
-                            hidden_rule(input, segment));
+                            search(segment.source));
     if (segment.rule == nullptr) continue;
     note(input.trace, "match",
          "rule " + segment.rule->id + ": " + std::string(to_string(segment.rule->effect)));
-    found = stricter(found, segment.rule);
+    found.certain = stricter(found.certain, segment.rule);
   }
-  const std::optional<ShellWrapper>& shell = input.request.shell;
-  if (!analysis.ok || !analysis.shell_text) {
-    if (shell && shell->invocation.payload)
-      found = stricter(found, rule_in_text(input, *shell->invocation.payload));
-  }
+  if (!analysis.ok || feeds_a_shell(analysis))
+    found.certain = stricter(found.certain, search(input.request.argv));
+  if (found.possible != nullptr)
+    note(input.trace, "match", "rule " + found.possible->id + " could not be excluded: " + found.doubt);
   for (Segment& segment : analysis.segments) {
     if (segment.rule == nullptr || segment.rule->effect != RuleEffect::kAllow || !segment.executable.found)
       continue;
@@ -940,6 +939,10 @@ const Rule* match_rules(const AnalysisInput& input, CommandAnalysis& analysis) {
     // Words that the owner wrote down were seen; everything else that is never allowed stays so.
     const bool seen = segment.code == "CARRIED_CODE" && segment.rule->arguments;
     if (is_shell || segment.by != SatisfiedBy::kNothing || (segment.never && !seen)) continue;
+    const bool by_name = segment.rule->program.find('/') == std::string::npos;
+    if (by_name && input.context.settings.strictness == Strictness::kHardened &&
+        !place_of_others(segment.executable, input.context).empty())
+      continue;
     segment.by = SatisfiedBy::kRule;
     segment.never = false;
     segment.code.clear();

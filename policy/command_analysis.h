@@ -70,9 +70,14 @@ CommandAnalysis analyse_command(const AnalysisInput& input);
 // find durable grants.
 void match_segments(const AnalysisInput& input, CommandAnalysis& analysis);
 
-// The strictest of the owner's rules that covers one of the commands; null when none does. Sets
-// Segment::rule.
-const Rule* match_rules(const AnalysisInput& input, CommandAnalysis& analysis);
+struct RuleFinding {
+  const Rule* certain = nullptr;   // the strictest of the owner's rules that covers one of the commands
+  const Rule* possible = nullptr;  // the strictest that denies or asks and could not be excluded
+  std::string doubt;               // why not, for the end of a sentence; empty without `possible`
+};
+
+// Sets Segment::rule.
+RuleFinding match_rules(const AnalysisInput& input, CommandAnalysis& analysis);
 
 // A package manager with options in front of a word that makes it run something: which word that is cannot be
 // told.

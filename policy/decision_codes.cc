@@ -21,6 +21,8 @@ constexpr std::array kCodes = {
     // rules
     DecisionCode{"RULE_DENY", "rule", "A rule of the node's owner refuses this command."},
     DecisionCode{"RULE_ASK", "rule", "A rule of the node's owner wants a person to decide."},
+    DecisionCode{"RULE_NOT_EXCLUDED", "rule",
+                 "A text hides whether a rule that denies or asks applies, so it is taken as if it could."},
     // this program itself
     DecisionCode{"SELF_POLICY", "node-policy",
                  "It would change this node's own policy, answers, keys, record or service: no run may, "
@@ -80,6 +82,8 @@ constexpr std::array kCodes = {
     DecisionCode{"ALLOWLIST_MISS", "document", "No entry matches."},
     DecisionCode{"ALLOWLIST_MISS_ARGUMENTS", "document",
                  "An entry for the program exists, but not for these arguments."},
+    DecisionCode{"PROGRAM_REPLACEABLE", "document",
+                 "An entry names the program, and others can put another file in its place."},
     DecisionCode{"EXECUTABLE_NOT_FOUND", "document", "The program was not found, so no entry can match."},
     // binding
     DecisionCode{"EXECUTABLE_UNRESOLVED", "binding", "A wrapper in front of the command was not found."},

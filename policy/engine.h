@@ -49,6 +49,8 @@ struct EngineSettings {
   std::vector<std::pair<std::string, std::string>> skill_bins;
   // The owner's own rules; deny > ask > allow, whatever their order.
   std::shared_ptr<const RuleSet> rules;
+  // What holds where a text hides whether a deny or ask rule applies (RULE_NOT_EXCLUDED).
+  RuleEffect rule_doubt = RuleEffect::kAsk;
   // What the rules, the lists or the analysis would ask about or refuse runs all the same, and
   // RunEvaluation::would_have says what it would have been. security=deny, a malformed policy, malformed
   // requests and what cannot be bound to a file stay refused.

@@ -95,7 +95,8 @@ class RunDecider {
     if (const std::optional<SelfUse> own = forbidden_self_use(input, analysis_)) return deny_self(*own);
     if (security_ != Security::kDeny) {
       match_segments(input, analysis_);
-      rule_ = match_rules(input, analysis_);
+      finding_ = match_rules(input, analysis_);
+      rule_ = finding_.certain;
     }
     decide();
     if (context_.settings.observe) observe();
@@ -250,12 +251,14 @@ class RunDecider {
       return deny_unanswered();
     if (security_ == Security::kDeny) return deny_by_policy();
     if (rule_ != nullptr && rule_->effect == RuleEffect::kDeny) return deny_by_rule();
+    if (doubted(RuleEffect::kDeny)) return refuse_in_doubt(Verdict::kDeny);
     if (context_.answer == LocalAnswer::kDenied) return deny_by_person();
     if (context_.answer == LocalAnswer::kChanged) return deny_changed();
     if (rule_ != nullptr && rule_->effect == RuleEffect::kAsk && !approved()) return ask_by_rule();
     if ((needs_ask || needs_person) && !approved()) return ask(needs_person);
     if (missed && !approved()) return deny_miss(windows_cmd);
     if (windows_cmd && !approved() && !durable) return ask(false);
+    if (doubted(RuleEffect::kAsk) && !approved()) return refuse_in_doubt(Verdict::kAsk);
     if (!check_cwd() || !check_approved_executable() || !check_plan_operand(listed || durable)) return;
     if (listed && !approved() && is_opaque_text()) {
       return deny("EXECUTION_PLAN_MISS",
@@ -531,6 +534,21 @@ class RunDecider {
     deny("RULE_ASK", rule_->note, "hostclaw policy explain " + rule_->id, "", Verdict::kAsk);
   }
 
+  // A rule could apply and the owner wants `effect` then.
+  bool doubted(RuleEffect effect) const {
+    return finding_.possible != nullptr && context_.settings.rule_doubt == effect;
+  }
+
+  void refuse_in_doubt(Verdict verdict) {
+    if (context_.answer == LocalAnswer::kUnanswered) return deny_unanswered();
+    const std::string& id = finding_.possible->id;
+    out_.rules.insert(out_.rules.begin(), id);
+    deny("RULE_NOT_EXCLUDED",
+         "The rule " + id + " could apply (" + finding_.possible->note + "): " + finding_.doubt +
+             ". Write the words out.",
+         "hostclaw policy explain " + id, id, verdict);
+  }
+
   void ask(bool audit) {
     if (context_.answer == LocalAnswer::kUnanswered) return deny_unanswered();
     Why why = why_missed();
@@ -779,7 +797,8 @@ class RunDecider {
   // Granted without a plan: what each program depends on, in the order of the segments; one for text that is
   // run as received.
   std::vector<std::optional<PlanOperand>> granted_operands_;
-  const Rule* rule_ = nullptr;
+  RuleFinding finding_;
+  const Rule* rule_ = nullptr;  // the certain one
 };
 
 }  // namespace

@@ -133,6 +133,21 @@ bool is_program_itself(const ExecutableLookup& found, std::string_view name,
   return base_name(found.real_path) == name || (led_there && is_multi_call(found, context));
 }
 
+std::string place_of_others(const ExecutableLookup& found, const EngineContext& context) {
+  FileProbe& files = *context.files;
+  if (!files.changeable_by_others(found.path)) return {};
+  // The topmost one, by which those below are changeable too; behind a link there is another way.
+  for (const std::string& path : {found.path, found.real_path}) {
+    for (std::size_t slash = path.find('/', 1); slash != std::string::npos;
+         slash = path.find('/', slash + 1)) {
+      std::string directory = path.substr(0, slash);
+      if (files.changeable_by_others(directory)) return directory;
+    }
+    if (!files.is_symlink(path) && files.changeable_by_others(path)) return path;
+  }
+  return found.path;
+}
+
 bool is_system_program(const ExecutableLookup& found, const EngineContext& context) {
   return found.found && is_system_directory_file(found.real_path) &&
          !context.files->changeable_by_others(found.path);

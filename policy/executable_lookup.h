@@ -41,6 +41,10 @@ std::string stable_path(const ExecutableLookup& found);
 bool is_program_itself(const ExecutableLookup& found, std::string_view name,
                        const std::vector<std::string>& trusted, const EngineContext& context);
 
+// The directory or file by which somebody else than root and this process's user could put another program in
+// the place of the one found; empty when there is none.
+std::string place_of_others(const ExecutableLookup& found, const EngineContext& context);
+
 // In a directory of the system, and nobody but root and this process's user can put another file there.
 bool is_system_program(const ExecutableLookup& found, const EngineContext& context);
 

@@ -118,8 +118,10 @@ class Preparer {
       out_.run = std::move(decision.evaluation);
       return false;
     }
-    if (code == "RULE_DENY") policy_.security = Security::kDeny;
-    if (code == "RULE_ASK") policy_.ask = Ask::kAlways;
+    const bool in_doubt = code == "RULE_NOT_EXCLUDED";
+    const bool asks = decision.evaluation.decision.verdict == Verdict::kAsk;
+    if (code == "RULE_DENY" || (in_doubt && !asks)) policy_.security = Security::kDeny;
+    if (code == "RULE_ASK" || (in_doubt && asks)) policy_.ask = Ask::kAlways;
     return true;
   }
 

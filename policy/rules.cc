@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 
 #include "base/text.h"
 #include "policy/analysis/carried_code.h"
@@ -156,20 +157,194 @@ bool program_fits(const Rule& rule, const CompiledRule& compiled, const RuleSubj
   if (is_path_pattern(rule.program)) return !subject.real_path.empty() && program.matches(subject.real_path);
   if (rule.effect == RuleEffect::kAllow)
     return subject.bare_word && !subject.name.empty() && program.matches(subject.name);
-  return program.matches(executable_token(subject.argv.front())) || program.matches(subject.name) ||
+  return program.matches(executable_token(subject.argv.front())) ||
+         program.matches(base_name(subject.argv.front())) || program.matches(subject.name) ||
          program.matches(base_name(subject.real_path));
+}
+
+bool concerns(const Rule& rule, std::string_view agent) {
+  return rule.agent == "*" || rule.agent == agent || (agent.empty() && rule.effect != RuleEffect::kAllow);
 }
 
 bool covers(const Rule& rule, const CompiledRule& compiled, const RuleSubject& subject,
             std::string_view agent) {
   if (subject.argv.empty()) return false;
-  if (rule.agent != "*" && rule.agent != agent && !(agent.empty() && rule.effect != RuleEffect::kAllow))
-    return false;
+  if (!concerns(rule, agent)) return false;
   if (!program_fits(rule, compiled, subject)) return false;
   if (!compiled.arguments) return true;
   return arguments_fit(*compiled.arguments, subject.argv,
                        rule.effect == RuleEffect::kAllow ? nullptr : &compiled.options);
 }
+
+// ---- words that are not wholly known
+
+struct Fit {
+  bool certain = false;
+  bool possible = false;
+};
+
+bool begins_alike(std::string_view left, std::string_view right) {
+  const std::size_t common = std::min(left.size(), right.size());
+  return left.substr(0, common) == right.substr(0, common);
+}
+bool ends_alike(std::string_view left, std::string_view right) {
+  const std::size_t common = std::min(left.size(), right.size());
+  return left.substr(left.size() - common) == right.substr(right.size() - common);
+}
+
+// What is known of a word: how it begins and how it ends. Of several words only how the first one begins.
+struct KnownEnds {
+  explicit KnownEnds(const ReadWord& word) : KnownEnds(word.text, word.many) {}
+  KnownEnds(std::string_view text, bool many)
+      : front(text.substr(0, text.find(kHole))),
+        back(many ? std::string_view() : text.substr(text.rfind(kHole) + 1)) {}
+  std::string_view front;
+  std::string_view back;
+};
+
+bool glob_could_match(const Glob& glob, const KnownEnds& known) {
+  return begins_alike(glob.literal_prefix(), known.front) && ends_alike(glob.literal_suffix(), known.back);
+}
+
+bool flag_could_fit(std::string_view pattern, std::string_view front) {
+  if (is_short_flag(pattern))
+    return front.empty() || (front[0] == '-' && (front.size() == 1 || front[1] != '-'));
+  if (!is_long_flag(pattern)) return false;
+  const std::size_t equals = front.find('=');
+  if (equals == std::string_view::npos) return begins_alike(pattern, front);
+  return pattern.starts_with(front.substr(0, equals));
+}
+
+Fit word_fit(const WordPattern& pattern, const ReadWord& word, bool open) {
+  if (!open) {
+    const bool fits = pattern.fits(word.text, true);
+    return {fits, fits};
+  }
+  const KnownEnds known(word);
+  for (std::size_t i = 0; i < pattern.alternatives.size(); ++i) {
+    if (pattern.texts[i] == "*") return {!word.many, true};
+    if (glob_could_match(pattern.alternatives[i], known) || flag_could_fit(pattern.texts[i], known.front))
+      return {false, true};
+  }
+  return {};
+}
+
+// The names under which a rule can mean a word as a program, and what is not known of it.
+struct SoughtProgram {
+  std::vector<std::string> names;
+  std::string real_path;
+  std::string hidden;  // lower-case name with a hole; empty when the name is known
+  bool many = false;   // ... and it can be several words
+};
+
+SoughtProgram program_of(const SoughtWord& sought, Platform platform) {
+  SoughtProgram out;
+  std::string text = sought.word.text;
+  const std::size_t hole = text.rfind(kHole);
+  if (hole != std::string::npos) {
+    const std::size_t slash = text.rfind('/');
+    if (slash == std::string::npos || slash < hole) {
+      out.many = sought.word.many;
+      out.hidden = to_lower_ascii(slash == std::string::npos ? text : text.substr(slash + 1));
+      return out;
+    }
+    text.erase(0, slash + 1);
+  }
+  out.names = {executable_token(text), std::string(base_name(text, platform))};
+  if (!sought.real_path.empty()) {
+    out.real_path = sought.real_path;
+    out.names.insert(out.names.end(), {sought.name, std::string(base_name(sought.real_path, platform))});
+  }
+  if (platform != Platform::kWindows) return out;
+  for (std::size_t i = 0, count = out.names.size(); i < count; ++i) {
+    out.names[i] = windows_form(out.names[i]);
+    out.names.push_back(executable_token(out.names[i]));
+  }
+  out.real_path = windows_form(out.real_path);
+  return out;
+}
+
+Fit program_fit(const Glob& program, const SoughtProgram& sought) {
+  const bool path = is_path_pattern(program.source());
+  if (!sought.hidden.empty()) {
+    const KnownEnds known(sought.hidden, sought.many);
+    return {false, path || (begins_alike(to_lower_ascii(program.literal_prefix()), known.front) &&
+                            ends_alike(to_lower_ascii(program.literal_suffix()), known.back))};
+  }
+  const bool fits = path ? !sought.real_path.empty() && program.matches(sought.real_path)
+                         : std::any_of(sought.names.begin(), sought.names.end(),
+                                       [&](const std::string& name) { return program.matches(name); });
+  return {fits, fits};
+}
+
+// The places that a rule's arguments can have come to, after some words; the last one is the end.
+class ArgumentPlaces {
+ public:
+  explicit ArgumentPlaces(const std::vector<WordPattern>* patterns) : patterns_(patterns) {
+    const std::size_t count = patterns == nullptr ? 1 : patterns->size() + 1;
+    certain_.assign(count, 0);
+    possible_.assign(count, 0);
+  }
+
+  void begin(Fit fit) {
+    begun_ = true;
+    certain_.front() |= static_cast<char>(fit.certain);
+    possible_.front() |= static_cast<char>(fit.possible);
+    spread(certain_);
+    spread(possible_);
+  }
+
+  void take(const ReadWord& word) {
+    if (patterns_ == nullptr || !begun_) return;
+    const bool open = word.open();
+    const std::vector<char> before = possible_;
+    step(word, open);
+    if (!word.many) return;
+    // None at all, or more of them.
+    if (word.text.find_first_not_of(kHole) == std::string::npos) merge(before, possible_);
+    const auto first = std::find(possible_.begin(), possible_.end(), 1);
+    std::fill(first, possible_.end(), static_cast<char>(1));
+  }
+
+  bool certain() const { return certain_.back() != 0; }
+  bool possible() const { return possible_.back() != 0; }
+
+ private:
+  static void merge(const std::vector<char>& from, std::vector<char>& into) {
+    for (std::size_t k = 0; k < from.size(); ++k) into[k] |= from[k];
+  }
+
+  void spread(std::vector<char>& places) const {
+    if (patterns_ == nullptr) return;
+    for (std::size_t k = 0; k < patterns_->size(); ++k) {
+      if (places[k] != 0 && (*patterns_)[k].any_words) places[k + 1] = 1;
+    }
+  }
+
+  void step(const ReadWord& word, bool open) {
+    next_certain_.assign(certain_.size(), 0);
+    next_possible_.assign(possible_.size(), 0);
+    for (std::size_t k = 0; k < patterns_->size(); ++k) {
+      if (possible_[k] == 0) continue;
+      const WordPattern& pattern = (*patterns_)[k];
+      const std::size_t next = pattern.any_words ? k : k + 1;
+      const Fit fit = pattern.any_words ? Fit{true, true} : word_fit(pattern, word, open);
+      next_certain_[next] |= static_cast<char>(certain_[k] != 0 && fit.certain);
+      next_possible_[next] |= static_cast<char>(fit.possible);
+    }
+    spread(next_certain_);
+    spread(next_possible_);
+    certain_.swap(next_certain_);
+    possible_.swap(next_possible_);
+  }
+
+  const std::vector<WordPattern>* patterns_;
+  bool begun_ = false;
+  std::vector<char> certain_;
+  std::vector<char> possible_;
+  std::vector<char> next_certain_;
+  std::vector<char> next_possible_;
+};
 
 Error invalid_rule(const std::string& member, std::string_view what) {
   return make_error("RULE_INVALID", "rule: " + member + ": " + std::string(what));
@@ -318,7 +493,8 @@ const Rule* RuleSet::strictest(const RuleSubject& subject, std::string_view agen
   if (subject.argv.empty()) return nullptr;
   std::size_t best = kNone;
   // Every name under which a rule can mean this program.
-  std::vector<std::string> names = {executable_token(subject.argv.front()), subject.name,
+  std::vector<std::string> names = {executable_token(subject.argv.front()),
+                                    std::string(base_name(subject.argv.front())), subject.name,
                                     std::string(base_name(subject.real_path)), subject.real_path};
   const bool windows = subject.platform == Platform::kWindows;
   if (windows) {
@@ -335,6 +511,57 @@ const Rule* RuleSet::strictest(const RuleSubject& subject, std::string_view agen
   }
   look_at(by_pattern_, subject, agent, now_ms, content, best);
   return best == kNone ? nullptr : &rules_[best];
+}
+
+RulesFound RuleSet::find_refusing(std::span<const SoughtWord> words, bool anywhere, Platform platform,
+                                  std::string_view agent, std::optional<std::int64_t> now_ms,
+                                  const ContentOf& content) const {
+  std::vector<SoughtProgram> programs;
+  const std::size_t count = anywhere ? words.size() : std::min<std::size_t>(words.size(), 1);
+  std::unordered_set<std::string_view> names;
+  bool hidden = false;
+  programs.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) programs.push_back(program_of(words[i], platform));
+  for (const SoughtProgram& program : programs) {
+    names.insert(program.names.begin(), program.names.end());
+    names.insert(program.real_path);
+    hidden = hidden || !program.hidden.empty();
+  }
+  RulesFound found;
+  for (std::size_t at = 0; at < rules_.size(); ++at) {
+    const Rule& rule = rules_[at];
+    if (rule.effect == RuleEffect::kAllow || !concerns(rule, agent) || !rule_is_in_force(rule, now_ms))
+      continue;
+    const bool known = found.certain != nullptr && found.certain->effect <= rule.effect;
+    if (known && found.possible != nullptr && found.possible->effect <= rule.effect) continue;
+    const Glob& program =
+        platform == Platform::kWindows ? compiled_[at].windows_program : compiled_[at].program;
+    if (!hidden && !program.has_wildcard() && !names.contains(program.source())) continue;
+    ArgumentPlaces places(compiled_[at].arguments ? &*compiled_[at].arguments : nullptr);
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      places.take(words[i].word);
+      if (i >= programs.size()) continue;
+      Fit fit = program_fit(program, programs[i]);
+      if (fit.certain && rule.content_sha256 && content(words[i].real_path) != rule.content_sha256) fit = {};
+      if (fit.possible) places.begin(fit);
+      // Behind a program that is not known, nothing is known of where its words begin.
+      if (fit.possible && words[i].word.many) places.take(words[i].word);
+    }
+    if (places.certain() && !known) found.certain = &rule;
+    if (places.possible() && (found.possible == nullptr || rule.effect < found.possible->effect))
+      found.possible = &rule;
+  }
+  return found;
+}
+
+const Rule* RuleSet::strictest_refusing(std::string_view agent, std::optional<std::int64_t> now_ms) const {
+  const Rule* best = nullptr;
+  for (const Rule& rule : rules_) {
+    if (rule.effect == RuleEffect::kAllow || !concerns(rule, agent) || !rule_is_in_force(rule, now_ms))
+      continue;
+    if (best == nullptr || rule.effect < best->effect) best = &rule;
+  }
+  return best;
 }
 
 bool rule_is_in_force(const Rule& rule, std::optional<std::int64_t> now_ms) {

@@ -21,6 +21,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -28,6 +29,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "policy/analysis/text_reader.h"
 #include "policy/types.h"
 
 namespace hostclaw::policy {
@@ -62,6 +64,20 @@ struct RuleSubject {
 // `agent` empty: none was given, every rule counts. The content is not looked at here.
 bool rule_covers(const Rule& rule, const RuleSubject& subject, std::string_view agent);
 
+// A word of a command that is looked for in a text, with the file that it leads to as a program. Pieces of it
+// may not be known (ReadWord).
+struct SoughtWord {
+  ReadWord word;
+  std::string real_path;  // empty: not found, or not looked up
+  std::string name;       // of the file found, before symlinks were resolved
+};
+
+// Deny and ask rules about a command; null where there is none.
+struct RulesFound {
+  const Rule* certain = nullptr;   // covers it, whatever the words that are not known
+  const Rule* possible = nullptr;  // covers it with some value of them
+};
+
 // True when the rule is about a program of this name (no separator) or path, whatever its arguments.
 bool rule_names_program(const Rule& rule, const std::string& program);
 
@@ -94,6 +110,16 @@ class RuleSet {
   // The strictest rule in force that covers the subject; null when none does. The first of equals.
   const Rule* strictest(const RuleSubject& subject, std::string_view agent,
                         std::optional<std::int64_t> now_ms, const Content& content) const;
+
+  // Answers the digest of the content at a real path.
+  using ContentOf = std::function<std::optional<std::string>(const std::string&)>;
+  // The strictest deny and ask rules in force that cover `words`; `anywhere`: or a part of them from some
+  // word on to the end, as when another program starts it. Linear in the words for each rule.
+  RulesFound find_refusing(std::span<const SoughtWord> words, bool anywhere, Platform platform,
+                           std::string_view agent, std::optional<std::int64_t> now_ms,
+                           const ContentOf& content) const;
+  // The strictest deny or ask rule in force, whatever it is about.
+  const Rule* strictest_refusing(std::string_view agent, std::optional<std::int64_t> now_ms) const;
 
  private:
   struct Compiled;

@@ -28,7 +28,8 @@ PathExposure path_exposure(const std::string& absolute_path);
 bool path_as_safe_as_content(const std::string& absolute_path);
 
 // True when someone other than root and this process's user could change what reading `absolute_path` gives:
-// by writing the file or by re-pointing the path.
+// by writing the file or by re-pointing the path. A group of this machine's own without other members counts
+// as its user. Windows: SYSTEM, Administrators and TrustedInstaller count as root.
 bool changeable_by_others(const std::string& absolute_path);
 
 // True when at least two more names in the directory that holds `absolute_path` lead to the same file, those

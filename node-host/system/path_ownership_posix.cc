@@ -17,6 +17,8 @@ namespace hostclaw::node_host {
 namespace {
 
 constexpr int kMaxSymlinks = 40;  // as the kernel
+// Of /etc/passwd and /etc/group: what lies behind is not read.
+constexpr std::size_t kLongestAccounts = 4 * 1024 * 1024;
 
 struct Step {
   std::string directory;  // real path of the directory that is searched
@@ -122,6 +124,69 @@ std::string name_of_real_file(const std::string& path) {
   return real.substr(real.rfind('/') + 1);
 }
 
+std::string content_of(const char* path) {
+  std::string text;
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (file < 0) return text;
+  std::array<char, 8192> buffer;
+  ssize_t count = 0;
+  while (text.size() < kLongestAccounts && (count = ::read(file, buffer.data(), buffer.size())) > 0)
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+  ::close(file);
+  return text;
+}
+
+// Field `index` of a line of /etc/passwd or /etc/group.
+std::string_view field(std::string_view line, int index) {
+  for (; index > 0; --index) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) return {};
+    line.remove_prefix(colon + 1);
+  }
+  return line.substr(0, line.find(':'));
+}
+
+template <class Visit>
+void each_line(std::string_view text, Visit visit) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    visit(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+// A group of this machine's own without members but root and `user`: it counts as its user.
+bool is_group_of_one(gid_t group, uid_t user) {
+  const std::string users = content_of("/etc/passwd");
+  const std::string number = std::to_string(group);
+  const std::string own = std::to_string(user);
+  std::string_view name;
+  bool others = false;
+  each_line(users, [&](std::string_view line) {
+    if (field(line, 2) == own && name.empty()) name = field(line, 0);
+    if (field(line, 3) == number && field(line, 2) != own && field(line, 2) != "0") others = true;
+  });
+  const std::string groups = content_of("/etc/group");
+  bool known = false;
+  each_line(groups, [&](std::string_view line) {
+    if (field(line, 2) != number) return;
+    known = true;
+    std::string_view members = field(line, 3);
+    while (!members.empty()) {
+      const std::string_view member = members.substr(0, members.find(','));
+      others = others || (member != name && member != "root");
+      members.remove_prefix(std::min(member.size() + 1, members.size()));
+    }
+  });
+  return known && !others && !name.empty();
+}
+
+// Somebody else than root and `user`, to whom it belongs.
+bool others_can_write(const struct stat& status, uid_t user) {
+  if ((status.st_mode & S_IWOTH) != 0) return true;
+  return (status.st_mode & S_IWGRP) != 0 && !is_group_of_one(status.st_gid, user);
+}
+
 PathExposure unsafe() {
   PathExposure exposure;
   exposure.mutable_by_us = exposure.writable_by_others = true;
@@ -167,7 +232,7 @@ bool path_as_safe_as_content(const std::string& absolute_path) {
   const auto trusted = [&](uid_t owner) { return owner == 0 || owner == file.st_uid; };
   return walk(absolute_path, [&](const Step& step) {
     if (!trusted(step.directory_status.st_uid)) return false;
-    if (!group_or_world_writable(step.directory_status)) return true;
+    if (!others_can_write(step.directory_status, file.st_uid)) return true;
     // In a sticky directory only the owner of an entry (or of the directory) can rename or remove it.
     return (step.directory_status.st_mode & S_ISVTX) != 0 && trusted(step.entry_status.st_uid);
   });
@@ -198,7 +263,7 @@ bool changeable_by_others(const std::string& absolute_path) {
   struct stat file {};
   if (::stat(absolute_path.c_str(), &file) != 0) return true;
   if (file.st_uid != 0 && file.st_uid != ::geteuid()) return true;
-  return group_or_world_writable(file) || !path_as_safe_as_content(absolute_path);
+  return others_can_write(file, file.st_uid) || !path_as_safe_as_content(absolute_path);
 }
 
 }  // namespace hostclaw::node_host

@@ -40,6 +40,7 @@ constexpr std::array kWords = {
     Words{"POLICY_CHANGED", kApprovalRequired, "exec approval policy changed; request approval again"},
     Words{"RECORD_FAILED", kNotWritten, kNotWrittenText},
     Words{"RULE_DENY", "rule", "a rule of this node refuses it"},
+    Words{"RULE_NOT_EXCLUDED", "rule", "a rule of this node could apply"},
     Words{"SELF_POLICY", "self-policy", "a run does not change the policy of its own node"},
     Words{"SELF_PRIVATE", "self-policy", "a run sees its own runs only"},
     Words{"UNANSWERED", kApprovalRequired, "approval required"},
@@ -57,29 +58,18 @@ constexpr std::array kRawWords = {
 };
 
 // Nothing satisfies the command, for one reason or another; or it is only ever asked about, or malformed.
-constexpr std::array<std::string_view, 23> kOrdinary = {"ALLOWLIST_MISS",
-                                                        "ALLOWLIST_MISS_ARGUMENTS",
-                                                        "APPROVAL_INVALID",
-                                                        "BATCH_FILE",
-                                                        "BUILTIN_REFUSED",
-                                                        "CARRIED_CODE",
-                                                        "EMPTY_COMMAND",
-                                                        "ENVIRONMENT_REJECTED",
-                                                        "INLINE_EVAL",
-                                                        "EXECUTABLE_NOT_FOUND",
-                                                        "MISLEADING_TEXT",
-                                                        "NOT_ANALYSABLE",
-                                                        "NOT_BINDABLE",
-                                                        "NUL_IN_ARGUMENT",
-                                                        "PATH_SUSPICIOUS",
-                                                        "PLAN_INVALID",
-                                                        "RAW_COMMAND_MISMATCH",
-                                                        "REQUEST_INVALID",
-                                                        "RULE_ASK",
-                                                        "SHELL_OPAQUE",
-                                                        "SHELL_UNTRUSTED",
-                                                        "STEERING_ENVIRONMENT",
-                                                        "WRAPPER_BLOCKED"};
+constexpr std::array<std::string_view, 24> kOrdinary = {"ALLOWLIST_MISS",       "ALLOWLIST_MISS_ARGUMENTS",
+                                                        "APPROVAL_INVALID",     "BATCH_FILE",
+                                                        "BUILTIN_REFUSED",      "CARRIED_CODE",
+                                                        "EMPTY_COMMAND",        "ENVIRONMENT_REJECTED",
+                                                        "INLINE_EVAL",          "EXECUTABLE_NOT_FOUND",
+                                                        "MISLEADING_TEXT",      "NOT_ANALYSABLE",
+                                                        "NOT_BINDABLE",         "NUL_IN_ARGUMENT",
+                                                        "PATH_SUSPICIOUS",      "PLAN_INVALID",
+                                                        "PROGRAM_REPLACEABLE",  "RAW_COMMAND_MISMATCH",
+                                                        "REQUEST_INVALID",      "RULE_ASK",
+                                                        "SHELL_OPAQUE",         "SHELL_UNTRUSTED",
+                                                        "STEERING_ENVIRONMENT", "WRAPPER_BLOCKED"};
 
 std::string filled(std::string_view text, const std::string& detail) {
   std::string out(text);

@@ -51,6 +51,7 @@ TEST_CASE("every setting that is stored is read back", "[settings]") {
   must(put_exec_setting(*store, "exec.fallbackAskFallback", "allowlist"));
   must(put_exec_setting(*store, "exec.strictness", "official"));
   must(put_exec_setting(*store, "exec.strictInlineEval", true));
+  must(put_exec_setting(*store, "exec.ruleDoubt", "allow"));
   must(put_exec_setting(*store, "exec.safeBins", {"wc", "jq"}));
   must(put_exec_setting(*store, "exec.safeBinProfiles",
                         {{"JQ",
@@ -73,6 +74,7 @@ TEST_CASE("every setting that is stored is read back", "[settings]") {
   CHECK(engine.fallback_ask == policy::Ask::kAlways);
   CHECK(engine.fallback_ask_fallback == policy::Security::kAllowlist);
   CHECK(engine.strictness == policy::Strictness::kOfficial);
+  CHECK(engine.rule_doubt == policy::RuleEffect::kAllow);
   CHECK(engine.strict_inline_eval);
   CHECK(engine.safe_bins == std::vector<std::string>{"wc", "jq"});
   REQUIRE(engine.safe_bin_profiles.count("jq") == 1);
@@ -97,6 +99,7 @@ TEST_CASE("a wrong value is refused before it is stored", "[settings]") {
       {"exec.askFloor", "1"},
       {"exec.strictness", R"("lax")"},
       {"exec.strictInlineEval", R"("yes")"},
+      {"exec.ruleDoubt", R"("maybe")"},
       {"exec.safeBins", R"(["wc", " "])"},
       {"exec.safeBins", R"("wc")"},
       {"exec.safeBinProfiles", R"({"jq": {"allowedBooleanFlags": ["-r"]}})"},
@@ -148,6 +151,7 @@ TEST_CASE("a stored value that is wrong is named and its strictest value is used
   CHECK(reading.settings.engine.fallback_ask_fallback == policy::Security::kDeny);
   CHECK(reading.settings.engine.strictness == policy::Strictness::kHardened);
   CHECK(reading.settings.engine.strict_inline_eval);
+  CHECK(reading.settings.engine.rule_doubt == policy::RuleEffect::kDeny);
   CHECK(reading.settings.engine.safe_bins == std::vector<std::string>());
   CHECK(reading.settings.remote_edits == RemoteEdits::kNone);
   CHECK(reading.settings.max_concurrent_runs == 1);

@@ -108,6 +108,8 @@ TEST_CASE("words: refusals are told in OpenClaw's sentences, with its reasons") 
       {Verdict::kDeny, "ANSWERED_DENY", "", "SYSTEM_RUN_DENIED: a person refused it", "approval-required"},
       {Verdict::kDeny, "UNANSWERED", "", "SYSTEM_RUN_DENIED: approval required", "approval-required"},
       {Verdict::kDeny, "RULE_DENY", "", "SYSTEM_RUN_DENIED: a rule of this node refuses it", "rule"},
+      {Verdict::kDeny, "RULE_NOT_EXCLUDED", "git", "SYSTEM_RUN_DENIED: a rule of this node could apply",
+       "rule"},
       {Verdict::kDeny, "AGENT_MISSING", "", "SYSTEM_RUN_DENIED: approval state could not be persisted",
        "approval-state-write-failed"},
       {Verdict::kDeny, "ASK_ALWAYS", "", "SYSTEM_RUN_DENIED: approval state could not be persisted",

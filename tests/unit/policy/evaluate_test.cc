@@ -126,6 +126,40 @@ TEST_CASE("decision: another file of the same name does not match") {
   CHECK(machine.run({"git", "status"}).decision.verdict == Verdict::kAsk);
 }
 
+TEST_CASE("decision: a name in the list is satisfied only where nobody else can put another file") {
+  Machine machine;
+  machine.files.add_directory("/srv", 0);
+  machine.files.add_directory("/srv/tools", 0);
+  machine.files.add_file("/srv/tools/deploy", "x", true);
+  machine.context.host_environment[0].second = "/srv/tools:/usr/bin";
+  machine.list({"deploy", "d*y"});
+  CHECK(machine.run({"deploy"}).decision.code == "ALLOWED_BY_LIST");
+  const char* open = GENERATE("/srv", "/srv/tools", "/srv/tools/deploy");
+  CAPTURE(open);
+  machine.files.let_others_write(open);
+  for (const RunEvaluation& run : {machine.run({"deploy"}), machine.text("deploy && true")}) {
+    CHECK(run.decision.verdict == Verdict::kAsk);
+    CHECK(run.decision.code == "PROGRAM_REPLACEABLE");
+    CHECK(run.decision.explanation.find(std::string("can write to ") + open + ".") != std::string::npos);
+  }
+  // By a link in a directory of the user's own to a place of others.
+  machine.files.add_directory("/home/u/bin", 1500);
+  machine.files.add_symlink("/home/u/bin/deploy", "/srv/tools/deploy");
+  machine.context.host_environment[0].second = "/home/u/bin:/usr/bin";
+  CHECK(machine.run({"deploy"}).decision.code == "PROGRAM_REPLACEABLE");
+  // The path says which file is meant, and what it holds is the owner's own business.
+  machine.list({"deploy", "/srv/tools/deploy"});
+  CHECK(machine.run({"deploy"}).decision.code == "ALLOWED_BY_LIST");
+  // A program of the node's user.
+  machine.files.remove("/home/u/bin/deploy");
+  machine.files.add_file("/home/u/bin/deploy", "x", true, 1500);
+  machine.list({"deploy"});
+  CHECK(machine.run({"deploy"}).decision.code == "ALLOWED_BY_LIST");
+  machine.context.settings.strictness = Strictness::kOfficial;
+  machine.context.host_environment[0].second = "/srv/tools:/usr/bin";
+  CHECK(machine.run({"deploy"}).decision.code == "ALLOWED_BY_LIST");
+}
+
 TEST_CASE("decision: after cd a relative command word is refused") {
   Machine machine;
   machine.list({"/home/u/work/script.sh"});

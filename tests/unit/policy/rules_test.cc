@@ -128,6 +128,17 @@ TEST_CASE("rules: an allow rule needs the named program itself, and its content 
   CHECK(machine.run({"git", "status"}).decision.verdict == Verdict::kAllow);
 }
 
+TEST_CASE("rules: an allow rule by name counts only where nobody else can put another file") {
+  Machine machine;
+  machine.files.add_directory("/opt/tools", 0);
+  machine.files.add_file("/opt/tools/deploy", "x", true);
+  machine.context.host_environment[0].second = "/opt/tools:/usr/bin";
+  use(machine, {rule(RuleEffect::kAllow, "deploy", std::nullopt)});
+  CHECK(machine.run({"deploy"}).decision.verdict == Verdict::kAllow);
+  machine.files.let_others_write("/opt/tools");
+  CHECK(machine.run({"deploy"}).decision.verdict == Verdict::kAsk);
+}
+
 TEST_CASE("rules: an allow rule never lets a shell's own text through") {
   Machine machine;
   use(machine, {rule(RuleEffect::kAllow, "*", std::nullopt)});

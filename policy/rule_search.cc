@@ -1,0 +1,389 @@
+#include "policy/rule_search.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/text.h"
+#include "policy/analysis/carried_code.h"
+#include "policy/analysis/text_reader.h"
+#include "policy/analysis/wrappers.h"
+
+namespace hostclaw::policy {
+namespace {
+
+constexpr std::size_t kMostFiles = 256;
+constexpr std::size_t kMostText = 1024 * 1024;
+constexpr std::size_t kMostWordsSought = 65'536;
+constexpr std::size_t kDeepest = 64;
+// Shells among the words of one command that are read as commands of their own.
+constexpr std::size_t kMostShells = 8;
+
+using Words = std::vector<ReadWord>;
+
+const Rule* stricter_of(const Rule* left, const Rule* right) {
+  if (left == nullptr || right == nullptr) return left == nullptr ? right : left;
+  return right->effect < left->effect ? right : left;
+}
+
+Words literal(const std::vector<std::string>& argv) {
+  Words out;
+  out.reserve(argv.size());
+  for (const std::string& word : argv) out.push_back({word, false});
+  return out;
+}
+
+std::vector<std::string> texts_of(const Words& words) {
+  std::vector<std::string> out;
+  out.reserve(words.size());
+  for (const ReadWord& word : words) out.push_back(word.text);
+  return out;
+}
+
+Words from(const Words& words, std::size_t first) {
+  return {words.begin() + static_cast<std::ptrdiff_t>(std::min(first, words.size())), words.end()};
+}
+
+std::string joined(const Words& words, std::size_t first) {
+  std::string out;
+  for (std::size_t i = first; i < words.size(); ++i) out += (i > first ? " " : "") + words[i].text;
+  return out;
+}
+
+bool could_be_text(std::string_view word) {
+  return word.find_first_of(" \t\n;|&(`$") != std::string_view::npos;
+}
+
+bool is_posix_shell(std::string_view word) {
+  return shell_family(executable_token(word)) == ShellFamily::kPosix;
+}
+
+bool prints_its_words(std::string_view token) { return is_one_of(token, {"echo", "printf", "print"}); }
+
+// What `a` is and what `a` leads to can be two tools; both have their say.
+struct Tool {
+  std::string token;
+  std::string real_token;  // empty: not found
+
+  bool is(std::string_view name) const { return token == name || real_token == name; }
+};
+
+class RuleSearch {
+ public:
+  explicit RuleSearch(const AnalysisInput& input) : input_(input), rules_(*input.context.settings.rules) {}
+
+  RuleFinding run(const std::vector<std::string>& argv) {
+    look_at(literal(argv), 0);
+    return std::move(found_);
+  }
+
+ private:
+  // ---- findings ----
+
+  void doubt(const Rule* rule, const char* why) {
+    const Rule* strictest = stricter_of(found_.possible, rule);
+    if (strictest == found_.possible) return;
+    found_.possible = strictest;
+    found_.doubt = why;
+  }
+
+  void take(const RulesFound& found, bool only_possible = false) {
+    if (!only_possible) found_.certain = stricter_of(found_.certain, found.certain);
+    doubt(found.possible,
+          "a variable, a wildcard or what another program puts out stands where a program or one of "
+          "its words stands");
+  }
+
+  // Nothing is known of what would run.
+  void unread(const char* why) {
+    doubt(rules_.strictest_refusing(input_.request.agent_id, input_.context.now_ms), why);
+  }
+
+  // ---- words ----
+
+  SoughtWord sought(const ReadWord& word, bool look_up) {
+    SoughtWord out;
+    out.word = word;
+    if (!look_up || word.open() || word.text.empty() || word.text.starts_with('-')) return out;
+    const ExecutableLookup* file = file_of(word.text);
+    if (file == nullptr || !file->found) return out;
+    out.real_path = file->real_path;
+    out.name = file->name;
+    return out;
+  }
+
+  // Null when too many were looked up.
+  const ExecutableLookup* file_of(const std::string& word) {
+    if (const auto it = files_.find(word); it != files_.end()) return &it->second;
+    if (files_.size() >= kMostFiles) {
+      unread("it has more words that could be programs than are looked at");
+      return nullptr;
+    }
+    return &files_.emplace(word, look_up_executable(word, input_.cwd, input_.environment, input_.context))
+                .first->second;
+  }
+
+  void compare(const Words& words, bool anywhere, bool only_possible = false) {
+    if (words.empty()) return;
+    if (words.size() > kMostWordsSought && anywhere) return unread("it has too many words");
+    std::vector<SoughtWord> all;
+    all.reserve(words.size());
+    for (std::size_t i = 0; i < words.size(); ++i) all.push_back(sought(words[i], anywhere || i == 0));
+    const auto content = [&](const std::string& path) { return input_.context.files->content_sha256(path); };
+    take(rules_.find_refusing(all, anywhere, input_.context.platform, input_.request.agent_id,
+                              input_.context.now_ms, content),
+         only_possible);
+  }
+
+  // ---- one command ----
+
+  void look_at(const Words& words, std::size_t depth) {
+    if (words.empty()) return;
+    if (depth > kDeepest) return unread("it is nested too deeply");
+    if (words.front().open() && !names_known_file(words.front())) return look_at_unknown(words, depth);
+    compare(words, false);
+    if (look_at_builtin(words, depth)) return;
+    const std::vector<std::string> argv = texts_of(words);
+    UnwrapOptions options;
+    options.platform = input_.context.platform;
+    const UnwrappedCommand unwrapped = unwrap_command(argv, options);
+    for (std::size_t i = 1; i < unwrapped.layers.size(); ++i) {
+      if (unwrapped.layers[i].index != UnwrappedCommand::kNotASuffix)
+        compare(from(words, unwrapped.layers[i].index), false);
+    }
+    const bool out_of_text = unwrapped.index == UnwrappedCommand::kNotASuffix;
+    const Words inner = out_of_text ? literal(unwrapped.argv) : from(words, unwrapped.index);
+    if (unwrapped.unwrapped() && inner.size() != words.size()) return look_at(inner, depth + 1);
+    const Tool tool = tool_of(words.front());
+    const bool shell = look_at_shell(words, argv, tool, depth);
+    if (unwrapped.blocked) return look_at_hidden(words, tool, depth);
+    if (!shell) look_at_tool(words, argv, tool, depth);
+  }
+
+  // `$HOME/bin/git`: what it is called is known.
+  static bool names_known_file(const ReadWord& word) {
+    return !word.many && word.text.rfind('/') != std::string::npos &&
+           word.text.rfind('/') > word.text.rfind(kHole);
+  }
+
+  void look_at_unknown(const Words& words, std::size_t depth) {
+    compare(words, true, true);
+    look_at_texts(from(words, 1), true, depth);
+  }
+
+  Tool tool_of(const ReadWord& word) {
+    Tool out{executable_token(word.text), {}};
+    const ExecutableLookup* file = word.open() ? nullptr : file_of(word.text);
+    if (file != nullptr && file->found) out.real_token = executable_token(file->real_path);
+    return out;
+  }
+
+  // Builtins that run text; true when there is nothing more to it.
+  bool look_at_builtin(const Words& words, std::size_t depth) {
+    const std::string& name = words.front().text;
+    if (name == "eval") {
+      read_shell(joined(words, 1), {}, true, depth);
+      return true;
+    }
+    if (name == "trap" && words.size() > 1) {
+      read_shell(words[1].text, {}, true, depth);
+      return true;
+    }
+    if (name == "alias") {
+      for (std::size_t i = 1; i < words.size(); ++i) {
+        const std::size_t equals = words[i].text.find('=');
+        if (equals != std::string::npos) unread("an alias gives a command another name");
+      }
+      return true;
+    }
+    if (name == "hash" && words.size() > 2) unread("a command can get another name");
+    if (name == "coproc") look_at(from(words, 1), depth + 1);
+    return false;
+  }
+
+  // ---- shells ----
+
+  bool look_at_shell(const Words& words, const std::vector<std::string>& argv, const Tool& tool,
+                     std::size_t depth) {
+    std::vector<std::string> named = argv;
+    if (shell_family(tool.token) == ShellFamily::kNone) {
+      if (shell_family(tool.real_token) == ShellFamily::kNone) return false;
+      named.front() = tool.real_token;
+    }
+    const std::optional<ShellInvocation> shell = read_shell_invocation(named);
+    if (!shell) return false;
+    if (!shell->payload) {
+      look_at_inputs(named, depth);
+      // Options that were misread could hide a text.
+      const bool hides = std::any_of(argv.begin() + 1, argv.end(), [](const std::string& word) {
+        return word.size() > 1 && word[0] == '-' && word[1] != '-' && word.find('c') != std::string::npos;
+      });
+      if (hides || shell->family != ShellFamily::kPosix) look_at_hidden(words, tool, depth);
+      return true;
+    }
+    if (shell->encoded) return unread("what the shell is told to run is encoded"), true;
+    if (shell->file) return true;
+    if (shell->family == ShellFamily::kCmd || shell->family == ShellFamily::kPowerShell) {
+      read(read_windows_shell_text(*shell->payload, shell->family == ShellFamily::kPowerShell),
+           *shell->payload, depth);
+      return true;
+    }
+    const bool plain = shell->payload_index < words.size() && !shell->attached &&
+                       !shell->payload->starts_with('-') && !shell->payload->starts_with('+');
+    if (!plain) {
+      look_at_hidden(words, tool, depth);
+      read_shell(*shell->payload, {}, true, depth);
+      return true;
+    }
+    const ReadWord& payload = words[shell->payload_index];
+    if (payload.many) unread("what the shell is told to run is not known");
+    read_shell(payload.text, from(words, shell->payload_index + 1),
+               !is_one_of(shell->name, {"sh", "dash", "ash"}), depth);
+    return true;
+  }
+
+  // A shell without a text of its own reads one from its input.
+  void look_at_inputs(const std::vector<std::string>& argv, std::size_t depth) {
+    if (command_ == nullptr || find_script_candidate(argv)) return;
+    for (const std::string& text : command_->inputs) read_shell(text, {}, true, depth);
+    const ReadCommand* feeder = feeder_;
+    if (feeder == nullptr || feeder->words.empty()) return;
+    for (const std::string& text : feeder->inputs) read_shell(text, {}, true, depth);
+    if (prints_its_words(executable_token(feeder->words.front().text)))
+      read_shell(joined(feeder->words, 1), {}, true, depth);
+  }
+
+  void read_shell(const std::string& text, const Words& parameters, bool double_brackets, std::size_t depth) {
+    read(read_shell_text(text, parameters, double_brackets), text, depth);
+  }
+
+  void read(const ReadText& text, const std::string& source, std::size_t depth) {
+    bytes_ += source.size();
+    if (bytes_ > kMostText) return unread("its text is too long to be read");
+    if (!text.complete) unread("a text in it cannot be read to its end");
+    const ReadCommand* command = command_;
+    const ReadCommand* feeder = feeder_;
+    for (const ReadCommand& item : text.commands) {
+      command_ = &item;
+      feeder_ = item.fed_by < text.commands.size() ? &text.commands[item.fed_by] : nullptr;
+      look_at(item.words, depth + 1);
+    }
+    command_ = command;
+    feeder_ = feeder;
+  }
+
+  // ---- programs that run others ----
+
+  // Any of the words could be a program that another one starts.
+  void look_at_hidden(const Words& words, const Tool& tool, std::size_t depth) {
+    Words rest = from(words, 1);
+    const bool fills_in = tool.is("xargs") || tool.is("parallel");
+    if (fills_in) rest.push_back({std::string(1, kHole), true});
+    if (fills_in || tool.is("find")) {
+      for (ReadWord& word : rest) replace_placeholder(word);
+    }
+    compare(rest, true);
+    look_at_shells(rest, depth);
+    look_at_texts(rest, runs_texts(tool), depth);
+    if (!tool.is("find")) return;
+    // `find -exec a ; -exec b {} +`: each has an end of its own.
+    Words part;
+    for (const ReadWord& word : rest) {
+      if (word.text != ";" && word.text != "+") {
+        part.push_back(word);
+        continue;
+      }
+      compare(part, true);
+      look_at_shells(part, depth);
+      part.clear();
+    }
+  }
+
+  // Hands a word to a shell.
+  static bool runs_texts(const Tool& tool) {
+    constexpr std::string_view kTools[] = {"su", "ssh", "watch", "script", "runuser", "parallel"};
+    return std::any_of(std::begin(kTools), std::end(kTools),
+                       [&](std::string_view name) { return tool.is(name); });
+  }
+
+  static void replace_placeholder(ReadWord& word) {
+    for (std::size_t at = word.text.find("{}"); at != std::string::npos; at = word.text.find("{}", at))
+      word.text.replace(at, 2, 1, kHole);
+  }
+
+  void look_at_shells(const Words& words, std::size_t depth) {
+    std::size_t shells = 0;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      if (words[i].open() || !is_posix_shell(words[i].text)) continue;
+      if (++shells > kMostShells) return unread("it starts more shells than are looked at");
+      look_at(from(words, i), depth + 1);
+    }
+  }
+
+  // A word that is a text of its own (`git reset --hard` in one word).
+  // `unknown_too`: a word that is not known can be one.
+  void look_at_texts(const Words& words, bool unknown_too, std::size_t depth) {
+    for (const ReadWord& word : words) {
+      if (!could_be_text(word.text) && !(unknown_too && word.open())) continue;
+      look_at_text(word.text, depth);
+      read_foreign(word.text);
+      // `alias.x=!git reset --hard`, `--to-command=git reset --hard`
+      const std::size_t equals = word.text.find('=');
+      if (equals == std::string::npos || equals > word.text.find(' ')) continue;
+      const std::size_t begin = word.text.find_first_not_of('!', equals + 1);
+      if (begin != std::string::npos) look_at_text(word.text.substr(begin), depth);
+    }
+  }
+
+  void look_at_text(const std::string& text, std::size_t depth) {
+    if (!on_windows()) return read_shell(text, {}, true, depth);
+    for (const bool powershell : {false, true}) read(read_windows_shell_text(text, powershell), text, depth);
+  }
+
+  bool on_windows() const { return input_.context.platform == Platform::kWindows; }
+
+  // Code of another language.
+  void read_foreign(const std::string& text) {
+    bytes_ += text.size();
+    if (bytes_ > kMostText) return unread("its text is too long to be read");
+    const ReadText read = read_foreign_text(text, on_windows());
+    if (!read.complete) unread("a text in it is too long to be read");
+    for (const ReadCommand& command : read.commands) compare(command.words, true);
+  }
+
+  // An interpreter's words are arguments of its program; only what reads like a text can be code.
+  void look_at_tool(const Words& words, const std::vector<std::string>& argv, const Tool& tool,
+                    std::size_t depth) {
+    const bool starts_words = tool.is("find") || tool.is("xargs") || tool.is("gdb") || tool.is("expect") ||
+                              tool.is("parallel") || tool.is("coproc");
+    const bool interpreter = is_interpreter_like(tool.token) || is_interpreter_like(tool.real_token);
+    if (starts_words || (!interpreter && carries(argv, tool))) return look_at_hidden(words, tool, depth);
+    if (!interpreter) return;
+    for (std::size_t i = 1; i < words.size(); ++i) {
+      if (could_be_text(words[i].text)) read_foreign(words[i].text);
+    }
+  }
+
+  static bool carries(std::vector<std::string> argv, const Tool& tool) {
+    if (carried_code(argv)) return true;
+    if (tool.real_token.empty() || tool.real_token == tool.token) return false;
+    argv.front() = tool.real_token;
+    const UnwrappedCommand behind = unwrap_command(argv);
+    return carried_code(argv) || behind.blocked || behind.unwrapped();
+  }
+
+  const AnalysisInput& input_;
+  const RuleSet& rules_;
+  RuleFinding found_;
+  std::unordered_map<std::string, ExecutableLookup> files_;
+  std::size_t bytes_ = 0;
+  const ReadCommand* command_ = nullptr;  // the one being looked at, when it stands in a text
+  const ReadCommand* feeder_ = nullptr;   // whose output it reads
+};
+
+}  // namespace
+
+RuleFinding search_rules(const AnalysisInput& input, const std::vector<std::string>& argv) {
+  return RuleSearch(input).run(argv);
+}
+
+}  // namespace hostclaw::policy

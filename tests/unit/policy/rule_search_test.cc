@@ -1,0 +1,313 @@
+#include "policy/rule_search.h"
+
+#include <catch2/catch.hpp>
+
+#include "policy/command_text.h"
+#include "tests/unit/policy/decision_fixture.h"
+
+namespace hostclaw::policy {
+namespace {
+
+using Argv = std::vector<std::string>;
+
+Rule refusing(const char* program, std::optional<Argv> arguments, RuleEffect effect = RuleEffect::kDeny) {
+  Rule out;
+  out.id = std::string(to_string(effect)) + "-" + program;
+  out.effect = effect;
+  out.program = program;
+  out.arguments = std::move(arguments);
+  out.note = "because";
+  return out;
+}
+
+// security=full: what no rule stops runs.
+struct RuledMachine : Machine {
+  RuledMachine() {
+    for (const char* name : {"sudo", "xargs", "docker", "ls", "rm", "seq", "curl"})
+      files.add_file(std::string("/usr/bin/") + name, "x", true);
+    policy("full", "off");
+    rule({refusing("docker", {{"...", "system", "...", "prune", "..."}})});
+  }
+  void rule(std::vector<Rule> rules) {
+    context.settings.rules = std::make_shared<const RuleSet>(std::move(rules));
+  }
+  std::string code(const Argv& argv) { return run(argv).decision.code; }
+  std::string code_of_text(const std::string& value) { return text(value).decision.code; }
+};
+
+TEST_CASE("rule search: a denied command stays denied however its text is dressed") {
+  RuledMachine machine;
+  for (const char* text : {
+           "docker system prune",
+           "doc\\\nker system prune",
+           "docker \\\n  system \\\n prune",
+           "docker system prune -a",
+           "docker >/dev/null system prune",
+           "docker system 2>&1 prune",
+           "</dev/null docker system prune",
+           "docker system prune &>/dev/null",
+           "true &>x docker system prune",
+           "docker${IFS}system${IFS}prune",
+           "docker$IFS'system'$IFS\"prune\"",
+           "\\docker sy'st'em pr\"un\"e",
+           "$'docker' system $'\\160rune'",
+           "X=1 docker system prune",
+           "if true; then docker system prune; fi",
+           "while :; do docker system prune; done",
+           "for i in 1 2; do docker system prune; done",
+           "for i do docker system prune; done",
+           "case x in a|x) docker system prune;; esac",
+           "case x in (x) true;; esac; docker system prune",
+           "{ docker system prune; }",
+           "( docker system prune )",
+           "((docker system prune))",
+           "! docker system prune",
+           "time -p docker system prune",
+           "f() { docker system prune; }; f",
+           "function f { docker system prune; }; f",
+           "echo $(docker system prune)",
+           "echo \"`docker system prune`\"",
+           "echo ${x:-$(docker system prune)}",
+           "echo $((1 + $(docker system prune)))",
+           "cat <(docker system prune)",
+           "cat <<E\n$(docker system prune)\nE",
+           "cat <<'E'\nit's\nE\ndocker system prune",
+           "cat <<E\nx\\\nE\n'\nE\ndocker system prune # '",
+           "true & docker system prune",
+           "true; eval docker system prune",
+           "eval 'docker system' prune",
+           "trap 'docker system prune' EXIT",
+           "exec docker system prune",
+           "command docker system prune",
+           "builtin command docker system prune",
+           "coproc docker system prune",
+           "echo 'docker system prune' | sh",
+           "sh <<E\ndocker system prune\nE",
+           "sh <<< 'docker system prune'",
+           "cat <<E | sh\ndocker system prune\nE",
+           "echo $HOME; docker system prune",
+           "# it's\ndocker system prune",
+           "[[ -n x ]] && docker system prune",
+           "a=(1 2); docker system prune",
+       }) {
+    CAPTURE(text);
+    CHECK(machine.code_of_text(text) == "RULE_DENY");
+    CHECK(machine.code({"bash", "-c", text}) == "RULE_DENY");
+    CHECK(machine.code({"sudo", "bash", "-c", text}) == "RULE_DENY");
+  }
+}
+
+TEST_CASE("rule search: words that a shell gets behind its text are read in their places") {
+  RuledMachine machine;
+  const Argv words = {"docker", "system", "prune"};
+  for (const char* text :
+       {"\"$@\"", "$@", "$*", "\"${@}\"", "$1 $2 $3", "\"$1\" \"${2}\" \"$3\"", "eval \"$*\"", "exec \"$@\"",
+        "nice \"$@\"", "env \"$@\"", "sh -c '\"$@\"' y \"$@\""}) {
+    CAPTURE(text);
+    Argv command = {"sh", "-c", text, "x"};
+    command.insert(command.end(), words.begin(), words.end());
+    CHECK(machine.code(command) == "RULE_DENY");
+    command.insert(command.begin(), {"xargs", "-n", "1"});
+    CHECK(machine.code(command) == "RULE_DENY");
+  }
+  CHECK(machine.code({"sh", "-c", "$0", "docker system prune"}) == "RULE_DENY");
+  CHECK(machine.code({"sh", "-c", "$0 \"$@\"", "docker", "system", "prune"}) == "RULE_DENY");
+  CHECK(machine.code({"find", ".", "-exec", "sh", "-c", "\"$@\"", "x", "docker", "system", "prune", ";"}) ==
+        "RULE_DENY");
+  // Given other values in the text.
+  for (const char* text :
+       {"shift; \"$@\"", "set -- a docker system prune; shift; \"$@\"", "f() { \"$@\"; }; f x"}) {
+    CAPTURE(text);
+    CHECK(machine.code({"sh", "-c", text, "x", "docker", "system", "prune"}) == "RULE_NOT_EXCLUDED");
+  }
+  CHECK(machine.code({"sh", "-c", "echo \"$@\"", "x", "docker", "system", "prune"}) == "ALLOWED_BY_POLICY");
+}
+
+TEST_CASE("rule search: six hundred options, and more wrappers than are looked through, hide nothing") {
+  RuledMachine machine;
+  Argv command = {"env"};
+  for (int i = 0; i < 600; ++i) command.insert(command.end(), {"-u", "N" + std::to_string(i)});
+  command.insert(command.end(), {"docker", "system", "prune"});
+  CHECK(machine.code(command) == "RULE_DENY");
+  for (const std::size_t wrappers : {1U, 4U, 5U, 12U, 100U, 400U}) {
+    CAPTURE(wrappers);
+    Argv wrapped(wrappers, "nice");
+    wrapped.insert(wrapped.end(), {"docker", "system", "prune"});
+    const std::string code = machine.code(wrapped);
+    CHECK((code == "RULE_DENY" || code == "RULE_NOT_EXCLUDED"));
+    Argv shell(wrappers, "nice");
+    shell.insert(shell.end(), {"sh", "-c", "doc\\\nker system prune"});
+    const std::string text = machine.code(shell);
+    CHECK((text == "RULE_DENY" || text == "RULE_NOT_EXCLUDED"));
+  }
+  CHECK(machine.code({"nice", "nice", "nice", "nice", "nice", "ls"}) == "ALLOWED_BY_POLICY");
+}
+
+TEST_CASE("rule search: where a rule could apply and the text does not say so, it is asked about") {
+  RuledMachine machine;
+  for (const char* text : {
+           "x=docker; $x system prune",
+           "x=prune; docker system $x",
+           "x=prune; docker system \"$x\"",
+           "docker $(cat words)",
+           "docker system p*",
+           "docker system {prune,}",
+           "docker `cat words` -a",
+           "IFS=,; docker${IFS}system${IFS}prune",
+           "\"$(which docker)\" system prune",
+           "a=(docker system prune); \"${a[@]}\"",
+           "eval \"$x\"",
+           "sh -c \"$x\"",
+           "echo system prune | xargs docker",
+           "docker sys${x}tem prune",
+           "echo 'unclosed",
+           "alias d=docker\nd system prune",
+       }) {
+    CAPTURE(text);
+    const RunEvaluation run = machine.text(text);
+    CHECK(run.decision.code == "RULE_NOT_EXCLUDED");
+    CHECK(run.decision.verdict == Verdict::kAsk);
+    CHECK(run.decision.layer == "rule");
+    CHECK(run.decision.detail == "deny-docker");
+    CHECK(run.rules == Argv{"deny-docker"});
+  }
+  CHECK(machine.code({"powershell", "-EncodedCommand", "ZABvAGMA"}) == "RULE_NOT_EXCLUDED");
+  CHECK(machine.code({"sh", "-c", "echo " + std::string(300'000, 'x')}) == "RULE_NOT_EXCLUDED");
+}
+
+TEST_CASE("rule search: what no value of an unknown word could bring under a rule is left alone") {
+  RuledMachine machine;
+  std::vector<Rule> rules = starter_rules();
+  rules.push_back(refusing("docker", {{"...", "system", "...", "prune", "..."}}));
+  machine.rule(rules);
+  for (const char* text : {
+           "echo \"$HOME\"",
+           "echo $HOME",
+           "for f in *; do echo $f; done",
+           "for f in *.txt; do [ -f \"$f\" ] && rm \"$f\"; done",
+           "ls *",
+           "cd \"$dir\" && ls -l",
+           "x=$(date); echo \"$x\"",
+           "ls | while read x; do echo \"$x\"; done",
+           "if [ \"$x\" = docker ]; then ls; fi",
+           "case $x in docker) ls;; esac",
+           "cat <<E\ndocker system prune\nE",
+           "echo docker system prune",
+           "seq 3 > \"$out\"",
+           "echo $((x * 2)) $?",
+           "docker ps \"$name\"",
+           "\"$HOME/bin/tool\" system prune",
+           "x=\"docker system prune\"",
+           "curl \"https://$host/x\"",
+           "awk '{print $1}' f",
+           "ls # $(",
+       }) {
+    CAPTURE(text);
+    CHECK(machine.code_of_text(text) == "ALLOWED_BY_POLICY");
+  }
+  CHECK(machine.code({"bash", "-c", "[[ $x == docker && -n $y ]] && ls"}) == "ALLOWED_BY_POLICY");
+  CHECK(machine.code({"bash", "-c", "a=($(ls)); echo \"${a[@]}\""}) == "ALLOWED_BY_POLICY");
+  machine.rule({refusing("docker", {{"...", "system", "...", "prune", "..."}})});
+  CHECK(machine.code_of_text("docker run \"$image\"") == "ALLOWED_BY_POLICY");
+  CHECK(machine.code_of_text("git $x") == "ALLOWED_BY_POLICY");
+  machine.rule({});
+  CHECK(machine.code_of_text("$x") == "ALLOWED_BY_POLICY");
+}
+
+TEST_CASE("rule search: the owner chooses what holds where a rule could not be excluded") {
+  RuledMachine machine;
+  const Json request = Machine::carried("docker system $x");
+  machine.context.settings.rule_doubt = RuleEffect::kDeny;
+  CHECK(machine.decide(request).decision.verdict == Verdict::kDeny);
+  CHECK(machine.decide(request).decision.code == "RULE_NOT_EXCLUDED");
+  CHECK(prepare_run(request, machine.document, machine.context).payload["execPolicy"]["security"] == "deny");
+  machine.context.settings.rule_doubt = RuleEffect::kAllow;
+  CHECK(machine.decide(request).decision.code == "ALLOWED_BY_POLICY");
+  // A rule that does apply is no doubt.
+  CHECK(machine.code_of_text("docker system prune $x") == "RULE_DENY");
+  machine.context.settings.rule_doubt = RuleEffect::kAsk;
+  CHECK(prepare_run(request, machine.document, machine.context).payload["execPolicy"]["ask"] == "always");
+  // A person's answer counts, as it does for a rule that asks.
+  machine.context.answer = LocalAnswer::kGranted;
+  machine.context.settings.rules = std::make_shared<const RuleSet>(
+      std::vector<Rule>{refusing("docker", {{"...", "prune", "..."}}, RuleEffect::kAsk)});
+  CHECK(machine.decide(Machine::carried("docker \"$x\"")).decision.code != "RULE_NOT_EXCLUDED");
+}
+
+TEST_CASE("rule search: doubt makes a miss no looser") {
+  RuledMachine machine;
+  machine.policy("allowlist", "off");
+  const RunEvaluation run = machine.text("docker system $x");
+  CHECK(run.decision.verdict == Verdict::kDeny);
+  CHECK(run.decision.code == "NOT_ANALYSABLE");
+}
+
+TEST_CASE(
+    "rule search: a rule by path, by a link's file or with capital letters holds wherever the program "
+    "stands") {
+  RuledMachine machine;
+  machine.files.add_file("/usr/bin/HEAD", "x", true);
+  machine.files.add_symlink("/home/u/work/harmless", "/usr/bin/docker");
+  machine.files.add_file("/opt/tools/Wipe", "x", true);
+  machine.rule({refusing("/usr/bin/docker", {{"system", "prune"}}), refusing("HEAD", std::nullopt),
+                refusing("/opt/**", {{"all"}})});
+  const std::vector<Argv> denied = {{"docker", "system", "prune"},
+                                    {"/bin/docker", "system", "prune"},
+                                    {"./harmless", "system", "prune"},
+                                    {"HEAD", "x"},
+                                    {"/opt/tools/Wipe", "all"}};
+  for (const Argv& command : denied) {
+    const std::string text = command_text(command);
+    CAPTURE(text);
+    std::vector<Argv> dressed = {command};
+    for (const Argv& before : {Argv{"nice"},
+                               {"timeout", "5"},
+                               {"sudo"},
+                               {"xargs"},
+                               {"env", "A=1"},
+                               {"command"},
+                               {"find", ".", "-exec"},
+                               {"sh", "-c", "\"$@\"", "x"},
+                               {"nice", "nice", "sudo", "env"}}) {
+      Argv with = before;
+      with.insert(with.end(), command.begin(), command.end());
+      if (before.front() == "find") with.push_back(";");
+      // xargs puts words behind, which this rule could not cover then.
+      if (before.front() == "xargs") with = {"xargs", "-0", "sh", "-c", text};
+      dressed.push_back(with);
+    }
+    for (const char* shape : {"", "echo $(", "if true; then ", "(", "true && "}) {
+      const bool open = shape[0] == 'e' || shape[0] == '(';
+      dressed.push_back({"bash", "-c", shape + text + (open ? ")" : shape[0] == 'i' ? "; fi" : "")});
+    }
+    for (const Argv& argv : dressed) {
+      CAPTURE(Json(argv).dump());
+      CHECK(machine.code(argv) == "RULE_DENY");
+    }
+  }
+  CHECK(machine.code({"sudo", "head", "x"}) == "ALLOWED_BY_POLICY");
+  CHECK(machine.code({"sudo", "./work/docker", "system", "prune"}) == "ALLOWED_BY_POLICY");
+}
+
+TEST_CASE("rule search: a rule about a wrapper holds for it, wherever in a chain it stands") {
+  RuledMachine machine;
+  machine.rule({refusing("timeout", std::nullopt)});
+  CHECK(machine.code({"timeout", "5", "id"}) == "RULE_DENY");
+  CHECK(machine.code({"nice", "timeout", "5", "id"}) == "RULE_DENY");
+  CHECK(machine.code_of_text("nice timeout 5 id") == "RULE_DENY");
+  CHECK(machine.code({"nice", "id"}) == "ALLOWED_BY_POLICY");
+}
+
+TEST_CASE("rule search: on Windows text is searched as cmd.exe and PowerShell read it") {
+  RuledMachine machine;
+  for (const char* text : {"docker system prune", "doc^ker system prune", "cd x & docker system prune",
+                           "\"docker\" system prune"})
+    CHECK(machine.code({"cmd.exe", "/c", text}) == "RULE_DENY");
+  CHECK(machine.code({"cmd.exe", "/c", "docker sys%x%tem prune"}) == "RULE_NOT_EXCLUDED");
+  CHECK(machine.code({"powershell", "-Command", "& 'docker' system prune"}) == "RULE_DENY");
+  CHECK(machine.code({"powershell", "-Command", "& $d system prune"}) == "RULE_NOT_EXCLUDED");
+  CHECK(machine.code({"cmd.exe", "/c", "echo %PATH%"}) == "ALLOWED_BY_POLICY");
+}
+
+}  // namespace
+}  // namespace hostclaw::policy
