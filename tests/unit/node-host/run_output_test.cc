@@ -87,5 +87,43 @@ TEST_CASE("a cap of zero keeps nothing and says so") {
   CHECK(outcome.standard_output.dropped_bytes == 3);
 }
 
+TEST_CASE("a result in the last line of a cut stdout is whole, and the cap holds all the same") {
+  const std::string result = "OPENCLAW_RESULT_JSON:{\"ok\":true}";
+  const auto with_result = [&](const std::string& behind) {
+    return captured(100, {{kOut, std::string(150, 'x') + "\n"},
+                          {kOut, result.substr(0, 7)},
+                          {kOut, result.substr(7) + behind}});
+  };
+  for (const char* behind : {"", "\n", "\r\n", "\n \n\n"}) {
+    const auto outcome = with_result(behind);
+    INFO(outcome.standard_output.text);
+    CHECK(outcome.standard_output.text ==
+          std::string(100 - result.size(), 'x') + kSuffix + "\n" + result + "\n");
+    CHECK(outcome.standard_output.kept_bytes == 100);
+    CHECK(outcome.standard_output.kept_bytes + outcome.standard_output.dropped_bytes ==
+          outcome.standard_output.total_bytes);
+    CHECK(outcome.truncated);
+  }
+  // Something came after it.
+  CHECK(with_result("\nend\n").standard_output.text == std::string(100, 'x') + kSuffix);
+}
+
+TEST_CASE("a result is kept beside a stderr that has used the cap up") {
+  const std::string result = "OPENCLAW_RESULT_JSON:{}";
+  const auto outcome = captured(60, {{kErr, std::string(80, 'e')}, {kOut, "log\n" + result + "\n"}});
+  CHECK(outcome.standard_output.text == std::string(kSuffix) + "\n" + result + "\n");
+  CHECK(outcome.standard_error.text == std::string(60 - result.size(), 'e') + kSuffix);
+}
+
+TEST_CASE("a line that is no result, is too long for one or was not cut is treated as before") {
+  CHECK(captured(10, {{kOut, "0123456789abc\nRESULT:{}\n"}}).standard_output.text ==
+        std::string("0123456789") + kSuffix);
+  const std::string is_long = "OPENCLAW_RESULT_JSON:" + std::string(60, 'x');
+  CHECK(captured(100, {{kOut, std::string(100, 'y') + "\n" + is_long}}).standard_output.text ==
+        std::string(100, 'y') + kSuffix);
+  CHECK(captured(100, {{kOut, "a\nOPENCLAW_RESULT_JSON:{}\n"}}).standard_output.text ==
+        "a\nOPENCLAW_RESULT_JSON:{}\n");
+}
+
 }  // namespace
 }  // namespace hostclaw::node_host
