@@ -9,6 +9,7 @@
 #include "policy/analysis/carried_code.h"
 #include "policy/analysis/safe_bins.h"
 #include "policy/analysis/windows_text.h"
+#include "policy/binding.h"
 #include "policy/command_text.h"
 #include "policy/environment.h"
 #include "policy/rule_search.h"
@@ -532,7 +533,10 @@ class Matcher {
     std::optional<std::string> cwd =
         input_.request.cwd.empty() ? std::nullopt : std::optional(input_.request.cwd);
     if (!analysis_.shell_text || input_.context.platform == Platform::kWindows) {
-      for (Segment& segment : analysis_.segments) judge(segment, cwd, index++);
+      for (Segment& segment : analysis_.segments) {
+        segment.directory = directory_;
+        judge(segment, cwd, index++);
+      }
       return;
     }
     for (std::size_t p = 0; p < analysis_.program.pipelines.size(); ++p) {
@@ -541,6 +545,7 @@ class Matcher {
       if (moved_ && pipeline.connector != Connector::kAnd) cwd = directory_ = std::nullopt;
       for (std::size_t c = 0; c < pipeline.commands.size(); ++c, ++index) {
         Segment& segment = analysis_.segments[index];
+        segment.directory = directory_;
         judge(segment, cwd, index);
         // What a program leaves behind decides what lies in a directory then.
         if (segment.builtin == Builtin::kNone) disturbed_ = true;
@@ -876,6 +881,65 @@ bool feeds_a_shell(const CommandAnalysis& analysis) {
          });
 }
 
+std::optional<std::string> real_directory(const AnalysisInput& input,
+                                          const std::optional<std::string>& directory) {
+  if (!directory || !input.context.settings.rules->binds_directories()) return std::nullopt;
+  std::string real = input.context.files->facts(*directory).real_path;
+  return real.empty() ? *directory : real;
+}
+
+// Rules about the program itself, called by its name or by the path to which that leads.
+const Rule* rule_of_program(const AnalysisInput& input, const Segment& segment) {
+  const ExecutableLookup& file = segment.executable;
+  RuleSubject subject{segment.argv(), file.found ? file.real_path : "", file.found ? file.name : "",
+                      !file.path_like, real_directory(input, segment.directory)};
+  const std::optional<MovedCommand> moved =
+      subject.directory && executable_token(segment.argv().front()) == "git"
+          ? moved_git(segment.argv(), *segment.directory, input.context)
+          : std::nullopt;
+  const auto strictest = [&]() -> const Rule* {
+    const Rule* rule = strictest_rule(input, subject);
+    // It works elsewhere than it stands.
+    if (moved && rule != nullptr && rule->effect == RuleEffect::kAllow && rule->directory) rule = nullptr;
+    if (!moved) return rule;
+    RuleSubject there = subject;
+    there.argv = moved->argv;
+    there.directory = moved->directory;
+    there.moved = true;
+    return stricter(rule, strictest_rule(input, there));
+  };
+  const Rule* rule = strictest();
+  if (rule != nullptr || subject.bare_word ||
+      !name_leads_to_path(file, input.cwd, input.environment, input.context))
+    return rule;
+  subject.bare_word = true;
+  return strictest();
+}
+
+// The rule for a script whose content it knows, told to an interpreter as its first word: `bash deploy.sh
+// web`. Sets what is bound then.
+const Rule* rule_of_script(const AnalysisInput& input, Segment& segment) {
+  if (!input.context.settings.rules->names_interpreters() || !segment.executable.found || !segment.directory)
+    return nullptr;
+  const OperandCheck check = check_operand(segment.argv(), nullptr, *segment.directory, input.context);
+  if (!check.operand || check.operand->argv_index != 1) return nullptr;
+  RuleSubject subject;
+  subject.argv.assign(segment.argv().begin() + 1, segment.argv().end());
+  subject.real_path = check.operand->path;
+  subject.name = base_name(check.operand->path, input.context.platform);
+  subject.bare_word = false;
+  subject.directory = real_directory(input, segment.directory);
+  subject.interpreter = segment.executable.real_path;
+  const Rule* rule = strictest_rule(input, subject);
+  // Content read twice may differ: what was compared with the rule is what is bound.
+  if (rule == nullptr || rule->interpreter.empty() || rule->content_sha256 != check.operand->sha256)
+    return nullptr;
+  segment.script =
+      ScriptOperand{1, check.operand->path, input.context.files->facts(check.operand->path).identity,
+                    check.operand->sha256};
+  return rule;
+}
+
 }  // namespace
 
 std::vector<std::vector<std::string>> rough_commands(std::string_view text, Platform platform) {
@@ -908,8 +972,8 @@ RuleFinding match_rules(const AnalysisInput& input, CommandAnalysis& analysis) {
   if (!rules || rules->empty()) return {};
   RuleFinding found;
   const bool refuses = rules->strictest_refusing(input.request.agent_id, input.context.now_ms) != nullptr;
-  const auto search = [&](const std::vector<std::string>& argv) {
-    RuleFinding in = refuses ? search_rules(input, argv) : RuleFinding();
+  const auto search = [&](const std::vector<std::string>& argv, std::optional<std::string> directory) {
+    RuleFinding in = refuses ? search_rules(input, argv, std::move(directory)) : RuleFinding();
     if (stricter(found.possible, in.possible) != found.possible) {
       found.possible = in.possible;
       found.doubt = std::move(in.doubt);
@@ -918,27 +982,29 @@ RuleFinding match_rules(const AnalysisInput& input, CommandAnalysis& analysis) {
   };
   for (Segment& segment : analysis.segments) {
     if (segment.builtin != Builtin::kNone) continue;
-    const ExecutableLookup& file = segment.executable;
-    segment.rule = stricter(strictest_rule(input, {segment.argv(), file.found ? file.real_path : "",
-                                                   file.found ? file.name : "", !file.path_like}),
-                            search(segment.source));
+    segment.rule = stricter(rule_of_program(input, segment),
+                            search(segment.source, real_directory(input, segment.directory)));
+    const bool by_script = segment.rule == nullptr && segment.by == SatisfiedBy::kNothing;
+    if (by_script) segment.rule = rule_of_script(input, segment);
     if (segment.rule == nullptr) continue;
     note(input.trace, "match",
          "rule " + segment.rule->id + ": " + std::string(to_string(segment.rule->effect)));
     found.certain = stricter(found.certain, segment.rule);
   }
   if (!analysis.ok || feeds_a_shell(analysis))
-    found.certain = stricter(found.certain, search(input.request.argv));
+    found.certain = stricter(found.certain, search(input.request.argv, std::nullopt));
   if (found.possible != nullptr)
     note(input.trace, "match", "rule " + found.possible->id + " could not be excluded: " + found.doubt);
   for (Segment& segment : analysis.segments) {
     if (segment.rule == nullptr || segment.rule->effect != RuleEffect::kAllow || !segment.executable.found)
       continue;
+    const bool bound_script = segment.script && segment.script->sha256 && !segment.rule->interpreter.empty();
     const bool is_shell = shell_family(executable_token(segment.argv().front())) != ShellFamily::kNone ||
                           shell_family(executable_token(segment.executable.real_path)) != ShellFamily::kNone;
     // Words that the owner wrote down were seen; everything else that is never allowed stays so.
     const bool seen = segment.code == "CARRIED_CODE" && segment.rule->arguments;
-    if (is_shell || segment.by != SatisfiedBy::kNothing || (segment.never && !seen)) continue;
+    if ((is_shell && !bound_script) || segment.by != SatisfiedBy::kNothing || (segment.never && !seen))
+      continue;
     const bool by_name = segment.rule->program.find('/') == std::string::npos;
     if (by_name && input.context.settings.strictness == Strictness::kHardened &&
         !place_of_others(segment.executable, input.context).empty())

@@ -31,11 +31,13 @@ struct Segment {
   std::optional<MatchedEntry> entry;    // by == kEntry
   std::optional<ScriptOperand> script;  // a shell's script that the entry is about
   const Rule* rule = nullptr;           // the strictest rule about this command
-  bool durable = false;                 // the entry is an allow-always grant
-  bool official_builtin = false;        // `test` and `[`: upstream needs no entry, hardened does
-  bool never = false;                   // no entry can satisfy it; `reason` says why
-  std::string code;                     // of `reason`, see decision_codes.h
-  std::string reason;                   // one sentence when not satisfied
+  // In which it would run, links not resolved; set by match_segments, nullopt: not known.
+  std::optional<std::string> directory;
+  bool durable = false;           // the entry is an allow-always grant
+  bool official_builtin = false;  // `test` and `[`: upstream needs no entry, hardened does
+  bool never = false;             // no entry can satisfy it; `reason` says why
+  std::string code;               // of `reason`, see decision_codes.h
+  std::string reason;             // one sentence when not satisfied
 
   const std::vector<std::string>& argv() const { return unwrapped.argv; }
 };

@@ -153,6 +153,19 @@ bool is_system_program(const ExecutableLookup& found, const EngineContext& conte
          !context.files->changeable_by_others(found.path);
 }
 
+bool name_leads_to_path(const ExecutableLookup& program, const std::string& cwd,
+                        const Environment& environment, const EngineContext& context) {
+  if (!program.found || !program.path_like || !is_absolute_path(program.word, context.platform)) return false;
+  const ExecutableLookup named = look_up_executable(program.name, cwd, environment, context);
+  if (!named.found || named.path_like) return false;
+  const auto form = [&](const std::string& path) {
+    return context.platform == Platform::kWindows ? windows_form(path) : path;
+  };
+  const bool same = form(program.path) == form(named.path) || form(program.path) == form(named.real_path);
+  return same && form(program.real_path) == form(named.real_path) &&
+         !context.files->changeable_by_others(named.path);
+}
+
 bool is_system_directory_file(std::string_view real_path) {
   constexpr std::array<std::string_view, 6> kDirectories = {
       "/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/"};

@@ -48,6 +48,12 @@ std::string place_of_others(const ExecutableLookup& found, const EngineContext& 
 // In a directory of the system, and nobody but root and this process's user can put another file there.
 bool is_system_program(const ExecutableLookup& found, const EngineContext& context);
 
+// True when `program` was given as the absolute path to which its own bare name leads in this environment,
+// and only root and this process's user can change what lies there: then word and path say the same. Never
+// for what is relative to a directory.
+bool name_leads_to_path(const ExecutableLookup& program, const std::string& cwd,
+                        const Environment& environment, const EngineContext& context);
+
 // Directories that only the system's owner is expected to write to.
 bool is_system_directory_file(std::string_view real_path);
 

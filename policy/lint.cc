@@ -41,6 +41,15 @@ std::optional<FileKind> kind_behind(const std::string& pattern, const EngineCont
   return LocalFiles(*context.files).facts(path).kind;
 }
 
+// What the directory of a rule really is; the directory itself where that is not known, empty where it is
+// none.
+std::string directory_behind(const Rule& rule, const EngineContext& context) {
+  if (!rule.directory) return {};
+  if (context.files == nullptr || context.platform == Platform::kWindows) return *rule.directory;
+  const FileFacts facts = context.files->facts(*rule.directory);
+  return facts.kind == FileKind::kDirectory ? facts.real_path : std::string();
+}
+
 // The rules that ask about or deny arguments of this program to whoever has the entry; empty where the owner
 // should still be warned: in official mode arguments that carry code pass, and no rule makes an interpreter
 // harmless.
@@ -214,6 +223,15 @@ std::vector<LintFinding> lint_rules(const std::vector<Rule>& rules, const Engine
     };
     if (!rule_is_in_force(rule, context.now_ms))
       add(Severity::kNote, "RULE_EXPIRED", "it has expired.", "hostclaw policy remove " + rule.id);
+    if (const std::string real = directory_behind(rule, context); real != rule.directory.value_or(""))
+      add(Severity::kNote, "RULE_DIRECTORY",
+          real.empty() ? "there is no directory " + *rule.directory + "."
+                       : *rule.directory + " leads to " + real + ", with which directories are compared.",
+          "");
+    if (!rule.interpreter.empty() && context.files != nullptr &&
+        context.files->content_sha256(rule.program) != rule.content_sha256)
+      add(Severity::kNote, "RULE_SCRIPT_CHANGED", rule.program + " is not what was allowed.",
+          "hostclaw policy allow-script FILE");
     if (rule.effect != RuleEffect::kAllow || rule.arguments) continue;
     const bool everything = rule.program == "*" || rule.program == "**";
     if (!everything && covers_this_program(rule.program, context))

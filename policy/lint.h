@@ -33,7 +33,8 @@ std::vector<LintFinding> lint_changes(const PolicyDocument& before, const Policy
                                       const EngineContext& context);
 
 // Rules that cover nothing any more, or that an allow entry would make pointless. Codes: RULE_EXPIRED |
-// RULE_OPENS_EVERYTHING | RULE_GENERAL_DOOR | RULE_SELF_LISTED; `pattern` is the id of the rule.
+// RULE_OPENS_EVERYTHING | RULE_GENERAL_DOOR | RULE_SELF_LISTED | RULE_DIRECTORY | RULE_SCRIPT_CHANGED;
+// `pattern` is the id of the rule.
 std::vector<LintFinding> lint_rules(const std::vector<Rule>& rules, const EngineContext& context);
 
 }  // namespace hostclaw::policy

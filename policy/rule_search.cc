@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 #include "base/text.h"
 #include "policy/analysis/carried_code.h"
@@ -69,7 +70,8 @@ struct Tool {
 
 class RuleSearch {
  public:
-  explicit RuleSearch(const AnalysisInput& input) : input_(input), rules_(*input.context.settings.rules) {}
+  RuleSearch(const AnalysisInput& input, std::optional<std::string> directory)
+      : input_(input), rules_(*input.context.settings.rules), directory_(std::move(directory)) {}
 
   RuleFinding run(const std::vector<std::string>& argv) {
     look_at(literal(argv), 0);
@@ -129,7 +131,7 @@ class RuleSearch {
     all.reserve(words.size());
     for (std::size_t i = 0; i < words.size(); ++i) all.push_back(sought(words[i], anywhere || i == 0));
     const auto content = [&](const std::string& path) { return input_.context.files->content_sha256(path); };
-    take(rules_.find_refusing(all, anywhere, input_.context.platform, input_.request.agent_id,
+    take(rules_.find_refusing(all, anywhere, directory_, input_.context.platform, input_.request.agent_id,
                               input_.context.now_ms, content),
          only_possible);
   }
@@ -262,6 +264,8 @@ class RuleSearch {
     if (!text.complete) unread("a text in it cannot be read to its end");
     const ReadCommand* command = command_;
     const ReadCommand* feeder = feeder_;
+    // A text can go elsewhere before it runs something.
+    std::optional<std::string> directory = std::exchange(directory_, std::nullopt);
     for (const ReadCommand& item : text.commands) {
       command_ = &item;
       feeder_ = item.fed_by < text.commands.size() ? &text.commands[item.fed_by] : nullptr;
@@ -269,6 +273,7 @@ class RuleSearch {
     }
     command_ = command;
     feeder_ = feeder;
+    directory_ = std::move(directory);
   }
 
   // ---- programs that run others ----
@@ -373,6 +378,7 @@ class RuleSearch {
 
   const AnalysisInput& input_;
   const RuleSet& rules_;
+  std::optional<std::string> directory_;  // of what is looked at; nullopt: not known
   RuleFinding found_;
   std::unordered_map<std::string, ExecutableLookup> files_;
   std::size_t bytes_ = 0;
@@ -382,8 +388,9 @@ class RuleSearch {
 
 }  // namespace
 
-RuleFinding search_rules(const AnalysisInput& input, const std::vector<std::string>& argv) {
-  return RuleSearch(input).run(argv);
+RuleFinding search_rules(const AnalysisInput& input, const std::vector<std::string>& argv,
+                         std::optional<std::string> directory) {
+  return RuleSearch(input, std::move(directory)).run(argv);
 }
 
 }  // namespace hostclaw::policy

@@ -4,6 +4,7 @@
 // files through FileProbe.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,9 +13,10 @@
 
 namespace hostclaw::policy {
 
-// `argv` as it would be started. Time is linear in its bytes times the rules; at most 256 files are looked
-// up, 1 MiB of text is read and 64 programs deep is looked: beyond that every rule is one that could not be
-// excluded. Requires rules in `input`.
-RuleFinding search_rules(const AnalysisInput& input, const std::vector<std::string>& argv);
+// `argv` as it would be started, in `directory` (symlinks resolved; nullopt: not known). Time is linear in
+// its bytes times the rules; at most 256 files are looked up, 1 MiB of text is read and 64 programs deep is
+// looked: beyond that every rule is one that could not be excluded. Requires rules in `input`.
+RuleFinding search_rules(const AnalysisInput& input, const std::vector<std::string>& argv,
+                         std::optional<std::string> directory);
 
 }  // namespace hostclaw::policy

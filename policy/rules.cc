@@ -10,12 +10,14 @@
 #include "policy/analysis/wrappers.h"
 #include "policy/command_text.h"
 #include "policy/engine.h"
+#include "policy/executable_lookup.h"
 #include "policy/glob.h"
 
 namespace hostclaw::policy {
 namespace {
 
 constexpr std::string_view kAnyWords = "...";
+constexpr std::string_view kAnyOfThese = "...:";
 constexpr std::size_t kMostWords = 64;
 constexpr std::size_t kLongestText = 1024;
 constexpr std::size_t kMostExamples = 64;
@@ -40,10 +42,40 @@ std::string with_wide_stars(std::string_view pattern) {
   return out;
 }
 
+// A kind of word that stands for itself: nothing in it is an option or has a meaning to a shell.
+struct WordClass {
+  std::string_view name;
+  std::string_view letters;  // beside digits
+};
+constexpr std::string_view kIdLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-";
+constexpr std::string_view kNameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-/@~^{}";
+constexpr std::array kWordClasses = {WordClass{"<id>", kIdLetters}, WordClass{"<name>", kNameLetters},
+                                     WordClass{"<number>", ""}};
+
+const WordClass* class_named(std::string_view pattern) {
+  const auto* found = std::find_if(kWordClasses.begin(), kWordClasses.end(),
+                                   [&](const WordClass& item) { return item.name == pattern; });
+  return found == kWordClasses.end() ? nullptr : found;
+}
+
+bool is_of_class(const WordClass& wanted, std::string_view word) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  // `..` leads out of where a name means something; what begins so is an option or a path.
+  constexpr std::string_view kNotInFront = "-./~^{}";
+  if (word.empty() || kNotInFront.find(word.front()) != std::string_view::npos ||
+      word.find("..") != std::string_view::npos)
+    return false;
+  return std::all_of(word.begin(), word.end(),
+                     [&](char c) { return is_digit(c) || wanted.letters.find(c) != std::string_view::npos; });
+}
+
 // One of the patterns that a word may fit.
 struct WordAlternative {
   explicit WordAlternative(const std::string& pattern)
-      : glob(with_wide_stars(pattern)), text(pattern), scheme(names_scheme(pattern)) {
+      : glob(with_wide_stars(pattern)),
+        text(pattern),
+        scheme(names_scheme(pattern)),
+        word_class(class_named(pattern)) {
     if (pattern.size() > 2 && pattern.front() == '*' && pattern.back() == '*') {
       contained = pattern.substr(1, pattern.size() - 2);
       if (contained.find_first_of("*?") != std::string::npos) contained.clear();
@@ -55,6 +87,7 @@ struct WordAlternative {
   }
 
   bool matches(std::string_view word) const {
+    if (word_class != nullptr && is_of_class(*word_class, word)) return true;
     return contained.empty() ? glob.matches(word) : word.find(contained) != std::string_view::npos;
   }
 
@@ -73,21 +106,28 @@ struct WordAlternative {
   std::string text;           // of a long option: without its value
   std::optional<Glob> value;  // `--network=host`: of this value alone
   bool scheme;
+  const WordClass* word_class;  // `<id>`; null: none
 };
 
-// The pattern of one word.
+// The pattern of one word, or of any number of words of which each fits.
 struct WordPattern {
-  explicit WordPattern(const std::string& text) : any_words(text == kAnyWords) {
-    for (const std::string& pattern : split(text, '|')) alternatives.emplace_back(pattern);
+  explicit WordPattern(const std::string& text)
+      : any_words(text == kAnyWords), repeats(text.starts_with(kAnyOfThese)) {
+    for (const std::string& pattern : split(repeats ? text.substr(kAnyOfThese.size()) : text, '|'))
+      alternatives.emplace_back(pattern);
   }
+  bool may_be_absent() const { return any_words || repeats; }
   // `options` is null where words are taken as they are.
   bool fits(std::string_view word, const OptionGrammar* options) const {
-    return std::any_of(alternatives.begin(), alternatives.end(), [&](const WordAlternative& alternative) {
-      return alternative.matches(word) || (options != nullptr && alternative.fits_loosely(word, *options));
-    });
+    return any_words ||
+           std::any_of(alternatives.begin(), alternatives.end(), [&](const WordAlternative& alternative) {
+             return alternative.matches(word) ||
+                    (options != nullptr && alternative.fits_loosely(word, *options));
+           });
   }
 
   bool any_words;
+  bool repeats;
   std::vector<WordAlternative> alternatives;
 };
 
@@ -97,7 +137,7 @@ bool arguments_fit(const std::vector<WordPattern>& patterns, const std::vector<s
   std::vector<char> reachable(patterns.size() + 1, 0);
   const auto spread = [&](std::vector<char>& places) {
     for (std::size_t k = 0; k < patterns.size(); ++k) {
-      if (places[k] != 0 && patterns[k].any_words) places[k + 1] = 1;
+      if (places[k] != 0 && patterns[k].may_be_absent()) places[k + 1] = 1;
     }
   };
   reachable[0] = 1;
@@ -106,14 +146,9 @@ bool arguments_fit(const std::vector<WordPattern>& patterns, const std::vector<s
     std::vector<char> next(patterns.size() + 1, 0);
     bool any = false;
     for (std::size_t k = 0; k < patterns.size(); ++k) {
-      if (reachable[k] == 0) continue;
-      if (patterns[k].any_words) {
-        next[k] = 1;
-        any = true;
-      } else if (patterns[k].fits(argv[i], options)) {
-        next[k + 1] = 1;
-        any = true;
-      }
+      if (reachable[k] == 0 || !patterns[k].fits(argv[i], options)) continue;
+      next[patterns[k].may_be_absent() ? k : k + 1] = 1;
+      any = true;
     }
     if (!any) return false;
     spread(next);
@@ -166,10 +201,28 @@ bool concerns(const Rule& rule, std::string_view agent) {
   return rule.agent == "*" || rule.agent == agent || (agent.empty() && rule.effect != RuleEffect::kAllow);
 }
 
+bool directory_fits(const Rule& rule, const std::optional<std::string>& directory, bool moved,
+                    Platform platform) {
+  if (!rule.directory) return !moved;
+  // What must not run must not hide behind a change of directory that cannot be followed.
+  if (!directory) return rule.effect != RuleEffect::kAllow;
+  if (platform == Platform::kWindows) return windows_form(*rule.directory) == windows_form(*directory);
+  return *rule.directory == *directory;
+}
+
+bool interpreter_fits(const Rule& rule, const RuleSubject& subject) {
+  if (subject.interpreter.empty()) return true;
+  if (subject.platform == Platform::kWindows)
+    return windows_form(rule.interpreter) == windows_form(subject.interpreter);
+  return rule.interpreter == subject.interpreter;
+}
+
 bool covers(const Rule& rule, const CompiledRule& compiled, const RuleSubject& subject,
             std::string_view agent) {
-  if (subject.argv.empty()) return false;
-  if (!concerns(rule, agent)) return false;
+  if (subject.argv.empty() || !concerns(rule, agent)) return false;
+  if (!directory_fits(rule, subject.directory, subject.moved, subject.platform) ||
+      !interpreter_fits(rule, subject))
+    return false;
   if (!program_fits(rule, compiled, subject)) return false;
   if (!compiled.arguments) return true;
   return arguments_fit(*compiled.arguments, subject.argv,
@@ -215,16 +268,24 @@ bool flag_could_fit(std::string_view pattern, std::string_view front) {
   return pattern.starts_with(front.substr(0, equals));
 }
 
-Fit word_fit(const WordPattern& pattern, const ReadWord& word, bool open) {
+bool could_fit(const WordAlternative& alternative, const KnownEnds& known) {
+  if (alternative.word_class != nullptr) return true;
+  if (alternative.scheme) {
+    const std::string front = to_lower_ascii(known.front);
+    if (begins_alike(alternative.glob.literal_prefix(), front)) return true;
+  }
+  return glob_could_match(alternative.glob, known) || flag_could_fit(alternative.text, known.front);
+}
+
+Fit word_fit(const WordPattern& pattern, const ReadWord& word, bool open, const OptionGrammar& options) {
   if (!open) {
-    const bool fits = pattern.fits(word.text, true);
+    const bool fits = pattern.fits(word.text, &options);
     return {fits, fits};
   }
   const KnownEnds known(word);
-  for (std::size_t i = 0; i < pattern.alternatives.size(); ++i) {
-    if (pattern.texts[i] == "*") return {!word.many, true};
-    if (glob_could_match(pattern.alternatives[i], known) || flag_could_fit(pattern.texts[i], known.front))
-      return {false, true};
+  for (const WordAlternative& alternative : pattern.alternatives) {
+    if (alternative.text == "*") return {!word.many, true};
+    if (could_fit(alternative, known)) return {false, true};
   }
   return {};
 }
@@ -280,7 +341,8 @@ Fit program_fit(const Glob& program, const SoughtProgram& sought) {
 // The places that a rule's arguments can have come to, after some words; the last one is the end.
 class ArgumentPlaces {
  public:
-  explicit ArgumentPlaces(const std::vector<WordPattern>* patterns) : patterns_(patterns) {
+  ArgumentPlaces(const std::vector<WordPattern>* patterns, const OptionGrammar& options)
+      : patterns_(patterns), options_(options) {
     const std::size_t count = patterns == nullptr ? 1 : patterns->size() + 1;
     certain_.assign(count, 0);
     possible_.assign(count, 0);
@@ -317,7 +379,7 @@ class ArgumentPlaces {
   void spread(std::vector<char>& places) const {
     if (patterns_ == nullptr) return;
     for (std::size_t k = 0; k < patterns_->size(); ++k) {
-      if (places[k] != 0 && (*patterns_)[k].any_words) places[k + 1] = 1;
+      if (places[k] != 0 && (*patterns_)[k].may_be_absent()) places[k + 1] = 1;
     }
   }
 
@@ -327,8 +389,8 @@ class ArgumentPlaces {
     for (std::size_t k = 0; k < patterns_->size(); ++k) {
       if (possible_[k] == 0) continue;
       const WordPattern& pattern = (*patterns_)[k];
-      const std::size_t next = pattern.any_words ? k : k + 1;
-      const Fit fit = pattern.any_words ? Fit{true, true} : word_fit(pattern, word, open);
+      const std::size_t next = pattern.may_be_absent() ? k : k + 1;
+      const Fit fit = pattern.any_words ? Fit{true, true} : word_fit(pattern, word, open, options_);
       next_certain_[next] |= static_cast<char>(certain_[k] != 0 && fit.certain);
       next_possible_[next] |= static_cast<char>(fit.possible);
     }
@@ -339,6 +401,7 @@ class ArgumentPlaces {
   }
 
   const std::vector<WordPattern>* patterns_;
+  const OptionGrammar& options_;
   bool begun_ = false;
   std::vector<char> certain_;
   std::vector<char> possible_;
@@ -373,6 +436,18 @@ bool is_sha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
+// One that says the same to everybody who reads it.
+bool is_plain_directory(const std::string& text) {
+  if (text.empty() || text.size() > kLongestText || text.find('\0') != std::string::npos) return false;
+  if (text.front() == '/') return absolute_path("/", text) == text;
+  return is_absolute_path(text, Platform::kWindows) &&
+         windows_form(absolute_path("C:/", text, Platform::kWindows)) == windows_form(text);
+}
+
+bool is_set_name(const std::string& text) {
+  return !text.empty() && text.size() <= 64 && is_of_class(kWordClasses.front(), text);
+}
+
 Result<void> read_member(const std::string& name, const Json& value, Rule& rule) {
   if (name == "effect") {
     const std::optional<RuleEffect> effect =
@@ -401,6 +476,18 @@ Result<void> read_member(const std::string& name, const Json& value, Rule& rule)
     if (!read_examples(value, name == "match" ? rule.match : rule.not_match)) {
       return invalid_rule(name, "must be an array of at most 64 commands, each an array of strings");
     }
+  } else if (name == "directory") {
+    if (!value.is_string() || !is_plain_directory(value.get_ref<const std::string&>()))
+      return invalid_rule(name, "must be an absolute path without `.`, `..` and a slash at its end");
+    rule.directory = value.get<std::string>();
+  } else if (name == "interpreter") {
+    if (!value.is_string() || !is_plain_directory(value.get_ref<const std::string&>()))
+      return invalid_rule(name, "must be an absolute path without `.` and `..`");
+    rule.interpreter = value.get<std::string>();
+  } else if (name == "template") {
+    if (!value.is_string() || !is_set_name(value.get_ref<const std::string&>()))
+      return invalid_rule(name, "must be the name of a set: letters, digits and -_.");
+    rule.of_template = value.get<std::string>();
   } else if (name == "expiresAt") {
     if (!value.is_number_integer()) return invalid_rule(name, "must be milliseconds since the epoch");
     rule.expires_at_ms = value.get<std::int64_t>();
@@ -408,6 +495,14 @@ Result<void> read_member(const std::string& name, const Json& value, Rule& rule)
     return invalid_rule(name, "is not a member of a rule");
   }
   return {};
+}
+
+// Where a system has its programs, so that a bare word leads there on most machines.
+bool is_system_program(const std::string& path, Platform platform) {
+  if (platform == Platform::kPosix) return is_system_directory_file(path);
+  const std::string form = windows_form(path);
+  return form.starts_with("c:/windows/") || form.starts_with("c:/program files/") ||
+         form.starts_with("c:/program files (x86)/");
 }
 
 // An example is a command as it is typed: the program is taken to be found under its own name.
@@ -421,6 +516,26 @@ RuleSubject subject_of(const std::vector<std::string>& argv) {
   subject.bare_word = subject.name == word;
   subject.real_path = subject.bare_word ? "/usr/bin/" + word : word;
   return subject;
+}
+
+// The command of an example: typed in the rule's directory, the program by its name or by its path.
+RuleSubject example_of(const Rule& rule, const std::vector<std::string>& argv) {
+  RuleSubject subject = subject_of(argv);
+  subject.directory = rule.directory;
+  if (is_system_program(argv.front(), subject.platform)) subject.bare_word = true;
+  return subject;
+}
+
+// A rule by path may be shown with the bare word as well.
+bool covers_example(const Rule& rule, const std::vector<std::string>& argv) {
+  RuleSubject subject = example_of(rule, argv);
+  if (rule_covers(rule, subject, rule.agent)) return true;
+  const bool by_path = is_path_pattern(windows_form(rule.program));
+  if (!by_path || subject.name != argv.front() || rule.program.find_first_of("*?") != std::string::npos ||
+      subject.name != base_name(rule.program, Platform::kWindows))
+    return false;
+  subject.real_path = rule.program;
+  return rule_covers(rule, subject, rule.agent);
 }
 
 }  // namespace
@@ -462,6 +577,8 @@ RuleSet::RuleSet(std::vector<Rule> rules) : rules_(std::move(rules)) {
   compiled_.reserve(rules_.size());
   for (std::size_t i = 0; i < rules_.size(); ++i) {
     compiled_.emplace_back(rules_[i]);
+    binds_directories_ = binds_directories_ || rules_[i].directory.has_value();
+    names_interpreters_ = names_interpreters_ || !rules_[i].interpreter.empty();
     if (compiled_.back().program.has_wildcard()) {
       by_pattern_.push_back(i);
     } else {
@@ -513,7 +630,8 @@ const Rule* RuleSet::strictest(const RuleSubject& subject, std::string_view agen
   return best == kNone ? nullptr : &rules_[best];
 }
 
-RulesFound RuleSet::find_refusing(std::span<const SoughtWord> words, bool anywhere, Platform platform,
+RulesFound RuleSet::find_refusing(std::span<const SoughtWord> words, bool anywhere,
+                                  const std::optional<std::string>& directory, Platform platform,
                                   std::string_view agent, std::optional<std::int64_t> now_ms,
                                   const ContentOf& content) const {
   std::vector<SoughtProgram> programs;
@@ -530,14 +648,16 @@ RulesFound RuleSet::find_refusing(std::span<const SoughtWord> words, bool anywhe
   RulesFound found;
   for (std::size_t at = 0; at < rules_.size(); ++at) {
     const Rule& rule = rules_[at];
-    if (rule.effect == RuleEffect::kAllow || !concerns(rule, agent) || !rule_is_in_force(rule, now_ms))
+    if (rule.effect == RuleEffect::kAllow || !concerns(rule, agent) || !rule_is_in_force(rule, now_ms) ||
+        !directory_fits(rule, directory, false, platform))
       continue;
     const bool known = found.certain != nullptr && found.certain->effect <= rule.effect;
     if (known && found.possible != nullptr && found.possible->effect <= rule.effect) continue;
     const Glob& program =
         platform == Platform::kWindows ? compiled_[at].windows_program : compiled_[at].program;
     if (!hidden && !program.has_wildcard() && !names.contains(program.source())) continue;
-    ArgumentPlaces places(compiled_[at].arguments ? &*compiled_[at].arguments : nullptr);
+    ArgumentPlaces places(compiled_[at].arguments ? &*compiled_[at].arguments : nullptr,
+                          compiled_[at].options);
     for (std::size_t i = 0; i < words.size(); ++i) {
       places.take(words[i].word);
       if (i >= programs.size()) continue;
@@ -577,6 +697,11 @@ Result<Rule> read_rule(const Json& value) {
   }
   if (!value.contains("effect")) return invalid_rule("effect", "is missing");
   if (rule.program.empty()) return invalid_rule("program", "is missing");
+  const bool one_script = rule.content_sha256 && rule.program.find_first_of("*?") == std::string::npos &&
+                          is_path_pattern(windows_form(rule.program));
+  if (!rule.interpreter.empty() && (rule.effect != RuleEffect::kAllow || !one_script || !rule.arguments))
+    return invalid_rule("interpreter",
+                        "is for allow rules with the path of a script, its contentSha256 and arguments");
   if (rule.effect != RuleEffect::kAllow && rule.note.empty())
     return invalid_rule("note", "is missing: say why");
   return rule;
@@ -588,6 +713,9 @@ Json rule_to_json(const Rule& rule) {
               {"match", rule.match}, {"notMatch", rule.not_match}};
   if (!rule.note.empty()) out["note"] = rule.note;
   if (rule.arguments) out["arguments"] = *rule.arguments;
+  if (rule.directory) out["directory"] = *rule.directory;
+  if (!rule.interpreter.empty()) out["interpreter"] = rule.interpreter;
+  if (!rule.of_template.empty()) out["template"] = rule.of_template;
   if (rule.content_sha256) out["contentSha256"] = *rule.content_sha256;
   if (rule.expires_at_ms) out["expiresAt"] = *rule.expires_at_ms;
   return out;
@@ -603,11 +731,10 @@ Result<void> verify_rule(const Rule& rule) {
                       "rule " + rule.id + ": give one example that it covers and one that it does not");
   }
   for (const std::vector<std::string>& example : rule.match) {
-    if (!rule_covers(rule, subject_of(example), rule.agent))
-      return failed(example, "should be covered and is not");
+    if (!covers_example(rule, example)) return failed(example, "should be covered and is not");
   }
   for (const std::vector<std::string>& example : rule.not_match) {
-    if (rule_covers(rule, subject_of(example), rule.agent))
+    if (rule_covers(rule, example_of(rule, example), rule.agent))
       return failed(example, "should not be covered and is");
   }
   return {};

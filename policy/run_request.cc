@@ -43,8 +43,8 @@ bool is_true(const Json& object, const char* name) {
   return value != nullptr && value->is_boolean() && value->get<bool>();
 }
 
-// To the nearest number. MinGW's strtod is off by one just below a power of two; elsewhere the standard library's
-// own reading would bring tables of 120 KiB along.
+// To the nearest number. MinGW's strtod is off by one just below a power of two; elsewhere the standard
+// library's own reading would bring tables of 120 KiB along.
 double read_number(const std::string& text) {
 #ifdef _WIN32
   double out = 0;

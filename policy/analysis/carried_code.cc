@@ -226,9 +226,9 @@ const ReadTool* find_tool(std::string_view token) {
 class Inspection {
  public:
   Inspection(const ReadTool& tool, const Argv& argv)
-      : tool_(tool), argv_(argv), read_(read_command(argv, tool.grammar)) {}
+      : tool_(tool), argv_(argv), read_(read_arguments(argv, tool.grammar)) {}
 
-  const ReadCommand& words() const { return read_; }
+  const ReadArguments& words() const { return read_; }
 
   std::optional<CarriedCode> find() const {
     if (argv_.size() == 2 && has_item(tool_.alone, argv_[1])) return std::nullopt;
@@ -271,9 +271,9 @@ class Inspection {
   std::size_t unknown_option_in_front() const {
     if (read_.subcommand == 0) return kNowhere;
     const OptionGrammar& grammar = tool_.grammar;
-    for (const ReadWord& word : read_.words) {
-      if (!word.before_subcommand || word.kind == ReadWord::Kind::kOperand) continue;
-      const std::string name = (word.kind == ReadWord::Kind::kLetter ? "-" : "") + std::string(word.name);
+    for (const ArgumentWord& word : read_.words) {
+      if (!word.before_subcommand || word.kind == ArgumentWord::Kind::kOperand) continue;
+      const std::string name = (word.kind == ArgumentWord::Kind::kLetter ? "-" : "") + std::string(word.name);
       const bool takes =
           std::any_of(grammar.takes.begin(), grammar.takes.end(), [&](const ValueOption& option) {
             return option.name == name && (option.scope.empty() || option.scope == "-");
@@ -319,7 +319,7 @@ class Inspection {
     if (pattern.kind == Kind::kAlways) return std::max<std::size_t>(1, read_.subcommand);
     if (pattern.kind == Kind::kNoArgument) return argv_.size() == 1 ? 0 : kNowhere;
     if (pattern.kind == Kind::kElement) return match_element(pattern, behind);
-    for (const ReadWord& word : read_.words) {
+    for (const ArgumentWord& word : read_.words) {
       if (front && !word.before_subcommand) break;
       if (behind && (word.before_subcommand || word.index <= read_.subcommand)) continue;
       if (matches(pattern, word)) return word.index;
@@ -327,14 +327,14 @@ class Inspection {
     return kNowhere;
   }
 
-  bool matches(const CarryPattern& pattern, const ReadWord& word) const {
+  bool matches(const CarryPattern& pattern, const ArgumentWord& word) const {
     switch (word.kind) {
-      case ReadWord::Kind::kOperand:
+      case ArgumentWord::Kind::kOperand:
         return pattern.kind == CarryPattern::Kind::kOperand && !word.name.empty() && word.name != "-";
-      case ReadWord::Kind::kLetter:
+      case ArgumentWord::Kind::kLetter:
         return pattern.kind == CarryPattern::Kind::kLetter && word.name == pattern.text &&
                pattern.value.holds(word.value);
-      case ReadWord::Kind::kLong:
+      case ArgumentWord::Kind::kLong:
         return pattern.kind == CarryPattern::Kind::kLong &&
                is_long_option(word.name, pattern.text, tool_.grammar) && pattern.value.holds(word.value);
     }
@@ -352,7 +352,7 @@ class Inspection {
 
   const ReadTool& tool_;
   const Argv& argv_;
-  ReadCommand read_;
+  ReadArguments read_;
 };
 
 // ---- sed
@@ -501,15 +501,15 @@ bool is_plain_sed_program(std::string_view program) {
   return plain;
 }
 
-std::optional<CarriedCode> sed_program(const ReadCommand& command) {
+std::optional<CarriedCode> sed_program(const ReadArguments& command) {
   const auto hit = [&](std::size_t index) {
     return CarriedCode{"sed", index, "The sed program does more than print, delete and substitute."};
   };
   const OptionGrammar none;
   bool has_expression = false;
-  const ReadWord* first = nullptr;
-  for (const ReadWord& word : command.words) {
-    if (word.kind == ReadWord::Kind::kOperand) {
+  const ArgumentWord* first = nullptr;
+  for (const ArgumentWord& word : command.words) {
+    if (word.kind == ArgumentWord::Kind::kOperand) {
       if (first == nullptr) first = &word;
       continue;
     }

@@ -311,13 +311,13 @@ class OperandFinder {
     const std::optional<ScriptOptions> options = script_options(name);
     if (!options) return std::nullopt;
     std::optional<MutableOperand> found;
-    for (const ReadWord& word : read_command(argv_, *options->grammar).words) {
-      const bool letter =
-          word.kind == ReadWord::Kind::kLetter && options->letters.find(word.name) != std::string_view::npos;
-      const bool long_option = word.kind == ReadWord::Kind::kLong && !options->long_option.empty() &&
+    for (const ArgumentWord& word : read_arguments(argv_, *options->grammar).words) {
+      const bool letter = word.kind == ArgumentWord::Kind::kLetter &&
+                          options->letters.find(word.name) != std::string_view::npos;
+      const bool long_option = word.kind == ArgumentWord::Kind::kLong && !options->long_option.empty() &&
                                is_long_option(word.name, options->long_option, *options->grammar);
       // mawk -W exec FILE, gawk -i FILE: beside other scripts.
-      const bool other = name.ends_with("awk") && word.kind == ReadWord::Kind::kLetter &&
+      const bool other = name.ends_with("awk") && word.kind == ArgumentWord::Kind::kLetter &&
                          (word.name == "W" || word.name == "i" || word.name == "l");
       if (other) return refuse(MutableOperand::Kind::kUnbindable);
       if (!letter && !long_option) continue;

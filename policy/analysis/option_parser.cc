@@ -17,12 +17,12 @@ class CommandReader {
   CommandReader(const std::vector<std::string>& argv, const OptionGrammar& grammar)
       : argv_(argv), grammar_(grammar) {}
 
-  ReadCommand read() {
+  ReadArguments read() {
     for (at_ = 1; at_ < argv_.size(); ++at_) {
       const std::string_view word = argv_[at_];
       const bool after_unknown = std::exchange(unknown_, false);
       if (ended_) {
-        add(ReadWord::Kind::kOperand, word);
+        add(ArgumentWord::Kind::kOperand, word);
       } else if (word == "--" && grammar_.double_dash) {
         ended_ = !after_unknown;
       } else if (word.size() > 1 && word[0] == '-') {
@@ -35,14 +35,14 @@ class CommandReader {
   }
 
  private:
-  ReadWord& add(ReadWord::Kind kind, std::string_view name) {
+  ArgumentWord& add(ArgumentWord::Kind kind, std::string_view name) {
     out_.words.push_back({kind, name, std::nullopt, at_, out_.subcommand == 0});
     return out_.words.back();
   }
 
   void read_operand(std::string_view word) {
     if (grammar_.bundled_first && at_ == 1 && !word.empty()) return read_bundle(word);
-    add(ReadWord::Kind::kOperand, word);
+    add(ArgumentWord::Kind::kOperand, word);
     if (out_.subcommand == 0 && !word.empty() && word != "-") out_.subcommand = at_;
   }
 
@@ -58,7 +58,7 @@ class CommandReader {
   void read_long(std::string_view word) {
     const std::size_t equals = word.find('=');
     const std::size_t place = out_.words.size();
-    ReadWord& read = add(ReadWord::Kind::kLong, word.substr(0, equals));
+    ArgumentWord& read = add(ArgumentWord::Kind::kLong, word.substr(0, equals));
     if (equals != std::string_view::npos) {
       read.value = word.substr(equals + 1);
       return;
@@ -77,7 +77,7 @@ class CommandReader {
     for (std::size_t i = 1; i < word.size(); ++i) {
       if (!is_option_letter(word[i])) return;
       const std::size_t place = out_.words.size();
-      add(ReadWord::Kind::kLetter, word.substr(i, 1)).index = index;
+      add(ArgumentWord::Kind::kLetter, word.substr(i, 1)).index = index;
       const ValueOption* option = find_letter(word[i]);
       unknown_ = option == nullptr && !is_flag_letter(word[i]);
       if (option == nullptr) continue;
@@ -95,7 +95,7 @@ class CommandReader {
     const std::size_t index = at_;
     for (std::size_t i = 0; i < word.size() && is_option_letter(word[i]); ++i) {
       const std::size_t place = out_.words.size();
-      add(ReadWord::Kind::kLetter, word.substr(i, 1)).index = index;
+      add(ArgumentWord::Kind::kLetter, word.substr(i, 1)).index = index;
       const ValueOption* option = find_letter(word[i]);
       if (option != nullptr && !option->attached_only) take_next(place);
     }
@@ -138,7 +138,7 @@ class CommandReader {
 
   const std::vector<std::string>& argv_;
   const OptionGrammar& grammar_;
-  ReadCommand out_;
+  ReadArguments out_;
   std::size_t at_ = 0;
   bool ended_ = false;
   bool unknown_ = false;  // the word before is an option that is not listed
@@ -146,7 +146,7 @@ class CommandReader {
 
 }  // namespace
 
-ReadCommand read_command(const std::vector<std::string>& argv, const OptionGrammar& grammar) {
+ReadArguments read_arguments(const std::vector<std::string>& argv, const OptionGrammar& grammar) {
   return CommandReader(argv, grammar).read();
 }
 

@@ -35,7 +35,7 @@ struct OptionGrammar {
   bool subcommands = false;             // the first operand opens the scope of a subcommand
 };
 
-struct ReadWord {
+struct ArgumentWord {
   enum class Kind : std::uint8_t {
     kLetter,   // name: the letter
     kLong,     // name: with its dashes, without `=value`; may be an abbreviation
@@ -48,13 +48,13 @@ struct ReadWord {
   bool before_subcommand = true;  // in front of the subcommand, or it is the subcommand itself
 };
 
-struct ReadCommand {
-  std::vector<ReadWord> words;
+struct ReadArguments {
+  std::vector<ArgumentWord> words;
   std::size_t subcommand = 0;  // index of the first operand in front of `--`; 0: none
 };
 
 // `argv` must outlive the result.
-ReadCommand read_command(const std::vector<std::string>& argv, const OptionGrammar& grammar);
+ReadArguments read_arguments(const std::vector<std::string>& argv, const OptionGrammar& grammar);
 
 // True when `given` is the long option or, with two dashes and a letter at least, an abbreviation of it. An
 // option that `grammar` lists under that very name abbreviates nothing.

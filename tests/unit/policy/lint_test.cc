@@ -235,5 +235,23 @@ TEST_CASE("lint: rules that open everything, a door or nothing any more are name
   CHECK(findings[0].instead == "hostclaw policy remove mine");
 }
 
+TEST_CASE("lint: a rule for a directory that is none, and a script that has changed, are told") {
+  Machine machine;
+  const auto look = [&](const Rule& rule) { return graded(lint_rules({rule}, machine.context)); };
+  Rule allow = watching("git", RuleEffect::kAllow);
+  allow.directory = "/home/u/work";
+  CHECK(look(allow).empty());
+  for (const char* directory : {"/home/u/link", "/home/u/missing", "/usr/bin/git"}) {
+    allow.directory = directory;
+    CHECK(look(allow) == std::vector<std::string>{"note RULE_DIRECTORY"});
+  }
+  Rule script = watching("/home/u/work/script.sh", RuleEffect::kAllow);
+  script.interpreter = "/usr/bin/dash";
+  script.content_sha256 = machine.files.content_sha256(script.program);
+  CHECK(look(script).empty());
+  script.content_sha256 = std::string(64, 'a');
+  CHECK(look(script) == std::vector<std::string>{"note RULE_SCRIPT_CHANGED"});
+}
+
 }  // namespace
 }  // namespace hostclaw::policy

@@ -305,5 +305,219 @@ TEST_CASE("rules: they are read strictly, and their examples decide whether they
   CHECK_FALSE(verify_rule(*item).has_value());
 }
 
+TEST_CASE("rules: an allow rule by name holds for the path to which the name leads, and for no other") {
+  Machine machine;
+  machine.files.add_directory("/opt/shared");
+  machine.files.add_file("/opt/shared/tool", "x", true);
+  machine.files.add_directory("/tmp");
+  machine.files.add_file("/tmp/git", "x", true, 1500);
+  machine.files.add_symlink("/opt/tools/git", "/usr/bin/git");
+  machine.files.add_file("/home/u/work/git", "x", true, 1500);
+  use(machine,
+      {rule(RuleEffect::kAllow, "git", {{"status"}}), rule(RuleEffect::kAllow, "python3", {{"x.py"}}),
+       rule(RuleEffect::kAllow, "tool", std::nullopt)});
+  CHECK(machine.run({"/usr/bin/git", "status"}).decision.verdict == Verdict::kAllow);
+  CHECK(machine.run({"nice", "/usr/bin/git", "status"}).decision.verdict == Verdict::kAllow);
+  CHECK(machine.run({"/usr/bin/git", "log"}).decision.verdict == Verdict::kAsk);
+  for (const char* word :
+       {"./git", "/tmp/git", "/home/u/work/git", "/opt/tools/git", "../work/git", "~/work/git"}) {
+    INFO(word);
+    CHECK(machine.run({word, "status"}).decision.verdict == Verdict::kAsk);
+  }
+  // Where the name leads, others may write: the word is still the owner's, the path may be anybody's.
+  machine.context.host_environment[0].second = "/opt/shared:/usr/bin";
+  CHECK(machine.run({"/opt/shared/tool"}).decision.verdict == Verdict::kAllow);
+  machine.files.let_others_write("/opt/shared");
+  CHECK(machine.run({"/opt/shared/tool"}).decision.verdict == Verdict::kAsk);
+  // Another program stands in front of it.
+  machine.files.add_file("/opt/shared/git", "x", true);
+  CHECK(machine.run({"/usr/bin/git", "status"}).decision.verdict == Verdict::kAsk);
+}
+
+TEST_CASE("rules: what a rule by name allows is prepared as a plan that runs without a question") {
+  Machine machine;
+  use(machine, {rule(RuleEffect::kAllow, "git", {{"status"}})});
+  for (const Json& params : {Machine::request({"git", "status"}), Machine::carried("git status"),
+                             Machine::carried("git status && git status")}) {
+    const PrepareEvaluation prepared = prepare_run(params, machine.document, machine.context);
+    REQUIRE(prepared.ok);
+    CHECK(prepared.payload["execPolicy"] == Json{{"security", "full"}, {"ask", "off"}});
+    Json run = Machine::request(prepared.payload["plan"]["argv"].get<std::vector<std::string>>());
+    run["systemRunPlan"] = prepared.payload["plan"];
+    run["rawCommand"] = prepared.payload["plan"]["commandText"];
+    machine.context.remembered = &prepared.remember;
+    CHECK(machine.decide(run).decision.verdict == Verdict::kAllow);
+    machine.context.remembered = nullptr;
+  }
+}
+
+TEST_CASE("rules: one for a directory covers what runs there, however it gets there") {
+  Machine machine;
+  machine.files.add_directory("/home/u/other", 1500);
+  Rule allow = rule(RuleEffect::kAllow, "git", {{"status"}});
+  allow.directory = "/home/u/work";
+  use(machine, {allow});
+  CHECK(machine.run({"git", "status"}).decision.verdict == Verdict::kAllow);
+  CHECK(machine.text("git status").decision.verdict == Verdict::kAllow);
+  Json elsewhere = Machine::request({"git", "status"});
+  elsewhere["cwd"] = "/home/u/other";
+  CHECK(machine.decide(elsewhere).decision.verdict == Verdict::kAsk);
+  elsewhere = Machine::request({"git", "-C", "/home/u/work", "status"});
+  elsewhere["cwd"] = "/home/u/other";
+  CHECK(machine.decide(elsewhere).decision.verdict == Verdict::kAllow);
+  CHECK(machine.run({"git", "-C", "/home/u/other", "status"}).decision.verdict == Verdict::kAsk);
+  CHECK(machine.text("cd /home/u/other && git status").decision.verdict == Verdict::kAsk);
+  CHECK(machine.text("cd /home/u/other && cd /home/u/work && git status").decision.verdict ==
+        Verdict::kAllow);
+  CHECK(machine.text("cd /home/u/other; git status").decision.verdict == Verdict::kAsk);
+  // Any arguments, but not those with which it works elsewhere.
+  allow.arguments.reset();
+  use(machine, {allow});
+  CHECK(machine.run({"git", "log"}).decision.verdict == Verdict::kAllow);
+  CHECK(machine.run({"git", "-C", "/home/u/other", "log"}).decision.verdict == Verdict::kAsk);
+}
+
+TEST_CASE("rules: a denial for a directory holds there, by links, and where the directory is not known") {
+  Machine machine;
+  machine.files.add_directory("/home/u/other", 1500);
+  machine.policy("full", "off");
+  Rule deny = rule(RuleEffect::kDeny, "git", {{"push", "..."}});
+  deny.directory = "/home/u/work";
+  use(machine, {deny});
+  const auto code = [&](const std::vector<std::string>& command, const char* cwd) {
+    Json params = Machine::request(command);
+    params["cwd"] = cwd;
+    return machine.decide(params).decision.code;
+  };
+  CHECK(code({"git", "push"}, "/home/u/work") == "RULE_DENY");
+  CHECK(code({"git", "push"}, "/home/u/link") == "RULE_DENY");
+  CHECK(code({"git", "-C", "../work", "push"}, "/home/u/other") == "RULE_DENY");
+  CHECK(code({"bash", "-c", "cd /home/u/work; git push"}, "/home/u/other") == "RULE_DENY");
+  CHECK(code({"git", "push"}, "/home/u/other") == "ALLOWED_BY_POLICY");
+  CHECK(code({"git", "log"}, "/home/u/work") == "ALLOWED_BY_POLICY");
+}
+
+TEST_CASE("rules: patterns for kinds of words, and for any number of some") {
+  const Rule allow =
+      rule(RuleEffect::kAllow, "git", {{"fetch", "...:--all|--prune|<number>", "<id>", "...:<name>"}});
+  const auto covered = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "git");
+    return rule_covers(allow, subject(words), "main");
+  };
+  CHECK(covered({"fetch", "origin"}));
+  CHECK(covered({"fetch", "--all", "--prune", "3", "origin", "main", "release/1.2"}));
+  for (const char* word : {"--x", "a/b", "ext::sh", "-", "", "a b", "../x", "a;b"}) {
+    INFO(word);
+    CHECK_FALSE(covered({"fetch", word}));
+  }
+  CHECK_FALSE(covered({"fetch", "origin", "--all"}));
+  CHECK_FALSE(covered({"fetch"}));
+}
+
+TEST_CASE("rules: an example names the program by its name or by its path in a directory of the system") {
+  Rule item = rule(RuleEffect::kAllow, "git", {{"status"}});
+  item.not_match = {{"git", "log"}};
+  for (const char* word : {"git", "/usr/bin/git", "C:\\Program Files\\Git\\cmd\\git.exe"}) {
+    item.match = {{word, "status"}};
+    INFO(word);
+    CHECK(verify_rule(item).has_value());
+  }
+  for (const char* word : {"./git", "/tmp/git", "/home/u/bin/git"}) {
+    item.match = {{word, "status"}};
+    INFO(word);
+    CHECK_FALSE(verify_rule(item).has_value());
+  }
+  item.match = {{"git", "status"}};
+  item.not_match = {{"/tmp/git", "status"}};
+  CHECK(verify_rule(item).has_value());
+  item.program = "/opt/git/bin/git";
+  CHECK(verify_rule(item).has_value());
+}
+
+TEST_CASE("rules: a directory and the name of a set are read strictly and kept") {
+  const auto read = [](const char* member, const Json& value) {
+    Json text = {{"id", "a"}, {"effect", "allow"}, {"program", "git"}};
+    text[member] = value;
+    return read_rule(text);
+  };
+  for (const char* directory : {"/srv/app", "/", "C:\\srv\\app"}) {
+    INFO(directory);
+    const Result<Rule> item = read("directory", directory);
+    REQUIRE(item.has_value());
+    CHECK(read_rule(rule_to_json(*item))->directory == directory);
+  }
+  for (const Json& directory :
+       {Json("srv"), Json("/srv/"), Json("/srv/../x"), Json("/srv/./x"), Json(""), Json(1)}) {
+    INFO(directory.dump());
+    CHECK(read("directory", directory).error().code == "RULE_INVALID");
+  }
+  CHECK(read("template", "hostops")->of_template == "hostops");
+  CHECK(read("template", "a b").error().code == "RULE_INVALID");
+}
+
+TEST_CASE(
+    "rules: a script whose content and interpreter a rule names runs by itself and behind the interpreter") {
+  Machine machine;
+  const std::string script = "/home/u/work/deploy.sh";
+  machine.files.add_file(script, "#!/bin/bash\necho hi\n", true, 1500);
+  Rule allow = rule(RuleEffect::kAllow, script.c_str(), {{"<id>"}});
+  allow.content_sha256 = machine.files.content_sha256(script);
+  allow.interpreter = "/usr/bin/bash";
+  use(machine, {allow});
+  for (const std::vector<std::string>& command : {std::vector<std::string>{script, "web"},
+                                                  {"./deploy.sh", "web"},
+                                                  {"bash", "deploy.sh", "web"},
+                                                  {"/usr/bin/bash", script, "web"}}) {
+    INFO(Json(command).dump());
+    const RunEvaluation run = machine.run(command);
+    CHECK(run.decision.verdict == Verdict::kAllow);
+    REQUIRE_FALSE(run.plan.empty());
+    const PlannedCommand& planned = run.plan.pipelines[0].commands[0];
+    const bool by_interpreter = command.size() == 3;
+    CHECK((by_interpreter ? planned.script->sha256 : planned.content_sha256) == allow.content_sha256);
+  }
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"bash", "deploy.sh"},
+                                                  {"bash", "deploy.sh", "web", "x"},
+                                                  {"bash", "deploy.sh", "-x"},
+                                                  {"bash", "-x", "deploy.sh", "web"},
+                                                  {"sh", "deploy.sh", "web"},
+                                                  {"bash", "script.sh", "web"},
+                                                  {"bash", "-c", "./deploy.sh web; id"},
+                                                  {"python3", "deploy.sh", "web"}}) {
+    INFO(Json(command).dump());
+    CHECK(machine.run(command).decision.verdict == Verdict::kAsk);
+  }
+  const PrepareEvaluation prepared =
+      prepare_run(Machine::carried("bash deploy.sh web"), machine.document, machine.context);
+  REQUIRE(prepared.ok);
+  CHECK(prepared.payload["execPolicy"] == Json{{"security", "full"}, {"ask", "off"}});
+  CHECK(prepared.payload["plan"]["mutableFileOperand"]["sha256"] == *allow.content_sha256);
+  machine.files.add_file(script, "#!/bin/bash\necho other\n", true, 1500);
+  for (const char* text : {"./deploy.sh web", "bash deploy.sh web"})
+    CHECK(machine.text(text).decision.verdict == Verdict::kAsk);
+}
+
+TEST_CASE("rules: an interpreter is for one script whose content is known") {
+  Json item = {{"id", "a"},
+               {"effect", "allow"},
+               {"program", "/srv/x.sh"},
+               {"arguments", Json::array()},
+               {"contentSha256", std::string(64, 'a')},
+               {"interpreter", "/usr/bin/bash"}};
+  REQUIRE(read_rule(item).has_value());
+  CHECK(read_rule(rule_to_json(*read_rule(item)))->interpreter == "/usr/bin/bash");
+  for (const char* member : {"contentSha256", "arguments"}) {
+    Json without = item;
+    without.erase(member);
+    CHECK(read_rule(without).error().code == "RULE_INVALID");
+  }
+  for (const auto& [member, value] :
+       {std::pair{"program", "x.sh"}, {"program", "/srv/*.sh"}, {"interpreter", "bash"}}) {
+    Json other = item;
+    other[member] = value;
+    CHECK(read_rule(other).error().code == "RULE_INVALID");
+  }
+}
+
 }  // namespace
 }  // namespace hostclaw::policy
