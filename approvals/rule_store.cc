@@ -199,6 +199,47 @@ Result<void> remove_rule(Store& store, const std::string& id, const Actor& actor
   });
 }
 
+Result<std::size_t> put_rule_set(Store& store, const std::string& set, std::vector<policy::Rule> rules,
+                                 const Actor& actor) {
+  return store.database().transaction([&]() -> Result<std::size_t> {
+    const auto stored = stored_rules(store);
+    if (!stored) return stored.error();
+    for (const StoredRule& item : *stored) {
+      const bool given = std::any_of(rules.begin(), rules.end(),
+                                     [&](const policy::Rule& rule) { return rule.id == item.rule.id; });
+      if (item.rule.of_template == set) {
+        if (given) continue;
+        if (Result<void> gone = erase_rule(store.database(), item.rule.id, actor); !gone) return gone.error();
+      } else if (given) {
+        return make_error("RULE_INVALID", "rule " + item.rule.id + " exists and is not of the set " + set,
+                          "hostclaw policy explain " + item.rule.id);
+      }
+    }
+    for (policy::Rule& rule : rules) rule.of_template = set;
+    const auto ids = put_rules(store, std::move(rules), PutRules::kAdd, actor);
+    if (!ids) return ids.error();
+    return ids->size();
+  });
+}
+
+Result<std::size_t> remove_rule_set(Store& store, const std::string& set, const Actor& actor) {
+  return store.database().transaction([&]() -> Result<std::size_t> {
+    const auto stored = stored_rules(store);
+    if (!stored) return stored.error();
+    std::size_t count = 0;
+    for (const StoredRule& item : *stored) {
+      if (item.rule.of_template != set) continue;
+      if (Result<void> gone = erase_rule(store.database(), item.rule.id, actor); !gone) return gone.error();
+      ++count;
+    }
+    if (count == 0) {
+      return make_error("RULE_NOT_FOUND", "no rule is of the set " + set, "hostclaw policy template list");
+    }
+    if (Result<void> counted = count_up(store.database()); !counted) return counted.error();
+    return count;
+  });
+}
+
 Result<std::size_t> switch_starter_rules(Store& store, bool on, const Actor& actor) {
   Database& database = store.database();
   return database.transaction([&]() -> Result<std::size_t> {

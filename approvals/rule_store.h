@@ -49,6 +49,13 @@ Result<void> remove_rule(Store& store, const std::string& id, const Actor& actor
 // of the set are stored afterwards.
 Result<std::size_t> switch_starter_rules(Store& store, bool on, const Actor& actor);
 
+// The rules of one set (Rule::of_template) are exactly these afterwards. Answers how many. Errors also:
+// RULE_INVALID for an id that a rule outside of the set has.
+Result<std::size_t> put_rule_set(Store& store, const std::string& set, std::vector<policy::Rule> rules,
+                                 const Actor& actor);
+// Answers how many were removed. Errors: RULE_NOT_FOUND when the set has none.
+Result<std::size_t> remove_rule_set(Store& store, const std::string& set, const Actor& actor);
+
 // The rules as the engine wants them, read again only when the change counter changed.
 class RuleCache {
  public:

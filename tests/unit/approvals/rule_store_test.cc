@@ -127,6 +127,37 @@ TEST_CASE("the starter set is switched on and off in one step, and never takes a
   CHECK(rule_ids(*store) == own.id);
 }
 
+TEST_CASE("a set of rules is stored, replaced and removed as one, and takes nobody else's rule", "[rules]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  Rule first = deny_reset();
+  first.id = "set.first";
+  first.directory = "/srv/app";
+  Rule second = deny_reset();
+  second.id = "set.second";
+  must(put_rules(*store, {deny_reset()}, PutRules::kAdd, kActor));
+  CHECK(must(put_rule_set(*store, "set", {first, second}, kActor)) == 2);
+  CHECK(rule_ids(*store) == "no-reset set.first set.second");
+  CHECK(must(stored_rules(*store))[1].rule.of_template == "set");
+  CHECK(must(stored_rules(*store))[1].rule.directory == "/srv/app");
+  CHECK(must(put_rule_set(*store, "set", {second}, kActor)) == 1);
+  CHECK(rule_ids(*store) == "no-reset set.second");
+  CHECK(audit_rows(*store, "rule-write") == 4);
+  // Another set, and a rule of the owner.
+  CHECK(code_of(put_rule_set(*store, "other", {second}, kActor)) == "RULE_INVALID");
+  Rule taken = deny_reset();
+  CHECK(code_of(put_rule_set(*store, "set", {taken}, kActor)) == "RULE_INVALID");
+  Rule broken = first;
+  broken.match.clear();
+  CHECK(code_of(put_rule_set(*store, "set", {broken}, kActor)) == "RULE_EXAMPLE_FAILED");
+  CHECK(rule_ids(*store) == "no-reset set.second");
+  const auto before = must(rules_generation(*store));
+  CHECK(must(remove_rule_set(*store, "set", kActor)) == 1);
+  CHECK(must(rules_generation(*store)) == before + 1);
+  CHECK(rule_ids(*store) == "no-reset");
+  CHECK(code_of(remove_rule_set(*store, "set", kActor)) == "RULE_NOT_FOUND");
+}
+
 TEST_CASE("every change of a rule is a row of the audit chain with before and after", "[rules]") {
   TemporaryDirectory base;
   auto store = open_store(base.path());
