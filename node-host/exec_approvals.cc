@@ -272,4 +272,13 @@ Result<OrderedJson> edit_defaults(approvals::Store& store, approvals::PolicyCach
   });
 }
 
+Result<OrderedJson> edit_approvals(approvals::Store& store, approvals::PolicyCache& cache,
+                                   const std::function<void(OrderedJson&)>& edit,
+                                   const approvals::Actor& actor) {
+  return edit_document(store, cache, actor, [&](OrderedJson& json) {
+    edit(json);
+    return Result<void>();
+  });
+}
+
 }  // namespace hostclaw::node_host

@@ -3,6 +3,7 @@
 // Thread rule: the thread that owns the store.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -52,5 +53,10 @@ struct DefaultsEdit {
 };
 Result<OrderedJson> edit_defaults(approvals::Store& store, approvals::PolicyCache& cache,
                                   const DefaultsEdit& edit, const approvals::Actor& actor);
+
+// Any edit of the document by its owner; what comes out must be a valid document.
+Result<OrderedJson> edit_approvals(approvals::Store& store, approvals::PolicyCache& cache,
+                                   const std::function<void(OrderedJson&)>& edit,
+                                   const approvals::Actor& actor);
 
 }  // namespace hostclaw::node_host

@@ -5,6 +5,7 @@
 #include "approvals/questions.h"
 #include "base/text.h"
 #include "node-host/doors/gateway/denial_words.h"
+#include "node-host/doors/gateway/told_answers.h"
 #include "node-host/exec_approvals.h"
 #include "node-host/local_questions.h"
 #include "node-host/log.h"
@@ -52,34 +53,6 @@ void record_prepared(StoreSide& side, approvals::Store& store, policy::RunDecisi
     log_error("a decision could not be recorded: " + kept.error().message);
 }
 
-// The gateway need not ask where a grant covers the command, nor where this node asks by itself: it is told
-// so for this very command, judged as it will come back.
-void prepare_for_answers(approvals::Store& store, const Json& params, const approvals::ExecSettings& exec,
-                         const policy::PolicyDocument& document, policy::EngineContext& context,
-                         policy::PrepareEvaluation& prepared, const Origin& origin, const Clock& clock) {
-  const Json& plan = prepared.payload["plan"];
-  Json run = {{"command", plan["argv"]}, {"systemRunPlan", plan}};
-  for (const char* name : {"cwd", "agentId", "sessionKey"}) {
-    if (const auto it = plan.find(name); it != plan.end() && !it->is_null()) run[name] = *it;
-  }
-  if (const auto env = params.find("env"); env != params.end()) run["env"] = *env;
-  context.remembered = &prepared.remember;
-  context.answer = policy::LocalAnswer::kNone;
-  const policy::RunDecision refused = policy::decide_run(run, document, context);
-  context.answer = policy::LocalAnswer::kGranted;
-  const policy::RunDecision granted = policy::decide_run(run, document, context);
-  if (refused.evaluation.decision.verdict != Verdict::kAsk ||
-      granted.evaluation.decision.verdict != Verdict::kAllow)
-    return;
-  bool told = exec.ask_via == approvals::AskVia::kLocal;
-  if (!told) {
-    const auto grants = approvals::Questions(store).covering(askable(refused, granted, origin.who()).request,
-                                                             clock.unix_ms());
-    told = grants && !grants->empty();
-  }
-  if (told) prepared.payload["execPolicy"] = {{"security", "full"}, {"ask", "off"}};
-}
-
 }  // namespace
 
 struct GatewayMethods::Prepared {
@@ -106,7 +79,7 @@ GatewayMethods::Prepared GatewayMethods::prepare_on_store(StoreSide& side, appro
     record_prepared(side, store, std::move(decided), origin, text_at(params, "cwd"), clock);
   }
   if (verdict == Verdict::kAsk)
-    prepare_for_answers(store, params, exec, *out.document, context, prepared, origin, clock);
+    tell_of_answers(store, params, exec, *out.document, context, origin, clock.unix_ms(), prepared);
   return out;
 }
 
