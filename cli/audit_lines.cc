@@ -73,6 +73,17 @@ std::string policy_summary(const Json& body) {
   return joined(parts);
 }
 
+// "rule allow-git added: allow git"
+std::string rule_change(const Json& body) {
+  const Json before = body.value("before", Json());
+  const Json after = body.value("after", Json());
+  const Json& shown = after.is_object() ? after : before;
+  const char* what = before.is_null() ? " added: " : after.is_null() ? " removed: " : " changed: ";
+  const std::string set = member(shown, "template");
+  return "rule " + member(body, "rule") + what + member(shown, "effect") + " " + member(shown, "program") +
+         (set.empty() ? "" : " (" + set + ")");
+}
+
 std::string summary(const std::string& kind, const Json& body) {
   if (kind == "decision") {
     const std::string stage = member(body, "stage");
@@ -92,6 +103,8 @@ std::string summary(const std::string& kind, const Json& body) {
   if (kind == "setting-write")
     return joined(
         {writer(body), member(body, "key"), member(body, "before") + " -> " + member(body, "after")});
+  if (kind == "rule-write") return joined({writer(body), rule_change(body)});
+  if (kind == "observed-cleared") return writer(body);
   if (kind == "question")
     return joined({member(body, "question").substr(0, 8), member(body, "agent"), member(body, "shown")});
   if (kind == "answer")
@@ -140,12 +153,26 @@ void add_details(const std::string& name, const Json& value, std::vector<std::st
 }  // namespace
 
 const std::vector<std::string>& audit_kinds() {
-  static const std::vector<std::string> kinds{
-      "decision",     "end",           "question",         "answer",
-      "grant",        "grant-revoked", "question-expired", "question-withdrawn",
-      "policy-write", "setting-write", "pairing",          "start",
-      "stop",         "attempt",       "left-behind",      "checkpoint",
-      "pruned",       "chain"};
+  static const std::vector<std::string> kinds{"decision",
+                                              "end",
+                                              "question",
+                                              "answer",
+                                              "grant",
+                                              "grant-revoked",
+                                              "question-expired",
+                                              "question-withdrawn",
+                                              "policy-write",
+                                              "setting-write",
+                                              "rule-write",
+                                              "observed-cleared",
+                                              "pairing",
+                                              "start",
+                                              "stop",
+                                              "attempt",
+                                              "left-behind",
+                                              "checkpoint",
+                                              "pruned",
+                                              "chain"};
   return kinds;
 }
 

@@ -26,72 +26,15 @@ namespace hostclaw::cli {
 namespace {
 
 struct CheckFlags {
-  std::vector<std::string> argv;
+  CheckRequest request;
   std::string shell_text;
-  bool has_shell_text = false;
-  std::string agent = "main";
-  std::string session;
-  std::string cwd;
   std::string strictness;
+  std::string via;
   bool json = false;
   bool batch = false;
 };
 
 constexpr std::size_t kMaxBatchLine = 16'000'000;
-
-policy::EngineContext make_context(const policy::EngineSettings& settings, policy::FileProbe& files) {
-  policy::EngineContext context;
-  context.platform = node_host::host_policy_platform();
-  context.settings = settings;
-  context.host_environment = node_host::current_environment();
-  context.host_cwd = node_host::current_directory();
-  context.home = node_host::home_directory();
-  context.running_as_root = node_host::running_as_root();
-  context.files = &files;
-  context.own_program = &node_host::own_program();
-  context.now_ms = unix_ms_now();
-  return context;
-}
-
-// The policy and the settings as a node would use them; those of a fresh node where nothing is stored.
-struct InForce {
-  std::unique_ptr<approvals::Store> store;  // null: nothing is stored yet
-  std::shared_ptr<const policy::PolicyDocument> document;
-  policy::EngineSettings settings;
-};
-
-Result<InForce> read_policy() {
-  InForce out;
-  auto store = open_store(approvals::OpenMode::kReadOnly);
-  if (!store && store.error().code != "STORE_NOT_FOUND") return store.error();
-  if (!store) {
-    note("note: nothing is stored yet; this is what a fresh node would decide");
-    out.document = std::make_shared<policy::PolicyDocument>(policy::fresh_document());
-    return out;
-  }
-  approvals::PolicyCache cache;
-  out.document = cache.current(**store);
-  out.settings = approvals::engine_settings(**store);
-  approvals::RuleCache rules;
-  rules.apply(**store, out.settings);
-  if (!rules.problem().empty()) note("warning: nothing may run: " + for_terminal(rules.problem()));
-  out.store = std::move(*store);
-  return out;
-}
-
-Json request_params(const CheckFlags& flags) {
-  Json params = Json::object();
-  if (flags.has_shell_text) {
-    params["command"] = gateway_carrier(flags.shell_text);
-    params["rawCommand"] = flags.shell_text;
-  } else {
-    params["command"] = flags.argv;
-  }
-  if (!flags.agent.empty()) params["agentId"] = flags.agent;
-  if (!flags.session.empty()) params["sessionKey"] = flags.session;
-  params["cwd"] = flags.cwd.empty() ? node_host::current_directory() : flags.cwd;
-  return params;
-}
 
 Json spawned(const policy::ExecutionPlan& plan) {
   Json lists = Json::array();
@@ -176,14 +119,14 @@ int check_batch(const CheckFlags& flags) {
     if (trim(line).empty()) continue;
     if (line.size() > kMaxBatchLine) line = "";  // answered as a malformed line
     node_host::OpenedFiles files;
-    std::cout << policy::check_batch_line(line, make_context(settings, files)) << '\n';
+    std::cout << policy::check_batch_line(line, check_context(settings, files)) << '\n';
   }
   return kDone;
 }
 
 int check(const CheckFlags& flags) {
   if (flags.batch) return check_batch(flags);
-  if (flags.has_shell_text == !flags.argv.empty()) {
+  if (flags.request.shell_text.has_value() == !flags.request.argv.empty()) {
     fail(make_error("CONFIG_INVALID", "give either a command or --shell TEXT",
                     "hostclaw policy check git status"));
     return kUsage;
@@ -192,9 +135,10 @@ int check(const CheckFlags& flags) {
   if (!in_force) return fail(in_force.error(), flags.json);
   policy::EngineSettings& settings = in_force->settings;
   if (const auto strictness = policy::strictness_from(flags.strictness)) settings.strictness = *strictness;
+  if (!flags.via.empty()) return check_via_gateway(flags.request, *in_force, flags.json);
   node_host::OpenedFiles files;
-  const Json params = request_params(flags);
-  const policy::EngineContext context = make_context(settings, files);
+  const Json params = request_params(flags.request);
+  const policy::EngineContext context = check_context(settings, files);
   policy::RunDecision decided = policy::decide_run(params, *in_force->document, context);
   std::vector<approvals::Grant> grants;
   if (in_force->store != nullptr && decided.evaluation.decision.verdict == policy::Verdict::kAsk) {
@@ -236,11 +180,14 @@ int explain(const std::string& name, bool json) {
     print_line("program   " + for_terminal(rule.program));
     print_line("arguments " +
                (rule.arguments ? for_terminal(dump_json(Json(*rule.arguments))) : std::string("any")));
+    if (rule.directory) print_line("directory " + for_terminal(*rule.directory));
+    if (!rule.of_template.empty()) print_line("template  " + for_terminal(rule.of_template));
     if (!rule.note.empty()) print_line("note      " + for_terminal(rule.note));
     for (const auto& example : rule.match)
       print_line("covers    " + for_terminal(policy::command_text(example)));
     for (const auto& example : rule.not_match)
       print_line("not       " + for_terminal(policy::command_text(example)));
+    if (!rule.interpreter.empty()) print_line("read by   " + for_terminal(rule.interpreter));
     if (rule.content_sha256) print_line("content   " + *rule.content_sha256);
     if (rule.expires_at_ms) print_line("until     " + format_time(*rule.expires_at_ms));
     return kDone;
@@ -256,7 +203,7 @@ int lint(bool json) {
   auto in_force = read_policy();
   if (!in_force) return fail(in_force.error(), json);
   node_host::OpenedFiles files;
-  const policy::EngineContext context = make_context(in_force->settings, files);
+  const policy::EngineContext context = check_context(in_force->settings, files);
   auto findings = policy::lint_policy(*in_force->document, context);
   if (in_force->settings.rules) {
     for (auto& finding : policy::lint_rules(in_force->settings.rules->rules(), context))
@@ -294,6 +241,53 @@ int lint(bool json) {
 
 }  // namespace
 
+policy::EngineContext check_context(const policy::EngineSettings& settings, policy::FileProbe& files) {
+  policy::EngineContext context;
+  context.platform = node_host::host_policy_platform();
+  context.settings = settings;
+  context.host_environment = node_host::current_environment();
+  context.host_cwd = node_host::current_directory();
+  context.home = node_host::home_directory();
+  context.running_as_root = node_host::running_as_root();
+  context.files = &files;
+  context.own_program = &node_host::own_program();
+  context.now_ms = unix_ms_now();
+  return context;
+}
+
+Result<InForce> read_policy() {
+  InForce out;
+  auto store = open_store(approvals::OpenMode::kReadOnly);
+  if (!store && store.error().code != "STORE_NOT_FOUND") return store.error();
+  if (!store) {
+    note("note: nothing is stored yet; this is what a fresh node would decide");
+    out.document = std::make_shared<policy::PolicyDocument>(policy::fresh_document());
+    return out;
+  }
+  approvals::PolicyCache cache;
+  out.document = cache.current(**store);
+  out.settings = approvals::engine_settings(**store);
+  approvals::RuleCache rules;
+  rules.apply(**store, out.settings);
+  if (!rules.problem().empty()) note("warning: nothing may run: " + for_terminal(rules.problem()));
+  out.store = std::move(*store);
+  return out;
+}
+
+Json request_params(const CheckRequest& request) {
+  Json params = Json::object();
+  if (request.shell_text) {
+    params["command"] = gateway_carrier(*request.shell_text);
+    params["rawCommand"] = *request.shell_text;
+  } else {
+    params["command"] = request.argv;
+  }
+  if (!request.agent.empty()) params["agentId"] = request.agent;
+  if (!request.session.empty()) params["sessionKey"] = request.session;
+  params["cwd"] = request.cwd.empty() ? node_host::current_directory() : request.cwd;
+  return params;
+}
+
 void note_findings(const std::vector<policy::LintFinding>& findings) {
   for (const policy::LintFinding& finding : findings) {
     // Who has just typed a path is told; later it is a note: a list may be meant for several machines.
@@ -311,21 +305,25 @@ void add_policy(CLI::App& parent, Action& action) {
       parent.add_subcommand("policy", "Rules, and questions to the decision engine without running anything");
   verb->require_subcommand(1);
   CLI::App* check_verb = verb->add_subcommand("check", "What would be decided, and why, step by step");
-  check_verb->add_option("command", flags->argv,
+  check_verb->add_option("command", flags->request.argv,
                          "The command and its arguments; options of check stand in front of it");
   auto* shell = check_verb->add_option("--shell", flags->shell_text, "Shell text, as an agent writes it");
-  check_verb->add_option("--agent", flags->agent, "Decide for this agent; empty: a request that names none")
+  check_verb
+      ->add_option("--agent", flags->request.agent, "Decide for this agent; empty: a request that names none")
       ->capture_default_str();
-  check_verb->add_option("--session", flags->session, "Decide for this session, for grants that name one");
-  check_verb->add_option("--cwd", flags->cwd, "Working directory of the command (default: this one)");
+  check_verb->add_option("--session", flags->request.session,
+                         "Decide for this session, for grants that name one");
+  check_verb->add_option("--cwd", flags->request.cwd, "Working directory of the command (default: this one)");
   check_verb
       ->add_option("--strictness", flags->strictness, "hardened or official (default: the node's setting)")
       ->check(CLI::IsMember({"hardened", "official"}));
+  check_verb->add_option("--via", flags->via, "gateway: what a gateway does with it, and this node then")
+      ->check(CLI::IsMember({"gateway"}));
   check_verb->add_flag("--json", flags->json, "Print JSON");
   check_verb->add_flag("--batch", flags->batch,
                        "JSON lines on stdin {id, params, document, pathEnv?}, JSON lines on stdout");
   check_verb->callback([&action, flags, shell] {
-    flags->has_shell_text = shell->count() > 0;
+    if (shell->count() > 0) flags->request.shell_text = flags->shell_text;
     action = [flags] { return check(*flags); };
   });
 
@@ -341,6 +339,10 @@ void add_policy(CLI::App& parent, Action& action) {
   lint_verb->add_flag("--json", flags->json, "Print JSON");
   lint_verb->callback([&action, flags] { action = [flags] { return lint(flags->json); }; });
   add_policy_rules(*verb, action);
+  add_policy_template(*verb, action);
+  add_policy_file(*verb, action);
+  add_policy_script(*verb, action);
+  add_policy_suggest(*verb, action);
 }
 
 }  // namespace hostclaw::cli

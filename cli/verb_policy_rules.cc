@@ -1,4 +1,4 @@
-// hostclaw policy rules | add | remove | import | export | starter | observed: the owner's own rules.
+// hostclaw policy rules | add | remove | import | starter | observed: the owner's own rules.
 #include <chrono>
 #include <map>
 #include <tuple>
@@ -7,7 +7,10 @@
 #include "approvals/settings.h"
 #include "base/clock.h"
 #include "cli/command_line.h"
+#include "cli/terminal.h"
 #include "cli/verb_policy.h"
+#include "node-host/system/file_handles.h"
+#include "node-host/system/host_facts.h"
 #include "policy/analysis/shell_text.h"
 #include "policy/command_text.h"
 #include "policy/engine.h"
@@ -33,6 +36,7 @@ struct RuleFlags {
   std::string note;
   std::vector<std::string> match;
   std::vector<std::string> not_match;
+  std::string directory;
   std::string content_sha256;
   std::string expires_in;
   bool clear = false;
@@ -51,36 +55,7 @@ Json json_of(const approvals::StoredRule& stored) {
   return out;
 }
 
-// Opens the store for writing, changes it and says what is wrong with the rules afterwards.
-template <class Change>
-int change_rules(const RuleFlags& flags, Change change) {
-  auto store = open_store(approvals::OpenMode::kReadWrite);
-  if (!store) return fail(store.error(), flags.json);
-  Result<std::string> done = change(**store);
-  if (!done) return fail(done.error(), flags.json);
-  std::vector<Rule> rules;
-  if (auto stored = approvals::stored_rules(**store)) {
-    for (const approvals::StoredRule& item : *stored) rules.push_back(item.rule);
-  }
-  policy::EngineContext context;
-  context.now_ms = unix_ms_now();
-  note_findings(policy::lint_rules(rules, context));
-  if (flags.json) {
-    print_json(Json{{"ok", true}, {"rules", rules.size()}});
-  } else {
-    print_line(*done);
-  }
-  return kDone;
-}
-
 // ---- rules, explain
-
-Result<std::vector<approvals::StoredRule>> read_rules() {
-  auto store = open_store(approvals::OpenMode::kReadOnly);
-  if (!store && store.error().code == "STORE_NOT_FOUND") return std::vector<approvals::StoredRule>();
-  if (!store) return store.error();
-  return approvals::stored_rules(**store);
-}
 
 int list_rules(const RuleFlags& flags) {
   auto rules = read_rules();
@@ -92,12 +67,8 @@ int list_rules(const RuleFlags& flags) {
     return kDone;
   }
   for (const auto& stored : *rules) {
-    std::string line = std::string(policy::to_string(stored.rule.effect));
-    line.resize(6, ' ');
-    line = verdict_in_colour(policy::to_string(stored.rule.effect), line);
-    line += for_terminal(stored.rule.id) + "  " + for_terminal(words_of(stored.rule));
-    if (stored.rule.agent != "*") line += "  agent " + for_terminal(stored.rule.agent);
-    if (stored.rule.expires_at_ms) line += "  until " + format_time(*stored.rule.expires_at_ms);
+    std::string line = rule_line(stored.rule);
+    if (!stored.rule.of_template.empty()) line += "  (" + for_terminal(stored.rule.of_template) + ")";
     if (stored.source == approvals::RuleSource::kStarter) line += "  (starter)";
     print_line(line);
   }
@@ -114,21 +85,6 @@ Result<std::vector<std::string>> split_words(const std::string& text, const char
                                           (parsed ? "" : ": " + parsed.failure.reason));
   }
   return parsed.program->pipelines.front().commands.front().argv();
-}
-
-// Patterns are no shell words: they are split at blanks, and quotes mean nothing.
-std::vector<std::string> split_patterns(const std::string& text) {
-  std::vector<std::string> out;
-  std::string word;
-  for (const char c : text + " ") {
-    if (c != ' ' && c != '\t') {
-      word += c;
-    } else if (!word.empty()) {
-      out.push_back(std::move(word));
-      word.clear();
-    }
-  }
-  return out;
 }
 
 // 30m, 12h, 7d
@@ -162,6 +118,11 @@ Result<Rule> rule_from(const RuleFlags& flags) {
       examples->push_back(std::move(*words));
     }
   }
+  if (!flags.directory.empty()) {
+    auto directory = existing_directory(flags.directory, "--directory");
+    if (!directory) return directory.error();
+    rule.directory = std::move(*directory);
+  }
   if (!flags.content_sha256.empty()) rule.content_sha256 = flags.content_sha256;
   if (!flags.expires_in.empty()) {
     const auto duration = milliseconds(flags.expires_in);
@@ -176,14 +137,14 @@ Result<Rule> rule_from(const RuleFlags& flags) {
 int add_rule(const RuleFlags& flags) {
   Result<Rule> rule = rule_from(flags);
   if (!rule) return fail(rule.error(), flags.json);
-  return change_rules(flags, [&](approvals::Store& store) -> Result<std::string> {
+  return change_rules(flags.json, [&](approvals::Store& store) -> Result<std::string> {
     auto ids = approvals::put_rules(store, {*rule}, PutRules::kAdd, local_actor());
     if (!ids) return ids.error();
     return "rule " + ids->front() + " holds from the next command on";
   });
 }
 
-// ---- import, export
+// ---- import
 
 Result<std::vector<Rule>> rules_in(const std::string& text) {
   const auto json = parse_json(text);
@@ -203,28 +164,25 @@ Result<std::vector<Rule>> rules_in(const std::string& text) {
   return rules;
 }
 
+bool holds_more_than_rules(const std::string& text) {
+  const auto json = parse_json(text);
+  if (!json || !json->is_object()) return false;
+  return json->size() > json->count("rules") + json->count("version");
+}
+
 int import_rules(const RuleFlags& flags) {
   auto text = read_input(flags.file);
   if (!text) return fail(text.error(), flags.json);
   auto rules = rules_in(*text);
   if (!rules) return fail(rules.error(), flags.json);
+  if (holds_more_than_rules(*text))
+    note("note: only the rules are taken; the whole file: hostclaw policy apply");
   const PutRules how = flags.replace ? PutRules::kReplace : PutRules::kAdd;
-  return change_rules(flags, [&](approvals::Store& store) -> Result<std::string> {
+  return change_rules(flags.json, [&](approvals::Store& store) -> Result<std::string> {
     auto ids = approvals::put_rules(store, *rules, how, local_actor());
     if (!ids) return ids.error();
     return std::to_string(ids->size()) + " rules hold from the next command on";
   });
-}
-
-int export_rules(const RuleFlags& flags) {
-  auto rules = read_rules();
-  if (!rules) return fail(rules.error(), flags.json);
-  Json out = Json::array();
-  for (const auto& stored : *rules) {
-    if (stored.source == approvals::RuleSource::kOwner) out.push_back(policy::rule_to_json(stored.rule));
-  }
-  print_line(Json{{"version", 1}, {"rules", std::move(out)}}.dump(2));
-  return kDone;
 }
 
 // ---- starter
@@ -236,16 +194,14 @@ int starter(const RuleFlags& flags) {
       if (flags.json) {
         out.push_back(policy::rule_to_json(rule));
       } else {
-        std::string line = std::string(policy::to_string(rule.effect));
-        line.resize(6, ' ');
-        print_line(line + rule.id + "  " + words_of(rule));
+        print_line(rule_line(rule));
         print_line("      " + rule.note);
       }
     }
     if (flags.json) print_json(Json{{"rules", std::move(out)}});
     return kDone;
   }
-  return change_rules(flags, [&](approvals::Store& store) -> Result<std::string> {
+  return change_rules(flags.json, [&](approvals::Store& store) -> Result<std::string> {
     auto count = approvals::switch_starter_rules(store, flags.switch_word == "on", local_actor());
     if (!count) return count.error();
     if (flags.switch_word == "off") return "the starter rules are off";
@@ -311,6 +267,74 @@ int observed(const RuleFlags& flags) {
 
 }  // namespace
 
+std::vector<std::string> split_patterns(const std::string& text) {
+  std::vector<std::string> out;
+  std::string word;
+  for (const char c : text + " ") {
+    if (c != ' ' && c != '\t') {
+      word += c;
+    } else if (!word.empty()) {
+      out.push_back(std::move(word));
+      word.clear();
+    }
+  }
+  return out;
+}
+
+Result<std::vector<approvals::StoredRule>> read_rules() {
+  auto store = open_store(approvals::OpenMode::kReadOnly);
+  if (!store && store.error().code == "STORE_NOT_FOUND") return std::vector<approvals::StoredRule>();
+  if (!store) return store.error();
+  return approvals::stored_rules(**store);
+}
+
+std::string rule_line(const Rule& rule) {
+  std::string line = std::string(policy::to_string(rule.effect));
+  line.resize(6, ' ');
+  line = verdict_in_colour(policy::to_string(rule.effect), line);
+  line += for_terminal(rule.id) + "  " + for_terminal(words_of(rule));
+  if (rule.directory) line += "  in " + for_terminal(*rule.directory);
+  if (rule.agent != "*") line += "  agent " + for_terminal(rule.agent);
+  if (rule.expires_at_ms) line += "  until " + format_time(*rule.expires_at_ms);
+  return line;
+}
+
+int change_rules(bool json, const std::function<Result<std::string>(approvals::Store&)>& change) {
+  auto store = open_store(approvals::OpenMode::kReadWrite);
+  if (!store) return fail(store.error(), json);
+  Result<std::string> done = change(**store);
+  if (!done) return fail(done.error(), json);
+  std::vector<Rule> rules;
+  if (auto stored = approvals::stored_rules(**store)) {
+    for (const approvals::StoredRule& item : *stored) rules.push_back(item.rule);
+  }
+  policy::EngineContext context;
+  context.now_ms = unix_ms_now();
+  note_findings(policy::lint_rules(rules, context));
+  if (json) {
+    print_json(Json{{"ok", true}, {"rules", rules.size()}});
+  } else {
+    print_line(*done);
+  }
+  return kDone;
+}
+
+Result<std::string> existing_directory(const std::string& path, const std::string& what) {
+  node_host::OpenedFiles files;
+  const std::string absolute =
+      policy::absolute_path(node_host::current_directory(), path, node_host::host_policy_platform());
+  const policy::FileFacts facts = files.facts(absolute);
+  if (facts.kind != policy::FileKind::kDirectory)
+    return make_error("CONFIG_INVALID", what + ": there is no directory " + absolute);
+  return facts.real_path;
+}
+
+bool confirmed(const std::string& question) {
+  Terminal terminal;
+  const auto answer = terminal.line(question + " [y/N] ");
+  return answer && (*answer == "y" || *answer == "yes");
+}
+
 void add_policy_rules(CLI::App& policy, Action& action) {
   const auto flags = std::make_shared<RuleFlags>();
   const auto verb = [&](const char* name, const char* about, int (*run)(const RuleFlags&)) {
@@ -334,6 +358,7 @@ void add_policy_rules(CLI::App& policy, Action& action) {
   add->add_option("--not-match", flags->not_match, "A command that it must not cover (repeat)")->required();
   add->add_option("--id", flags->id, "Its name; a rule of that name is replaced");
   add->add_option("--agent", flags->agent, "Agent id, or * for every agent")->capture_default_str();
+  add->add_option("--directory", flags->directory, "Only for commands that run in this directory");
   add->add_option("--content-sha256", flags->content_sha256, "Only while the program has this content");
   add->add_option("--expires-in", flags->expires_in, "For example 30m, 12h or 7d");
   add->parse_complete_callback([flags, arguments] { flags->has_arguments = arguments->count() > 0; });
@@ -343,7 +368,7 @@ void add_policy_rules(CLI::App& policy, Action& action) {
   remove->add_flag("--json", flags->json, "Print JSON");
   remove->callback([&action, flags] {
     action = [flags] {
-      return change_rules(*flags, [&](approvals::Store& store) -> Result<std::string> {
+      return change_rules(flags->json, [&](approvals::Store& store) -> Result<std::string> {
         if (auto done = approvals::remove_rule(store, flags->id, local_actor()); !done) return done.error();
         return "rule " + flags->id + " is gone";
       });
@@ -353,7 +378,6 @@ void add_policy_rules(CLI::App& policy, Action& action) {
   CLI::App* import_verb = verb("import", "Add rules from a file, all of them or none", import_rules);
   import_verb->add_option("file", flags->file, "JSON as export writes it; - for standard input")->required();
   import_verb->add_flag("--replace", flags->replace, "The owner's rules are exactly these afterwards");
-  verb("export", "The owner's rules as JSON; the starter set is not part of it", export_rules);
 
   verb("starter", "The reviewed rules for git, docker and curl", starter)
       ->add_option("switch", flags->switch_word, "on, off or show")
