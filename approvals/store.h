@@ -200,6 +200,15 @@ class Store {
   // it before the first run.
   Result<std::size_t> mark_interrupted_runs(std::int64_t now_ms);
 
+  // A person wants that run to end, in the words of `by`: for the node that runs it, which looks here while
+  // it does. Its `cancel` row of the audit chain is written with it. The request goes with the end of a run
+  // that was cancelled, and with mark_interrupted_runs().
+  Result<void> request_cancel(const RunRow& run, const Actor& by);
+  // Who wants it; nullopt: nobody does.
+  Result<std::optional<std::string>> cancel_request(std::int64_t row_id, const std::string& run_id);
+  // For a run that ended by itself meanwhile.
+  Result<void> withdraw_cancel(std::int64_t row_id);
+
   // Changes whenever another connection (another process, usually) committed something: a cheap way to notice
   // an answer or an edit without reading it. Own writes do not count; another file does (see follow_file).
   Result<std::int64_t> foreign_change_count();

@@ -3,6 +3,7 @@
 
 #include "approvals/audit_chain.h"
 #include "approvals/store_impl.h"
+#include "base/clock.h"
 
 namespace hostclaw::approvals {
 namespace {
@@ -94,6 +95,8 @@ Result<std::optional<RunRow>> read_one(Statement& query) {
   return std::optional<RunRow>(read_run(query));
 }
 
+std::string cancel_key(std::int64_t row_id) { return "runtime.cancel." + std::to_string(row_id); }
+
 bool is_decimal(const std::string& text) {
   return !text.empty() && text.size() <= 18 && text.find_first_not_of("0123456789") == std::string::npos;
 }
@@ -153,7 +156,11 @@ Result<void> Store::end_run(const RunRow& row) {
                                .bind(std::string_view(row.run_id))
                                .run();
     if (!updated) return updated;
-    if (sqlite3_changes(database().handle()) == 1) return {};
+    const bool found = sqlite3_changes(database().handle()) == 1;
+    if (row.state == "cancelled") {
+      if (Result<void> done = remove_setting(cancel_key(row.row_id)); !done) return done;
+    }
+    if (found) return {};
     return make_error("STORE_NOT_FOUND", "there is no run with row id " + std::to_string(row.row_id));
   });
 }
@@ -215,8 +222,33 @@ Result<std::vector<std::string>> Store::open_runs() {
   }
 }
 
+Result<void> Store::request_cancel(const RunRow& run, const Actor& by) {
+  return transaction([&]() -> Result<void> {
+    const std::string who = by.who.empty() ? by.door : by.door + " " + by.who;
+    if (auto put = put_setting(cancel_key(run.row_id), {{"run", run.run_id}, {"by", who}}); !put) return put;
+    const auto recorded = append_audit_row(database(), unix_ms_now(), "cancel",
+                                           {{"run", run.run_id}, {"door", by.door}, {"who", by.who}});
+    if (!recorded) return recorded.error();
+    return {};
+  });
+}
+
+Result<std::optional<std::string>> Store::cancel_request(std::int64_t row_id, const std::string& run_id) {
+  const auto asked = setting(cancel_key(row_id));
+  if (!asked) return asked.error();
+  if (!*asked || !(*asked)->is_object() || (*asked)->value("run", std::string()) != run_id)
+    return std::optional<std::string>();
+  return std::optional((*asked)->value("by", std::string("somebody")));
+}
+
+Result<void> Store::withdraw_cancel(std::int64_t row_id) { return remove_setting(cancel_key(row_id)); }
+
 Result<std::size_t> Store::mark_interrupted_runs(std::int64_t now_ms) {
   return database().transaction([&]() -> Result<std::size_t> {
+    // Nobody looks at them any more.
+    Result<void> withdrawn =
+        database().statement("DELETE FROM settings WHERE key GLOB 'runtime.cancel.*'").run();
+    if (!withdrawn) return withdrawn.error();
     const Result<std::vector<std::string>> open = open_runs();
     if (!open) return open.error();
     const std::vector<std::string>& interrupted = *open;

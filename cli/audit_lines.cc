@@ -97,7 +97,8 @@ std::string summary(const std::string& kind, const Json& body) {
     const std::string duration = member(body, "durationMs");
     return joined({"run " + member(body, "run").substr(0, 8), member(body, "state"),
                    exit.empty() ? "" : "exit " + exit, signal.empty() ? "" : "signal " + signal,
-                   duration.empty() ? "" : duration + " ms"});
+                   duration.empty() ? "" : duration + " ms",
+                   member(body, "cancelledBy").empty() ? "" : "by " + member(body, "cancelledBy")});
   }
   if (kind == "policy-write") return policy_summary(body);
   if (kind == "setting-write")
@@ -128,6 +129,7 @@ std::string summary(const std::string& kind, const Json& body) {
                                     : std::string("?");
     return joined({"rows " + member(body, "firstSequence") + " to " + through, writer(body)});
   }
+  if (kind == "cancel") return joined({"run " + member(body, "run").substr(0, 8), writer(body)});
   if (kind == "attempt")
     return joined({member(body, "code"), writer(body), "hostclaw " + member(body, "verb"),
                    "refused: " + member(body, "because")});
@@ -172,7 +174,8 @@ const std::vector<std::string>& audit_kinds() {
                                               "left-behind",
                                               "checkpoint",
                                               "pruned",
-                                              "chain"};
+                                              "chain",
+                                              "cancel"};
   return kinds;
 }
 

@@ -1,4 +1,6 @@
-// hostclaw runs [list] | show ID: what ran here, and what did not.
+// hostclaw runs [list] | show ID | cancel ID: what ran here, and what did not.
+#include "cli/verb_runs.h"
+
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/command_line.h"
@@ -7,8 +9,14 @@
 #include "cli/run_guard.h"
 #include "cli/status_report.h"
 #include "cli/times.h"
+#include "node-host/run_view.h"
 
 namespace hostclaw::cli {
+
+using node_host::is_open_run;
+using node_host::run_duration_ms;
+using node_host::run_json;
+
 namespace {
 
 constexpr std::int64_t kDeliveryMs = 2'000;
@@ -20,51 +28,23 @@ struct RunsFlags {
   std::string since;
   std::string search;
   std::string id;
+  bool follow = false;
   bool json = false;
 };
 
-// The row is written before the program starts, and closed by the node, even when it died and comes back.
-bool is_open(const approvals::RunRow& run) {
-  return run.verdict == "allow" && (run.state == "running" || run.state == "decided");
-}
-
-Json to_json(const approvals::RunRow& run, bool node_runs) {
-  Json json{{"runId", run.run_id},
-            {"door", run.door},
-            {"principal", run.principal},
-            {"agentId", run.agent_id},
-            {"sessionKey", run.session_key},
-            {"command", run.command_text},
-            {"cwd", run.cwd},
-            {"resolvedPath", run.resolved_path},
-            {"verdict", run.verdict},
-            {"code", run.code},
-            {"reason", run.reason},
-            {"state", run.state},
-            {"delivered", run.delivered},
-            {"stdoutBytes", run.stdout_bytes},
-            {"stderrBytes", run.stderr_bytes},
-            {"droppedBytes", run.dropped_bytes},
-            {"startedAtMs", run.started_at_ms},
-            {"endedAtMs", run.ended_at_ms}};
-  json["running"] = node_runs && is_open(run);
-  if (run.exit_code) json["exitCode"] = *run.exit_code;
-  if (run.signal) json["signal"] = *run.signal;
-  return json;
-}
-
-std::string outcome(const approvals::RunRow& run, bool node_runs) {
-  if (run.verdict != "allow") return run.verdict;
-  if (run.state == "finished" && run.signal) return "signal " + std::to_string(*run.signal);
-  if (run.state == "finished" && run.exit_code) return "exit " + std::to_string(*run.exit_code);
-  if (is_open(run) && !node_runs) return "end unknown";
-  if (is_open(run)) return "running " + duration_text(unix_ms_now() - run.started_at_ms);
-  return run.state;
+// "0.4 s", "12.3 s"; longer ones as everywhere.
+std::string exact_duration(std::int64_t ms) {
+  if (ms >= 60'000) return duration_text(ms);
+  return std::to_string(ms / 1000) + "." + std::to_string(ms % 1000 / 100) + " s";
 }
 
 std::string column(std::string text, std::size_t width) {
   if (text.size() < width) text.append(width - text.size(), ' ');
   return text;
+}
+
+void field(const char* name, const std::string& value) {
+  if (!value.empty()) print_line(column(name, 12) + for_terminal(value));
 }
 
 int list(const RunsFlags& flags) {
@@ -89,7 +69,7 @@ int list(const RunsFlags& flags) {
   const bool node_runs = node_lives(**store);
   if (flags.json) {
     Json all = Json::array();
-    for (const approvals::RunRow& run : *rows) all.push_back(to_json(run, node_runs));
+    for (const approvals::RunRow& run : *rows) all.push_back(run_json(run, node_runs, unix_ms_now()));
     print_json(Json{{"runs", std::move(all)}});
     return kDone;
   }
@@ -110,20 +90,11 @@ int list(const RunsFlags& flags) {
                               column(for_terminal(run.run_id.substr(0, 8)), 10) +
                               column(run.door.empty() ? "-" : for_terminal(run.door), 10) +
                               column(run.agent_id.empty() ? "-" : for_terminal(run.agent_id), 10);
-    const std::string ended = column(outcome(run, node_runs), 14);
+    const std::string ended = column(run_outcome(run, node_runs), 14);
     print_line(start + verdict_in_colour(run.verdict, ended) +
                fitted(for_terminal(run.command_text) + undelivered, start.size() + ended.size()));
   }
   return kDone;
-}
-
-// A misspelt `show` or `list` is read as an id.
-Error no_such_run(const std::string& id) {
-  const std::string meant = nearest_word(id, {"list", "show"});
-  if (!meant.empty())
-    return make_error("NOT_FOUND", "no run `" + id + "`; did you mean `hostclaw runs " + meant + "`?",
-                      "hostclaw runs --help");
-  return make_error("NOT_FOUND", "no run `" + id + "`", "hostclaw runs");
 }
 
 int show(const RunsFlags& flags) {
@@ -132,44 +103,73 @@ int show(const RunsFlags& flags) {
   auto run = (*store)->run(flags.id);
   if (!run) return fail(run.error(), flags.json);
   if (!*run || !is_visible(**run)) return fail(no_such_run(flags.id), flags.json);
-  const approvals::RunRow& row = **run;
+  approvals::RunRow& row = **run;
   const bool node_runs = node_lives(**store);
+  const bool runs_now = node_runs && is_open_run(row);
+  if (flags.follow && runs_now) return follow_run(**store, row, flags.json);
+  if (runs_now) row.output_tail = output_until_now(**store, row);
   if (flags.json) {
-    Json json = to_json(row, node_runs);
-    json["argv"] = Json::parse(row.argv_json, nullptr, false);
-    json["outputTail"] = row.output_tail;
-    print_json(json);
+    print_json(run_in_full(row, node_runs));
     return kDone;
   }
-  const auto field = [](const char* name, const std::string& value) {
-    if (!value.empty()) print_line(column(name, 12) + for_terminal(value));
-  };
-  field("run", row.run_id);
-  field("command", row.command_text);
-  field("door", row.door);
-  field("asked by", row.principal);
-  field("agent", row.agent_id);
-  field("directory", row.cwd);
-  field("program", row.resolved_path);
-  print_line(column("decision", 12) + verdict_in_colour(row.verdict, row.verdict) + " (" +
-             for_terminal(row.code) + ")");
-  field("because", row.reason);
-  field("outcome", outcome(row, node_runs));
-  field("started", format_time(row.started_at_ms));
-  field("ended", format_time(row.ended_at_ms));
-  if (row.verdict == "allow") {
-    field("output", std::to_string(row.stdout_bytes) + " + " + std::to_string(row.stderr_bytes) + " bytes, " +
-                        std::to_string(row.dropped_bytes) + " dropped");
-    field("delivered", row.delivered ? "yes" : "no");
-    if (!row.output_tail.empty()) {
-      print_line("");
-      for (const std::string& text : split(row.output_tail, '\n')) print_line(for_terminal(text));
-    }
-  }
+  print_run_beginning(row);
+  print_run_end(row, node_runs);
+  if (row.verdict != "allow" || row.output_tail.empty()) return kDone;
+  print_line("");
+  for (const std::string& text : split(row.output_tail, '\n')) print_line(for_terminal(text));
   return kDone;
 }
 
 }  // namespace
+
+std::string run_outcome(const approvals::RunRow& run, bool node_runs) {
+  if (run.verdict != "allow") return run.verdict;
+  if (run.state == "finished" && run.signal) return "signal " + std::to_string(*run.signal);
+  if (run.state == "finished" && run.exit_code) return "exit " + std::to_string(*run.exit_code);
+  if (is_open_run(run) && !node_runs) return "end unknown";
+  if (is_open_run(run)) return "running " + duration_text(unix_ms_now() - run.started_at_ms);
+  return run.state;
+}
+
+Json run_in_full(const approvals::RunRow& run, bool node_runs) {
+  Json json = run_json(run, node_runs, unix_ms_now());
+  json["argv"] = Json::parse(run.argv_json, nullptr, false);
+  json["outputTail"] = run.output_tail;
+  return json;
+}
+
+void print_run_beginning(const approvals::RunRow& run) {
+  field("run", run.run_id);
+  field("command", run.command_text);
+  field("door", run.door);
+  field("asked by", run.principal);
+  field("agent", run.agent_id);
+  field("directory", run.cwd);
+  field("program", run.resolved_path);
+  print_line(column("decision", 12) + verdict_in_colour(run.verdict, run.verdict) + " (" +
+             for_terminal(run.code) + ")");
+  field("because", run.reason);
+  field("started", format_time(run.started_at_ms));
+}
+
+void print_run_end(const approvals::RunRow& run, bool node_runs) {
+  field("outcome", run_outcome(run, node_runs));
+  if (run.ended_at_ms > 0) field("ended", format_time(run.ended_at_ms));
+  if (run.verdict != "allow" || is_open_run(run)) return;
+  field("duration", exact_duration(run_duration_ms(run, unix_ms_now())));
+  field("output", std::to_string(run.stdout_bytes) + " + " + std::to_string(run.stderr_bytes) + " bytes, " +
+                      std::to_string(run.dropped_bytes) + " dropped");
+  field("delivered", run.delivered ? "yes" : "no");
+}
+
+// A misspelt `show` or `list` is read as an id.
+Error no_such_run(const std::string& id) {
+  const std::string meant = nearest_word(id, {"cancel", "list", "show"});
+  if (!meant.empty())
+    return make_error("NOT_FOUND", "no run `" + id + "`; did you mean `hostclaw runs " + meant + "`?",
+                      "hostclaw runs --help");
+  return make_error("NOT_FOUND", "no run `" + id + "`", "hostclaw runs");
+}
 
 void add_runs(CLI::App& parent, Action& action) {
   const auto flags = std::make_shared<RunsFlags>();
@@ -192,8 +192,16 @@ void add_runs(CLI::App& parent, Action& action) {
   add_filters(*list_verb);
   CLI::App* show_verb = verb->add_subcommand("show", "One run with its reason and the end of its output");
   show_verb->add_option("id", flags->id, "Run id, or its beginning")->required();
-  show_verb->add_flag("--json", flags->json, "Print JSON");
-  verb->callback([&action, flags, list_verb] {
+  show_verb->add_flag("-f,--follow", flags->follow, "While it runs: its output as it comes, to its end");
+  show_verb->add_flag("--json", flags->json, "Print JSON; with --follow one object a line, the run last");
+  CLI::App* cancel_verb = verb->add_subcommand("cancel", "End a run; what it wrote so far is kept");
+  cancel_verb->add_option("id", flags->id, "Run id, or its beginning")->required();
+  cancel_verb->add_flag("--json", flags->json, "Print JSON");
+  verb->callback([&action, flags, list_verb, cancel_verb] {
+    if (cancel_verb->parsed()) {
+      action = [flags] { return cancel_run(flags->id, flags->json); };
+      return;
+    }
     const bool one = !flags->id.empty() && !list_verb->parsed();
     action = [flags, one] { return one ? show(*flags) : list(*flags); };
   });

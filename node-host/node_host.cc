@@ -25,6 +25,7 @@
 #include "node-host/doors/gateway/gateway_origin.h"
 #include "node-host/gateway_link.h"
 #include "node-host/left_behind.h"
+#include "node-host/live_output.h"
 #include "node-host/log.h"
 #include "node-host/node_config.h"
 #include "node-host/record_keeper.h"
@@ -368,6 +369,7 @@ class Node {
                                                  const std::string& state_directory) {
     RunExecutor::Settings settings;
     settings.roster = state_directory + "/" + kRosterName;
+    settings.live_output = state_directory + "/" + kLiveOutputName;
     settings.max_concurrent = max_concurrent + admission_limits(max_concurrent).own_places;
     settings.on_left_alive = [](const RunOutcome& outcome) {
       log_warn("a clean-up was given up: " + std::to_string(outcome.left_alive) +

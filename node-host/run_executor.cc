@@ -4,6 +4,7 @@
 #include <list>
 #include <set>
 
+#include "node-host/live_output.h"
 #include "node-host/run_session.h"
 #include "node-host/run_wakeup.h"
 #include "node-host/system/orphans.h"
@@ -41,6 +42,7 @@ struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
         null_input(open_null_input()),
         sweep_timer(executor),
         all_done(executor) {
+    if (!settings.live_output.empty()) LiveOutput::clear(settings.live_output);
     become_reaper_of_orphans();
   }
 

@@ -61,6 +61,7 @@ struct RunOutcome {
   bool timed_out = false;
   bool cancelled = false;
   std::string launch_error;  // empty, or OpenClaw's launch error text (exec contract 3.4)
+  std::string cancelled_by;  // a person of this machine who ended it; then launch_error says so
   StreamOutput standard_output;
   StreamOutput standard_error;
   bool truncated = false;
@@ -112,7 +113,7 @@ struct RunOptions {
   // awaited when the run ends before: cancelled, or with nothing to start.
   std::function<boost::asio::awaitable<std::optional<Error>>()> before_spawn;
   // The run's row in the table of runs, asked for after before_spawn has answered; 0: it has none. For
-  // Settings::roster.
+  // Settings::roster and Settings::live_output.
   std::function<std::int64_t()> row;
 };
 
@@ -138,6 +139,9 @@ class RunExecutor final : public Runner {
     bool use_pidfd = true;
     // Where it is kept which process belongs to which run (system/run_roster.h); empty: nowhere.
     std::string roster = {};
+    // Where the output of a run that takes longer than a moment can be read meanwhile (live_output.h); empty:
+    // nowhere. What a node that died left there goes.
+    std::string live_output = {};
   };
 
   // Requires: `executor` is the only thread that calls this object. Makes this process the reaper of orphaned

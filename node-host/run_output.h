@@ -19,6 +19,8 @@ class OutputCapture {
   explicit OutputCapture(std::uint64_t max_bytes) : max_bytes_(max_bytes), room_(max_bytes) {}
 
   void append(Stream stream, std::string_view bytes);
+  // What was kept so far.
+  std::string_view kept(Stream stream) const { return streams_[static_cast<std::size_t>(stream)].bytes; }
 
   // Fills the output members of `outcome`. An incomplete character at the end of a cut stream is dropped;
   // when anything was dropped, a line feed and `... (truncated)` follow stderr if it is not blank, else

@@ -121,6 +121,7 @@ Json end_fields(const approvals::RunRow& row, const RunOutcome& outcome) {
   if (row.dropped_bytes > 0) fields["droppedBytes"] = row.dropped_bytes;
   if (outcome.leader_pid > 0) fields["pid"] = outcome.leader_pid;
   if (outcome.left_alive > 0) fields["leftAlive"] = outcome.left_alive;
+  put_text(fields, "cancelledBy", outcome.cancelled_by);
   put_text(fields, "launchError", approvals::mask_secrets_in_text(outcome.launch_error));
   return fields;
 }

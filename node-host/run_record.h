@@ -35,7 +35,7 @@ Json decision_fields(const policy::RunDecision& decision, const approvals::RunRo
 // by it. `key` is audit_hash_key(): nobody else can name the mark of a run.
 std::string run_mark(const std::string& key, const std::string& run_id);
 
-// {"run", "state", "exit", "signal", "stdoutBytes", ..., "durationMs", "leftAlive"}
+// {"run", "state", "exit", "signal", "stdoutBytes", ..., "durationMs", "leftAlive", "cancelledBy"}
 Json end_fields(const approvals::RunRow& row, const RunOutcome& outcome);
 
 }  // namespace hostclaw::node_host

@@ -19,6 +19,8 @@ namespace asio = boost::asio;
 using std::chrono::steady_clock;
 
 constexpr auto kMoment = std::chrono::milliseconds(1);
+// Until then nobody can have asked to see it, and most are over.
+constexpr auto kUnseen = std::chrono::milliseconds(200);
 constexpr auto kQuietAfterExit = std::chrono::milliseconds(100);
 constexpr auto kLongestAfterExit = std::chrono::seconds(1);
 constexpr std::chrono::milliseconds kLongestTimeout = std::chrono::hours(24 * 365 * 100);
@@ -95,6 +97,7 @@ asio::awaitable<RunOutcome> RunSession::run() {
     }
   }
   close_streams();
+  live_.reset();
   // Before the numbers of its processes can become others'.
   leave_roster();
   processes_->reap();
@@ -261,10 +264,7 @@ bool RunSession::open_streams() {
       return false;
     }
     // The handlers die with the pipe, which close_streams() closes before this object goes.
-    OutputPipe::Handlers handlers{[this, stream](std::string_view bytes) {
-                                    capture_.append(stream, bytes);
-                                    last_output_ = steady_clock::now();
-                                  },
+    OutputPipe::Handlers handlers{[this, stream](std::string_view bytes) { take(stream, bytes); },
                                   [wakeup = wakeup_] { wakeup->notify(); }};
     reader = std::make_shared<OutputPipe>(context_.executor, std::move(handlers));
     reader->start(std::move(pipe->reading));
@@ -306,11 +306,30 @@ asio::awaitable<bool> RunSession::wait_until_ended() {
   // A named object: GCC 12 destroys temporaries of a co_await expression twice in some cases.
   auto done = [this] { return cancelled_ || processes_->all_ended(); };
   watch_streams();
+  if (!live_ && !context_.settings.live_output.empty()) {
+    const SteadyTime soon = steady_clock::now() + kUnseen;
+    co_await wakeup_->wait(done, deadline_ ? std::min(*deadline_, soon) : soon);
+    if (!done()) show_output();
+  }
   const bool in_time = co_await wakeup_->wait(done, deadline_);
   if (in_time && !cancelled_) co_return true;
   interrupted();
   co_await processes_->end_tree(context_.settings.kill_grace, alone_);
   co_return false;
+}
+
+void RunSession::take(Stream stream, std::string_view bytes) {
+  capture_.append(stream, bytes);
+  if (live_) live_->append(bytes);
+  last_output_ = steady_clock::now();
+}
+
+void RunSession::show_output() {
+  const std::int64_t row = options_.row ? options_.row() : 0;
+  if (row <= 0) return;
+  live_.emplace(context_.settings.live_output, row);
+  for (const Stream stream : {Stream::kStandardOutput, Stream::kStandardError})
+    live_->append(capture_.kept(stream));
 }
 
 void RunSession::watch_streams() {
@@ -445,8 +464,7 @@ void RunSession::write_text(NativeHandle target, const std::string& text) {
   const auto append = [&](Stream stream, OutputPipe& pipe) {
     // Programs before this one may have left bytes in the pipe: theirs come first.
     pipe.drain();
-    capture_.append(stream, text);
-    last_output_ = steady_clock::now();
+    take(stream, text);
   };
   if (target == output_end_.get()) return append(Stream::kStandardOutput, *output_);
   if (target == error_end_.get()) return append(Stream::kStandardError, *error_);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "node-host/live_output.h"
 #include "node-host/run_executor.h"
 #include "node-host/run_output.h"
 #include "node-host/run_output_pipe.h"
@@ -91,6 +92,8 @@ class RunSession {
 
   bool interrupted();  // cancelled or out of time; notes which
   boost::asio::awaitable<bool> wait_until_ended();
+  void take(Stream stream, std::string_view bytes);
+  void show_output();  // from now on
   void list(std::size_t program);
   void leave_roster();
   void watch_streams();
@@ -103,6 +106,7 @@ class RunSession {
   RunOptions options_;
   RunOutcome outcome_;
   OutputCapture capture_;
+  std::optional<LiveOutput> live_;
   std::shared_ptr<Wakeup> wakeup_;
   std::shared_ptr<RunProcesses> processes_;
   std::shared_ptr<OutputPipe> output_;

@@ -74,6 +74,7 @@ constexpr std::array kVerbs = {
     OwnVerb{"policy template systemctl-read", VerbUse::kChanges},
     OwnVerb{"policy test", VerbUse::kReads},
     OwnVerb{"runs", VerbUse::kReadsOwnRuns},
+    OwnVerb{"runs cancel", VerbUse::kChanges},
     OwnVerb{"runs list", VerbUse::kReadsOwnRuns},
     OwnVerb{"runs show", VerbUse::kReadsOwnRuns},
     OwnVerb{"service logon", VerbUse::kChanges},

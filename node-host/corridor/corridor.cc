@@ -54,8 +54,9 @@ Corridor::Corridor(asio::any_io_executor executor, StoreThread& store, Runner& r
       runner_(runner),
       output_(settings.output),
       clock_(clock),
-      admission_(std::move(executor), settings.admission),
+      admission_(executor, settings.admission),
       waiting_(store, clock),
+      cancel_requests_(std::move(executor), store),
       deliveries_(store) {}
 
 asio::awaitable<ExecOutcome> Corridor::walk(ExecRequest request) {
@@ -120,14 +121,23 @@ asio::awaitable<RunOutcome> Corridor::perform(const ExecRequest& request, Decide
   if (evaluation.timeout_ms) options.timeout = std::chrono::milliseconds(*evaluation.timeout_ms);
   options.limits = output_;
   options.cancellation = request.cancellation;
+  CancelRequests::Run by_hand(cancel_requests_, evaluation.run_id, request.cancellation);
   // No spawn precedes its row.
-  options.before_spawn = [&decided]() -> asio::awaitable<std::optional<Error>> {
+  options.before_spawn = [&decided, &by_hand]() -> asio::awaitable<std::optional<Error>> {
     co_await decided.recorded();
-    co_return *decided.row ? std::nullopt : std::optional(decided.row->error());
+    if (!*decided.row) co_return decided.row->error();
+    by_hand.begins(**decided.row);
+    co_return std::nullopt;
   };
   options.mark = run_mark(hash_key_, evaluation.run_id);
   options.row = [&decided] { return decided.row && *decided.row ? **decided.row : 0; };
-  co_return co_await runner_.run(evaluation.plan, std::move(decided.files), std::move(options));
+  RunOutcome outcome = co_await runner_.run(evaluation.plan, std::move(decided.files), std::move(options));
+  if (outcome.cancelled && !by_hand.cancelled_by().empty()) {
+    outcome.cancelled_by = by_hand.cancelled_by();
+    outcome.launch_error = "This run was ended on the node by its operator (" + outcome.cancelled_by +
+                           "). Do not start it again unless you are told to.";
+  }
+  co_return outcome;
 }
 
 // The door is told while the end is written; whoever waits for the outcome waits for that.
@@ -137,11 +147,13 @@ asio::awaitable<void> Corridor::end(const ExecRequest& request, ExecOutcome& out
   auto ending = store_side_.start([&outcome, &run, now](StoreSide& side, approvals::Store& store) {
     return side.journal.end(store, *outcome.judged, outcome.row_id, run, now);
   });
-  if (!run.cancelled && request.sinks.ended) request.sinks.ended(outcome);
+  // Whose caller has ended it is told nothing; whose operator has, the caller still waits.
+  const bool nobody_waits = run.cancelled && run.cancelled_by.empty();
+  if (!nobody_waits && request.sinks.ended) request.sinks.ended(outcome);
   if (const Result<void> ended = co_await ending.answer(); !ended) {
     log_error("the end of run " + outcome.run_id + " could not be recorded yet: " + ended.error().message);
   }
-  if (run.cancelled) outcome.end = Cancelled{};
+  if (nobody_waits) outcome.end = Cancelled{};
 }
 
 ExecOutcome Corridor::deny(const ExecRequest& request, const Decided& decided,

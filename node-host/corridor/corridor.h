@@ -18,6 +18,7 @@
 #include <string>
 
 #include "node-host/corridor/admission.h"
+#include "node-host/corridor/cancel_requests.h"
 #include "node-host/corridor/deliveries.h"
 #include "node-host/corridor/exec_request.h"
 #include "node-host/corridor/store_side.h"
@@ -72,6 +73,7 @@ class Corridor {
   const Clock& clock_;
   Admission admission_;
   Waiting waiting_;
+  CancelRequests cancel_requests_;
   Deliveries deliveries_;
 };
 

@@ -308,6 +308,54 @@ TEST_CASE("corridor: an approval in a container's request approves nothing, whoe
   CHECK(scene.runner.spawned.empty());
 }
 
+// ---- a person ends a run
+
+TEST_CASE("corridor: a run that a person ends is over, its caller is told, and the record says who") {
+  Scene scene;
+  scene.runner.holds = true;
+  Scene::Walk& walk = scene.start(kListed);
+  Scene::Walk& other = scene.start(kListed);
+  scene.until([&] { return scene.runner.running() == 2; });
+  const auto rows = scene.rows();
+  const approvals::RunRow& first = rows.back();
+  REQUIRE(scene.person->request_cancel(first, {"cli", "alice"}).has_value());
+  scene.finish(walk);
+  CHECK_FALSE(other.outcome.has_value());
+  REQUIRE(walk.outcome->finished() != nullptr);
+  const RunOutcome& run = walk.outcome->finished()->run;
+  CHECK(run.cancelled);
+  CHECK(run.cancelled_by == "cli alice");
+  CHECK(run.launch_error.find("ended on the node by its operator (cli alice)") != std::string::npos);
+  CHECK(walk.told == std::vector<std::string>{"finished"});
+  CHECK(scene.rows().back().state == "cancelled");
+  CHECK(scene.rows().back().output_tail.find("cli alice") != std::string::npos);
+  CHECK(scene.recorded("cancel").back() == Json({{"run", first.run_id}, {"door", "cli"}, {"who", "alice"}}));
+  CHECK(scene.recorded("end").back()["cancelledBy"] == "cli alice");
+  // Used up.
+  CHECK_FALSE(scene.person->cancel_request(first.row_id, first.run_id)->has_value());
+
+  other.cancellation.cancel();
+  scene.finish(other);
+  CHECK(other.outcome->cancelled());
+  CHECK(other.told.empty());
+  CHECK_FALSE(scene.recorded("end").back().contains("cancelledBy"));
+}
+
+TEST_CASE("corridor: a request to end another run, or one of the same row long ago, ends nothing") {
+  Scene scene;
+  scene.runner.holds = true;
+  Scene::Walk& walk = scene.start(kListed);
+  scene.until([&] { return scene.runner.running() == 1; });
+  approvals::RunRow row = scene.rows().front();
+  row.run_id = "another";
+  REQUIRE(scene.person->request_cancel(row, {"cli", "alice"}).has_value());
+  const auto twice = std::chrono::steady_clock::now() + 3 * CancelRequests::kEvery;
+  scene.until([&] { return std::chrono::steady_clock::now() > twice; });
+  CHECK_FALSE(walk.outcome.has_value());
+  scene.runner.release();
+  CHECK(scene.finish(walk).outcome->finished()->run.exit_code == 0);
+}
+
 // ---- each way to fail
 
 TEST_CASE("corridor: without its row nothing is spawned, and the refusal says why") {
