@@ -151,6 +151,12 @@ Result<HelloOk> hello_ok_from(const Json& payload) {
     if (const auto value = integer_at(*it, "tickIntervalMs"); value && *value >= 100)
       hello.tick_interval_ms = *value;
   }
+  if (const auto it = payload.find("features"); it != payload.end() && it->is_object()) {
+    const auto methods = it->find("methods");
+    hello.takes_tools =
+        methods != it->end() && methods->is_array() &&
+        std::find(methods->begin(), methods->end(), "node.pluginTools.update") != methods->end();
+  }
   return hello;
 }
 

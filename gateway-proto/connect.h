@@ -67,6 +67,7 @@ struct HelloOk {
   std::string device_token;  // secret; empty when none was handed out
   std::uint64_t max_payload = kMaxFrameBytes;
   std::int64_t tick_interval_ms = 30'000;
+  bool takes_tools = false;  // it names node.pluginTools.update: who calls it elsewhere is disconnected
 };
 
 // Errors: FRAME_INVALID; PROTOCOL_UNSUPPORTED when the gateway speaks neither 3 nor 4.

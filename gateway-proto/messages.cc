@@ -58,6 +58,13 @@ InvokeResult InvokeResult::success(std::string payload_string) {
 
 InvokeResult InvokeResult::success(const Json& payload) { return success(json_string(dump_json(payload))); }
 
+InvokeResult InvokeResult::object(const Json& payload) {
+  InvokeResult result;
+  result.ok = true;
+  result.payload_object = dump_json(payload);
+  return result;
+}
+
 InvokeResult InvokeResult::failure(std::string code, std::string message) {
   InvokeResult result;
   result.error_code = std::move(code);
@@ -68,7 +75,9 @@ InvokeResult InvokeResult::failure(std::string code, std::string message) {
 std::string invoke_result_params(const InvokeRequest& request, const InvokeResult& result) {
   JsonObjectText params;
   params.add("id", request.id).add("nodeId", request.node_id).add("ok", result.ok);
-  if (result.ok) {
+  if (result.ok && !result.payload_object.empty()) {
+    params.add_json("payload", result.payload_object);
+  } else if (result.ok) {
     params.add_json("payloadJSON", result.payload_string);
   } else {
     JsonObjectText error;

@@ -38,11 +38,14 @@ std::optional<PairResolved> pair_resolved_from(const Json& payload);
 struct InvokeResult {
   bool ok = false;
   std::string payload_string;  // when ok: the payload's JSON text as a JSON string, in its quotes
+  std::string payload_object;  // when ok, instead: the payload's JSON text, sent as an object
   std::string error_code;      // when not ok
   std::string error_message;
 
   static InvokeResult success(std::string payload_string);
   static InvokeResult success(const Json& payload);
+  // The form in which results of tools travel.
+  static InvokeResult object(const Json& payload);
   static InvokeResult failure(std::string code, std::string message);
 };
 

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/text.h"
+#include "node-host/background.h"
 #include "node-host/held_commands_question.h"
 #include "node-host/log.h"
 #include "node-host/use_tuple.h"
@@ -472,6 +473,10 @@ asio::awaitable<void> GatewayLink::serve(GatewayEndpoint endpoint, std::shared_p
 
   asio::co_spawn(
       executor_, [this, endpoint, session]() { return follow_surface(endpoint, session); }, asio::detached);
+  if (hello.takes_tools && !settings_.published_tools.empty()) {
+    start_background(executor_, "the publication of tools",
+                     [this, session]() { return publish_tools(session); });
+  }
   if (handlers_.on_connected) handlers_.on_connected(session);
 
   GatewaySession::Handlers on;
@@ -501,6 +506,15 @@ asio::awaitable<void> GatewayLink::serve(GatewayEndpoint endpoint, std::shared_p
                   "node host gateway closed (" + std::to_string(end.code) + "): " + end.reason;
   status.tried_again_in = next_pause_;
   co_await set_status(std::move(status));
+}
+
+// Before the surface is approved the gateway keeps the list and shows it from then on.
+asio::awaitable<void> GatewayLink::publish_tools(std::shared_ptr<GatewaySession> session) {
+  const CallOutcome outcome =
+      co_await session->call_with_retries("node.pluginTools.update", settings_.published_tools);
+  if (!outcome.ok && outcome.error.code != "CLOSED")
+    log_warn("the gateway did not take this node's tools: " + outcome.error.code + ": " +
+             outcome.error.message);
 }
 
 asio::awaitable<bool> GatewayLink::publish_stats(std::shared_ptr<GatewaySession> session) {

@@ -86,6 +86,7 @@ struct LinkSettings {
   std::string platform;                     // Node's name of it: linux, win32, darwin
   GatewaySession::Timeouts timeouts;
   std::string extra_ca_file;
+  std::string published_tools;    // params of node.pluginTools.update, as JSON text; empty: none
   bool stop_after_hello = false;  // `connect --verify`: end with success once connected and approved
 };
 
@@ -136,6 +137,7 @@ class GatewayLink {
                                                  LinkStatus& status);
   boost::asio::awaitable<void> follow_surface(gateway_proto::GatewayEndpoint endpoint,
                                               std::shared_ptr<GatewaySession> session);
+  boost::asio::awaitable<void> publish_tools(std::shared_ptr<GatewaySession> session);
   boost::asio::awaitable<bool> publish_stats(std::shared_ptr<GatewaySession> session);
   boost::asio::awaitable<void> set_status(LinkStatus status);
   void expect_restart();

@@ -23,6 +23,7 @@
 #include "node-host/corridor/corridor.h"
 #include "node-host/doors/gateway/dispatcher.h"
 #include "node-host/doors/gateway/gateway_origin.h"
+#include "node-host/doors/gateway/runs_tool.h"
 #include "node-host/gateway_link.h"
 #include "node-host/left_behind.h"
 #include "node-host/live_output.h"
@@ -484,6 +485,8 @@ class Node {
     link.client.instance_id = config_.node_id;
     link.client.caps = {"system"};
     link.client.commands = *commands;
+    if (std::find(commands->begin(), commands->end(), kToolCommand) != commands->end())
+      link.published_tools = published_tools();
     link.stop_after_hello = options_.stop_when_connected;
     link.client.path_env = lookup(environment_, "PATH");
     co_return link;
@@ -521,6 +524,7 @@ class Node {
     dispatch.device_id = identity_.device_id();
     dispatch.commands.insert(settings->client.commands.begin(), settings->client.commands.end());
     dispatch.gateway = [&memory] { return memory.gateway(); };
+    dispatch.live_output = options_.state_directory + "/" + kLiveOutputName;
     Dispatcher dispatcher(io_.get_executor(), store_, corridor_, clock_, std::move(dispatch));
     dispatcher_ = &dispatcher;
 
@@ -731,8 +735,9 @@ class Node {
 }  // namespace
 
 const std::vector<std::string>& supported_commands() {
-  static const std::vector<std::string> commands{"system.execApprovals.get", "system.execApprovals.set",
-                                                 "system.run", "system.run.prepare", "system.which"};
+  static const std::vector<std::string> commands{
+      kToolCommand, "system.execApprovals.get", "system.execApprovals.set",
+      "system.run", "system.run.prepare",       "system.which"};
   return commands;
 }
 

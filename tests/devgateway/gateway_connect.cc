@@ -401,6 +401,10 @@ Json Gateway::hello_payload(const Peer& peer, const Credentials& credentials) {
                  {{"maxPayload", settings_.max_payload},
                   {"maxBufferedBytes", settings_.max_payload * 2},
                   {"tickIntervalMs", settings_.tick_interval.count()}}}};
+  if (modern && !settings_.family_required) {
+    for (const char* method : {"node.skills.update", "node.pluginTools.update"})
+      hello["features"]["methods"].push_back(method);
+  }
   if (modern) {
     hello["features"]["capabilities"] = {"node-worker-portal-stream-v1", "model-catalog-snapshot"};
     hello["server"]["bootId"] = new_uuid();

@@ -92,6 +92,9 @@ void Gateway::on_node_request(Peer& peer, const std::string& id, const std::stri
                             : method == "node.skills.update"        ? check_skills_update(params)
                                                                     : check_plugin_tools_update(params);
     if (problem) return respond_to(peer, id, method, invalid(method, *problem));
+    if (!surface_approved(peer) && method == "node.pluginTools.update")
+      return respond_to(peer, id, method,
+                        Reply::success({{"nodeId", peer.node_id}, {"tools", Json::array()}}));
     if (!surface_approved(peer)) {
       const NodeRecord* record = pairing_.find_node(peer.node_id);
       const std::string request = record && record->pending ? record->pending->request_id : "none";

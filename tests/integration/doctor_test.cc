@@ -362,7 +362,8 @@ TEST_CASE("logs shows the newest lines of a log file in either form, and follows
   scene.await("connected");
   const Finished shown = scene.hostclaw({"logs", "--lines", "0", "--file", path});
   CHECK(shown.status == 0);
-  CHECK(shown.standard_output.find(" info  serving system.execApprovals.get") != std::string::npos);
+  CHECK(shown.standard_output.find(" info  serving mcp.tools.call.v1 system.execApprovals.get") !=
+        std::string::npos);
   CHECK(split(scene.hostclaw({"logs", "-n", "1", "--file", path}).standard_output, '\n').size() == 2);
   CHECK(scene.hostclaw({"logs", "--since", "1h", "--file", path}).standard_output.find("serving") !=
         std::string::npos);

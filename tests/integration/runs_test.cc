@@ -6,7 +6,7 @@
 namespace hostclaw::integration {
 namespace {
 
-bool says(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool tells(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 // A run that says something and then waits until it is told to go on.
 struct LongRun {
@@ -28,7 +28,7 @@ struct LongRun {
   void open_gate() { write_file(gate, ""); }
   void until_running() {
     const auto give_up = std::chrono::steady_clock::now() + kPatience;
-    while (!says(scene.hostclaw({"runs"}).standard_output, "running"))
+    while (!tells(scene.hostclaw({"runs"}).standard_output, "running"))
       REQUIRE(std::chrono::steady_clock::now() < give_up);
   }
 };
@@ -41,20 +41,20 @@ TEST_CASE("a run is followed: its output as it comes, then how it ended and how 
   HostProcess follow(hostclaw_program(), {"runs", "show", "--follow", "long-1"}, run.scene.environment());
   CHECK(follow.wait_output("begins", kPatience));
   // Who only looks sees the same until now.
-  CHECK(says(run.scene.hostclaw({"runs", "long-1"}).standard_output, "begins"));
+  CHECK(tells(run.scene.hostclaw({"runs", "long-1"}).standard_output, "begins"));
   run.open_gate();
   const auto finished = follow.wait_exit(kPatience);
   REQUIRE(finished);
   INFO(finished->standard_output);
   CHECK(finished->status == 0);
-  CHECK(says(finished->standard_output, "\n\nbegins\nends\n\noutcome     exit 3\n"));
-  CHECK(says(finished->standard_output, "duration    "));
+  CHECK(tells(finished->standard_output, "\n\nbegins\nends\n\noutcome     exit 3\n"));
+  CHECK(tells(finished->standard_output, "duration    "));
   CHECK(run.answer.get().ok);
   CHECK(std::filesystem::is_empty(run.scene.state_directory() + "/node.output"));
   // What is over is shown as it is.
   const Finished again = run.scene.hostclaw({"runs", "show", "--follow", "long-1"});
   CHECK(again.status == 0);
-  CHECK(says(again.standard_output, "begins\nends"));
+  CHECK(tells(again.standard_output, "begins\nends"));
 }
 
 TEST_CASE("a run is followed as JSON, one object a line, the run last") {
@@ -81,22 +81,22 @@ TEST_CASE("a person ends a run: it is over, the caller is told, and the record s
   const Finished cancelled = run.scene.hostclaw({"runs", "cancel", "long"});
   INFO(cancelled.standard_error);
   CHECK(cancelled.status == 0);
-  CHECK(says(cancelled.standard_output, "run long-1 was cancelled after "));
+  CHECK(tells(cancelled.standard_output, "run long-1 was cancelled after "));
   const Reply reply = run.answer.get();
   CHECK(reply.ok);
-  CHECK(says(reply.payload.dump(), "ended on the node by its operator (cli "));
+  CHECK(tells(reply.payload.dump(), "ended on the node by its operator (cli "));
   const Finished shown = run.scene.hostclaw({"runs", "long-1"});
-  CHECK(says(shown.standard_output, "outcome     cancelled"));
-  CHECK(says(shown.standard_output, "begins"));
-  CHECK(says(shown.standard_output, "by its operator (cli "));
+  CHECK(tells(shown.standard_output, "outcome     cancelled"));
+  CHECK(tells(shown.standard_output, "begins"));
+  CHECK(tells(shown.standard_output, "by its operator (cli "));
   const Finished record = run.scene.hostclaw({"audit", "tail"});
-  CHECK(says(record.standard_output, "cancel "));
-  CHECK(says(record.standard_output, "by cli "));
+  CHECK(tells(record.standard_output, "cancel "));
+  CHECK(tells(record.standard_output, "by cli "));
   // Not twice, and nothing that is not there.
   const Finished again = run.scene.hostclaw({"runs", "cancel", "long-1"});
   CHECK(again.status == 1);
-  CHECK(says(again.standard_error, "RUN_OVER: run long-1 does not run: cancelled"));
-  CHECK(says(run.scene.hostclaw({"runs", "cancel", "nothing"}).standard_error, "NOT_FOUND"));
+  CHECK(tells(again.standard_error, "RUN_OVER: run long-1 does not run: cancelled"));
+  CHECK(tells(run.scene.hostclaw({"runs", "cancel", "nothing"}).standard_error, "NOT_FOUND"));
 }
 
 TEST_CASE("a run ends no run, its own or another's") {
@@ -105,10 +105,52 @@ TEST_CASE("a run ends no run, its own or another's") {
   const std::string script = run.scene.directory.path() + "/attack";
   write_file(script, "HOSTCLAW_STATE_DIR='" + run.scene.state_directory() + "' " + hostclaw_program() +
                          " runs cancel long-1\n");
-  CHECK(says(run.scene.run({"/bin/sh", script}).dump(), "SELF_POLICY"));
-  CHECK(says(run.scene.hostclaw({"runs", "long-1"}).standard_output, "running"));
+  CHECK(tells(run.scene.run({"/bin/sh", script}).dump(), "SELF_POLICY"));
+  CHECK(tells(run.scene.hostclaw({"runs", "long-1"}).standard_output, "running"));
   run.open_gate();
   CHECK(run.answer.get().ok);
+}
+
+TEST_CASE("an agent reads its own runs through the tool that the node publishes, and nobody else's") {
+  Scene scene;
+  scene.preset("yolo");
+  const std::size_t from = scene.mark();
+  scene.connect_host();
+  scene.await(
+      "sent", [](const Json& record) { return tells(record.dump(), "hostclaw_runs"); }, from);
+  const auto run = [&](const std::string& id, const std::string& agent, const std::string& session) {
+    CHECK(pick(scene.run({"/bin/echo", id}, {{"runId", id}, {"agentId", agent}, {"sessionKey", session}}),
+               "/exitCode") == 0);
+  };
+  run("mine", "main", "agent:main:main");
+  run("theirs", "work", "agent:work:main");
+  const auto call = [&](const Json& arguments, const Json& extra) {
+    Json envelope = {
+        {"nodeId", scene.node_id},
+        {"command", "mcp.tools.call.v1"},
+        {"params", {{"server", "hostclaw"}, {"tool", "hostclaw_runs"}, {"arguments", arguments}}}};
+    envelope.update(extra);
+    const Reply reply = scene.gateway->call("dev.invoke", envelope);
+    REQUIRE(reply.ok);
+    return reply.payload.dump();
+  };
+  const std::string own = call(Json::object(), {{"sessionKey", "agent:main:main"}});
+  CHECK(tells(own, "/bin/echo mine"));
+  CHECK_FALSE(tells(own, "theirs"));
+  CHECK(tells(call({{"id", "mine"}}, {{"sessionKey", "agent:main:main"}}), "output"));
+  CHECK(tells(call({{"id", "theirs"}}, {{"sessionKey", "agent:main:main"}}), "NOT_FOUND"));
+  CHECK(tells(call(Json::object(), Json::object()), "Nothing is shown"));
+}
+
+TEST_CASE("a gateway that takes no tools is not told of any, and one that was told to serve less neither") {
+  GatewaySettings settings = approving_settings();
+  const bool old = GENERATE(true, false);
+  settings.family_required = old;
+  Scene scene(settings);
+  const std::size_t from = scene.mark();
+  scene.connect_host(old ? std::vector<std::string>{} : std::vector<std::string>{"--commands", "system.run"});
+  const auto told = [](const Json& record) { return tells(record.dump(), "hostclaw_runs"); };
+  CHECK(scene.gateway->journal().all("sent", told, from).empty());
 }
 
 }  // namespace hostclaw::integration

@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "node-host/doors/gateway/run_answers.h"
+#include "node-host/doors/gateway/runs_tool.h"
 #include "node-host/log.h"
 #include "node-host/use_tuple.h"
 
@@ -192,6 +193,8 @@ asio::awaitable<InvokeResult> Dispatcher::answer(const Flight& flight) {
   if (request.command == "system.run.prepare") {
     co_return co_await methods_.prepare(std::move(plain), std::move(from), flight.older_peer);
   }
+  if (request.command == kToolCommand)
+    co_return co_await methods_.call_tool(std::move(plain), request.session_key, settings_.live_output);
   if (request.command == "system.which") co_return co_await methods_.which(std::move(plain));
   if (request.command == "system.execApprovals.get")
     co_return co_await methods_.get_approvals(std::move(plain), !flight.closed_snapshot);

@@ -29,6 +29,7 @@ class Dispatcher {
     std::set<std::string> commands;  // advertised; anything else is refused
     // The gateway at the other end, as it was authenticated. Never empty.
     std::function<Origin()> gateway;
+    std::string live_output;  // the directory of live_output.h
   };
 
   // Requires: all outlive this object.

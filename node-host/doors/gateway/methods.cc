@@ -5,6 +5,7 @@
 #include "approvals/questions.h"
 #include "base/text.h"
 #include "node-host/doors/gateway/denial_words.h"
+#include "node-host/doors/gateway/runs_tool.h"
 #include "node-host/doors/gateway/told_answers.h"
 #include "node-host/exec_approvals.h"
 #include "node-host/local_questions.h"
@@ -112,6 +113,13 @@ asio::awaitable<InvokeResult> GatewayMethods::which(Json params) {
     const approvals::ExecSettings exec = approvals::read_exec_settings(store).settings;
     const auto found = policy::which(params, side.policy.context(exec, files));
     return found ? InvokeResult::success(*found) : failure_of(found.error());
+  });
+}
+
+asio::awaitable<InvokeResult> GatewayMethods::call_tool(Json params, std::string session_key,
+                                                        std::string live_output) {
+  co_return co_await store_.on_store([&](approvals::Store& store) {
+    return node_host::call_tool(store, params, session_key, live_output, clock_);
   });
 }
 

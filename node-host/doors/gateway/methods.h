@@ -26,6 +26,9 @@ class GatewayMethods {
   boost::asio::awaitable<gateway_proto::InvokeResult> prepare(Json params, Origin origin, bool older_peer);
   // system.which
   boost::asio::awaitable<gateway_proto::InvokeResult> which(Json params);
+  // A tool that this node publishes (runs_tool.h).
+  boost::asio::awaitable<gateway_proto::InvokeResult> call_tool(Json params, std::string session_key,
+                                                                std::string live_output);
   // system.execApprovals.get / .set. Exec contract 5.6. Gateways before 2026.8.2 refuse an answer that holds
   // resolvedDefaults.
   boost::asio::awaitable<gateway_proto::InvokeResult> get_approvals(Json params, bool with_resolved_defaults);

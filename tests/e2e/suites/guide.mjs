@@ -118,6 +118,7 @@ export default function guide(context, scenario) {
   });
 
   scenario('the guide: what may run is said, tried out and looked up', async () => {
+    mkdirSync(join(node.directory, 'app'));
     for (const command of take('Say what may run')) await type(node, command);
     await node.allow('/usr/bin/git');
     const turn = await context.agentTurn({ node, command: 'git --version' });
