@@ -73,6 +73,8 @@ struct AuditOptions {
 struct AuditVerifyOptions {
   std::optional<AuditCheckpoint> exported;  // one that was kept outside
   SignatureCheck check_signature;           // absent: signatures are not looked at
+  // Told now and then how far it is: the number of a row. May be empty.
+  std::function<void(std::int64_t sequence)> reached = {};
 };
 
 // What retention took away, as the newest row that tells of it says.

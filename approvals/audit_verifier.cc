@@ -39,7 +39,9 @@ bool AuditVerifier::fail(std::int64_t row, std::string problem) {
 }
 
 bool AuditVerifier::feed(const RawAuditRow& row) {
+  constexpr std::int64_t kTellEvery = 256;
   if (!result_.valid) return false;
+  if (options_.reached && row.sequence % kTellEvery == 0) options_.reached(row.sequence);
   if (row.sequence != expected_) {
     return fail(expected_,
                 row_name(expected_) + " is missing: " + row_name(row.sequence) + " comes in its place");

@@ -1,5 +1,6 @@
 #include "cli/generated_texts.h"
 
+#include <array>
 #include <functional>
 
 #include "base/text.h"
@@ -116,6 +117,18 @@ the configuration must change first; a service manager should not restart.
 )";
 
 // ---- shells ----
+
+// Verbs that are about one thing of this machine, and which: the shell asks the program for its id.
+constexpr std::array<std::array<std::string_view, 2>, 8> kIds = {{
+    {"hostclaw approvals grants revoke", "grant"},
+    {"hostclaw approvals resolve", "question"},
+    {"hostclaw approvals show", "question"},
+    {"hostclaw policy explain", "rule"},
+    {"hostclaw policy remove", "rule"},
+    {"hostclaw runs", "run"},
+    {"hostclaw runs cancel", "open-run"},
+    {"hostclaw runs show", "run"},
+}};
 
 // Inside single quotes of a POSIX shell.
 std::string shell_quoted(const std::string& text) {
@@ -251,6 +264,12 @@ std::string man_page(const CLI::App& root, const std::string& version) {
   return out;
 }
 
+std::string ids_of(std::string_view path) {
+  for (const auto& [verb, kind] : kIds)
+    if (verb == path) return std::string(kind);
+  return {};
+}
+
 std::string bash_completion(const CLI::App& root) {
   const CommandNode tree = command_tree(root);
   std::string out =
@@ -259,7 +278,7 @@ std::string bash_completion(const CLI::App& root) {
       "_hostclaw() {\n"
       "  local at=" +
       tree.path +
-      " word i verbs= flags= choices=\n"
+      " word i id verbs= flags= ids= choices=\n"
       "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
       "  COMPREPLY=()\n"
       "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
@@ -289,12 +308,18 @@ std::string bash_completion(const CLI::App& root) {
     for (const auto& [word, description] : plain_words(node)) words += (words.empty() ? "" : " ") + word;
     out += "    (" + shell_quoted(node.path) + ") flags=" + shell_quoted(flags);
     if (!words.empty()) out += " verbs=" + shell_quoted(words);
+    if (const std::string kind = ids_of(node.path); !kind.empty()) out += " ids=" + kind;
     out += " ;;\n";
   });
   out +=
       "  esac\n"
       "  if [[ $current == -* ]]; then COMPREPLY=($(compgen -W \"$flags\" -- \"$current\"))\n"
-      "  elif [[ -n $verbs ]]; then COMPREPLY=($(compgen -W \"$verbs\" -- \"$current\"))\n"
+      "  elif [[ -n $verbs$ids ]]; then\n"
+      "    COMPREPLY=($(compgen -W \"$verbs\" -- \"$current\"))\n"
+      "    # Ids are taken as they are: what compgen -W is given, it evaluates.\n"
+      "    while [[ -n $ids ]] && IFS=$'\\t' read -r id word; do\n"
+      "      if [[ $id == \"$current\"* ]]; then COMPREPLY+=(\"$id\"); fi\n"
+      "    done < <([[ -z $ids ]] || \"${COMP_WORDS[0]}\" complete $ids 2>/dev/null)\n"
       "  else compopt -o default 2>/dev/null\n"
       "  fi\n"
       "  return 0\n"
@@ -314,7 +339,8 @@ std::string zsh_completion(const CLI::App& root) {
       tree.path +
       " word previous=${words[CURRENT-1]}\n"
       "  local -i i\n"
-      "  local -a verbs flags\n"
+      "  local ids=\n"
+      "  local -a verbs flags found\n"
       "  for ((i = 2; i < CURRENT; i++)); do\n"
       "    word=${words[i]}\n"
       "    if [[ $word == -- ]]; then _files; return; fi\n"
@@ -348,11 +374,16 @@ std::string zsh_completion(const CLI::App& root) {
         out += "        " + shell_quoted(word + ":" + description) + "\n";
       out += "      )\n";
     }
+    if (const std::string kind = ids_of(node.path); !kind.empty()) out += "      ids=" + kind + "\n";
     out += "      ;;\n";
   });
   out +=
       "  esac\n"
       "  if [[ $PREFIX == -* ]]; then _describe -o option flags\n"
+      "  elif [[ -n $ids ]]; then\n"
+      "    found=(${(f)\"$($words[1] complete $ids 2>/dev/null)\"})\n"
+      "    compadd -- ${found%%$'\\t'*}\n"
+      "    (( $#verbs )) && _describe command verbs\n"
       "  elif (( $#verbs )); then _describe command verbs\n"
       "  else _files\n"
       "  fi\n"
@@ -402,6 +433,8 @@ std::string fish_completion(const CLI::App& root) {
   each_node(tree, [&](const CommandNode& node) {
     const std::string start = "complete -c hostclaw -n " + fish_quoted("__hostclaw_at \"" + node.path + "\"");
     const auto words = plain_words(node);
+    if (const std::string kind = ids_of(node.path); !kind.empty())
+      out += start + " -f -a '(hostclaw complete " + kind + " 2>/dev/null)'\n";
     for (const auto& [word, description] : words)
       out += start + " -f -a " + fish_quoted(word) + " -d " + fish_quoted(description) + "\n";
     for (const CommandFlag& flag : node.flags) {
@@ -438,11 +471,13 @@ std::string powershell_completion(const CLI::App& root) {
   std::string flags;
   std::string values;
   std::string aliases;
+  std::string ids;
   each_node(tree, [&](const CommandNode& node) {
     const auto line = [&node](const std::string& text) {
       return "        " + powershell_quoted(node.path) + " = " + text + "\n";
     };
     if (const auto words = plain_words(node); !words.empty()) verbs += line(pairs(words));
+    if (const std::string kind = ids_of(node.path); !kind.empty()) ids += line(powershell_quoted(kind));
     std::vector<std::pair<std::string, std::string>> own;
     for (const CommandFlag& flag : node.flags) {
       for (const std::string& name : flag.names) {
@@ -475,6 +510,9 @@ std::string powershell_completion(const CLI::App& root) {
          "    $aliases = @{\n" +
          aliases +
          "    }\n"
+         "    $ids = @{\n" +
+         ids +
+         "    }\n"
          "    $at = " +
          powershell_quoted(tree.path) +
          R"(
@@ -503,6 +541,14 @@ std::string powershell_completion(const CLI::App& root) {
             }
         }
         return
+    }
+    if (-not $typed.StartsWith('-') -and $ids.ContainsKey($at)) {
+        foreach ($line in @(& $commandAst.GetCommandName() complete $ids[$at] 2>$null)) {
+            $id, $text = $line -split "`t", 2
+            if ($id.StartsWith($typed)) {
+                [System.Management.Automation.CompletionResult]::new($id, $id, 'ParameterValue', $(if ($text) { $text } else { $id }))
+            }
+        }
     }
     $pairs = if ($typed.StartsWith('-')) { $flags[$at] } else { $verbs[$at] }
     for ($i = 0; $i + 1 -lt @($pairs).Count; $i += 2) {

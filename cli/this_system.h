@@ -15,6 +15,8 @@ std::vector<std::string> command_line_arguments(int argc, char** argv);
 
 // The columns of the terminal that standard output is; 0 when it is none.
 std::size_t output_width();
+// Whether standard error is a terminal, where a line may be written over.
+bool errors_go_to_terminal();
 // A terminal that takes colour sequences; prepares it where that is needed.
 bool output_understands_colours();
 

@@ -20,6 +20,8 @@ std::size_t output_width() {
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+bool errors_go_to_terminal() { return isatty(STDERR_FILENO) == 1; }
+
 bool output_understands_colours() {
   const char* term = std::getenv("TERM");
   return isatty(STDOUT_FILENO) == 1 && term != nullptr && *term != '\0' && std::string_view(term) != "dumb";

@@ -53,6 +53,11 @@ std::size_t output_width() {
   return columns > 0 ? static_cast<std::size_t>(columns) : 0;
 }
 
+bool errors_go_to_terminal() {
+  DWORD mode = 0;
+  return GetConsoleMode(GetStdHandle(STD_ERROR_HANDLE), &mode) != 0;
+}
+
 bool output_understands_colours() {
   const HANDLE output = GetStdHandle(STD_OUTPUT_HANDLE);
   DWORD mode = 0;

@@ -1,5 +1,6 @@
 // hostclaw approvals watch: a calm screen that shows each question as it arrives and takes the answer.
-// Nothing is repainted: what was shown and answered stays above, as a record of the sitting.
+// Nothing is repainted but the time that is left: what was shown and answered stays above, as a record of the
+// sitting.
 #include <algorithm>
 #include <chrono>
 #include <set>
@@ -107,9 +108,32 @@ class WatchScreen {
     }
   }
 
+  // "4:59", until when an answer serves whoever waits for it, or is taken at all.
+  std::string time_left(const Question& question, std::int64_t now) const {
+    const bool waits = caller_waits(question, now);
+    std::int64_t until = question.asked.deadline_ms;
+    if (waits && question.asked.caller_deadline_ms > 0)
+      until = std::min(until, question.asked.caller_deadline_ms);
+    const std::int64_t left = std::max<std::int64_t>(0, until - now + 999) / 1000;
+    std::string shown = std::to_string(left / 60) + (left % 60 < 10 ? ":0" : ":") + std::to_string(left % 60);
+    if (left >= 3600) shown = duration_text(left * 1000);
+    return (waits ? "the caller waits " : "open for ") + shown;
+  }
+
+  // Where the answer is typed. Written over when `shown`, what stands there, is no longer true.
+  void count_down(const Question& question, std::int64_t now, std::string& shown) {
+    const std::string left = time_left(question, now);
+    if (left == shown) return;
+    if (!shown.empty()) terminal_.write("\r" + std::string(shown.size() + 6, ' ') + "\r");
+    terminal_.write("  " + dim(left) + "  > ");
+    shown = left;
+  }
+
   // Waits for one of `keys`. 0: the question needs no answer any more, or the screen ends.
   char choose(const Question& question, const std::string& prompt, const std::string& keys) {
     terminal_.write(prompt);
+    std::string shown;
+    count_down(question, unix_ms_now(), shown);
     bool waited = caller_waits(question, unix_ms_now());
     for (;;) {
       const Terminal::Key key = terminal_.key(kLookAgainEvery);
@@ -139,7 +163,9 @@ class WatchScreen {
         line(waits ? "The caller asks again and waits."
                    : "The caller has gone: an allow-once now serves its identical retry.");
         terminal_.write(prompt);
+        shown.clear();
       }
+      count_down(*current, now, shown);
     }
   }
 
@@ -154,7 +180,7 @@ class WatchScreen {
       again = false;
       Answer answer;
       answer.by = local_actor();
-      switch (choose(question, prompt + "  > ", keys)) {
+      switch (choose(question, prompt, keys)) {
         case 'o':
           answer.decision = Answer::Decision::kAllowOnce;
           again = !give(question, answer);
@@ -204,7 +230,7 @@ class WatchScreen {
     }
     const bool session = !question.asked.session_key.empty();
     const std::string prompt = std::string("  for how long?  u until revoked  h one hour  t one day") +
-                               (session ? "  n this session" : "") + "  b back\n  > ";
+                               (session ? "  n this session" : "") + "  b back\n";
     switch (choose(question, prompt, session ? "uhtnb" : "uhtb")) {
       case 'u':
         break;

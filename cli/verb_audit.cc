@@ -13,6 +13,8 @@
 #include "base/text.h"
 #include "cli/audit_lines.h"
 #include "cli/command_line.h"
+#include "cli/progress.h"
+#include "cli/this_system.h"
 #include "cli/verb_audit.h"
 #include "node-host/audit_signing.h"
 #include "node-host/node_config.h"
@@ -197,6 +199,12 @@ Result<approvals::AuditVerification> verify_lines(const std::string& path,
   return verifier->finish();
 }
 
+// 0: there is none, or it cannot be read.
+std::int64_t newest_row(approvals::Store& store) {
+  const auto newest = AuditChain(store).rows({0, 0, {}, 1, true});
+  return newest && !newest->empty() ? newest->front().sequence : 0;
+}
+
 int verify(const AuditFlags& flags) {
   approvals::AuditVerifyOptions options;
   if (!flags.checkpoint.empty()) {
@@ -211,23 +219,36 @@ int verify(const AuditFlags& flags) {
   if (!flags.lines.empty()) {
     // The file may be of another machine: any key, as long as the signature is right.
     options.check_signature = node_host::audit_signature_check({});
+    std::optional<Progress> progress(std::in_place, "verifying " + for_terminal(flags.lines), "rows");
+    options.reached = [&progress](std::int64_t row) { progress->reached(row); };
     auto found = verify_lines(flags.lines, options);
+    progress.reset();
     return found ? report(*found, flags.json) : fail(found.error(), flags.json);
   }
   auto store = open_store(approvals::OpenMode::kReadOnly);
   if (!store) return fail(store.error(), flags.json);
   options.check_signature = node_host::audit_signature_check(devices_of(**store));
+  std::optional<Progress> progress(std::in_place, "verifying the record", "rows", newest_row(**store));
+  options.reached = [&progress](std::int64_t row) { progress->reached(row); };
   auto found = AuditChain(**store).verify(options);
+  progress.reset();
   return found ? report(*found, flags.json) : fail(found.error(), flags.json);
 }
 
 int export_rows(const AuditFlags& flags) {
   auto store = open_store(approvals::OpenMode::kReadOnly);
   if (!store) return fail(store.error());
-  auto done = AuditChain(**store).export_lines(flags.after, [](std::string_view line) {
+  // Rows on a terminal are progress enough.
+  std::optional<Progress> progress;
+  if (output_width() == 0)
+    progress.emplace("exporting the record", "rows", newest_row(**store) - flags.after);
+  std::int64_t rows = 0;
+  auto done = AuditChain(**store).export_lines(flags.after, [&progress, &rows](std::string_view line) {
     std::cout << line << '\n';
+    if (progress) progress->reached(++rows);
     return static_cast<bool>(std::cout);
   });
+  progress.reset();
   return done ? kDone : fail(done.error());
 }
 

@@ -1,10 +1,19 @@
-// hostclaw completion bash|zsh|fish|powershell, and what packages are made from: hostclaw generate man|unit;
-// and, for a test, which verbs there are: hostclaw generate verbs.
+// hostclaw completion bash|zsh|fish|powershell, what its scripts ask (hostclaw complete KIND), and what
+// packages are made from: hostclaw generate man|unit; and, for a test, which verbs there are: hostclaw
+// generate verbs.
+#include <algorithm>
 #include <iostream>
 
+#include "approvals/questions.h"
+#include "approvals/rule_store.h"
+#include "base/clock.h"
+#include "base/utf8.h"
 #include "cli/command_line.h"
 #include "cli/generated_texts.h"
+#include "cli/question_text.h"
 #include "cli/this_system.h"
+#include "cli/verb_runs.h"
+#include "node-host/run_view.h"
 #include "policy/own_verbs.h"
 
 namespace hostclaw::cli {
@@ -28,6 +37,68 @@ int print_verbs(const CLI::App& app, const std::string& path) {
   return kDone;
 }
 
+constexpr std::size_t kMostIds = 50;
+constexpr std::size_t kLongestText = 60;
+
+// A line for the shell: an id, a tab and what it is. What a shell could take for more than a word is left
+// out: ids of runs come from gateways.
+void offer(const std::string& id, const std::string& text) {
+  const bool plain = !id.empty() && id.front() != '-' && id.size() <= 128 &&
+                     std::all_of(id.begin(), id.end(), [](unsigned char c) {
+                       return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                              c == '-' || c == '_' || c == '.';
+                     });
+  if (plain) print_line(id + "\t" + std::string(utf8_prefix(for_terminal(text), kLongestText)));
+}
+
+Result<void> offer_runs(approvals::Store& store, bool open_only) {
+  approvals::RunFilter filter{open_only ? 10 * kMostIds : kMostIds, open_only ? "allow" : "", ""};
+  const auto runs = store.runs(filter);
+  if (!runs) return runs.error();
+  for (const approvals::RunRow& run : *runs)
+    if (!open_only || node_host::is_open_run(run))
+      offer(run.run_id, run_outcome(run, true) + ": " + run.command_text);
+  return {};
+}
+
+Result<void> offer_questions(approvals::Store& store) {
+  approvals::Questions questions(store);
+  const auto open = questions.pending(unix_ms_now());
+  if (!open) return open.error();
+  for (const approvals::Question& question : *open)
+    offer(short_question_id(questions, question.id), question.asked.shown_text);
+  return {};
+}
+
+Result<void> offer_grants(approvals::Store& store) {
+  const std::int64_t now = unix_ms_now();
+  const auto grants = approvals::Questions(store).grants({"", false}, now);
+  if (!grants) return grants.error();
+  std::vector<std::string> ids;
+  for (const approvals::Grant& grant : *grants) ids.push_back(grant.id);
+  for (const approvals::Grant& grant : *grants)
+    if (grant_in_force(grant, now)) offer(short_id(grant.id, ids), grant_opens(grant));
+  return {};
+}
+
+Result<void> offer_rules(approvals::Store& store) {
+  const auto rules = approvals::stored_rules(store);
+  if (!rules) return rules.error();
+  for (const approvals::StoredRule& stored : *rules) offer(stored.rule.id, stored.rule.note);
+  return {};
+}
+
+// Nothing is said about what goes wrong: it would stand in the middle of a command line.
+int offer_ids(const std::string& kind) {
+  auto store = open_store(approvals::OpenMode::kReadOnly);
+  if (!store) return kFailed;
+  const auto done = kind == "question" ? offer_questions(**store)
+                    : kind == "grant"  ? offer_grants(**store)
+                    : kind == "rule"   ? offer_rules(**store)
+                                       : offer_runs(**store, kind == "open-run");
+  return done ? kDone : kFailed;
+}
+
 }  // namespace
 
 void add_completion(CLI::App& parent, Action& action) {
@@ -45,6 +116,13 @@ void add_completion(CLI::App& parent, Action& action) {
       return std::cout.flush() ? kDone : kFailed;
     };
   });
+
+  const auto kind = std::make_shared<std::string>();
+  CLI::App* complete = parent.add_subcommand("complete", "List ids for a shell's completion")->group("");
+  complete->add_option("kind", *kind, "Of what")
+      ->required()
+      ->check(CLI::IsMember({"run", "open-run", "question", "grant", "rule"}));
+  complete->callback([&action, kind] { action = [kind] { return offer_ids(*kind); }; });
 
   const auto what = std::make_shared<std::string>();
   CLI::App* generate = parent.add_subcommand("generate", "Print a file that packages contain")->group("");

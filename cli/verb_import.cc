@@ -2,6 +2,7 @@
 // directory.
 #include "approvals/openclaw_import.h"
 #include "cli/command_line.h"
+#include "cli/progress.h"
 #include "node-host/exec_approvals.h"
 #include "node-host/node_config.h"
 #include "node-host/uuid.h"
@@ -53,7 +54,10 @@ Result<void> take_approvals(approvals::Store& store, const std::string& raw, con
 }
 
 int run_import(const ImportFlags& flags) {
-  auto state = approvals::read_openclaw_state(flags.from);
+  auto state = [&flags] {
+    const Progress progress("reading " + for_terminal(flags.from));
+    return approvals::read_openclaw_state(flags.from);
+  }();
   if (!state) return fail(state.error(), flags.json);
   auto store = open_store(approvals::OpenMode::kReadWrite);
   if (!store) return fail(store.error(), flags.json);

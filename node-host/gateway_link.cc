@@ -30,6 +30,12 @@ constexpr std::chrono::seconds kSurfacePoll{20};
 constexpr std::chrono::seconds kSurfacePollAtFirst{3};
 constexpr int kPollsAtFirst = 40;
 constexpr std::chrono::seconds kCredentialPoll{3};
+// Setups that lead to this machine's own loopback while the gateway is another machine.
+constexpr const char* kGatewayElsewhere =
+    "start the gateway here, or name the machine it runs on: hostclaw node run --host GATEWAY";
+constexpr const char* kCodeOfLoopback =
+    "start the gateway here; when it runs on another machine, its code is for that machine alone: there, "
+    "openclaw config set gateway.bind lan, restart it, and make a new code (openclaw devices join-code)";
 // Right after a connect the gateway may call a pairing changed that is not; a pending surface stays refused.
 constexpr int kStatsTries = 3;
 // A reverse proxy that strips attribution refuses every upgrade; trying for ever would hide it.
@@ -113,6 +119,12 @@ std::string sentence(const LinkStatus& status) {
       return "stopped";
   }
   return {};
+}
+
+bool leads_here(const std::vector<GatewayEndpoint>& candidates) {
+  return std::all_of(candidates.begin(), candidates.end(), [](const GatewayEndpoint& candidate) {
+    return gateway_proto::classify_host(candidate.host) == gateway_proto::HostClass::kLoopback;
+  });
 }
 
 }  // namespace
@@ -328,6 +340,12 @@ asio::awaitable<std::optional<LinkEnd>> GatewayLink::after_failure(const Error& 
   status.detail =
       expected ? "the gateway is restarting" : "node host gateway connect failed: " + error.message;
   status.next = expected ? std::string() : error.next;
+  const bool unreachable = error.code == "CONNECT_FAILED" || error.code == "CONNECT_TIMEOUT";
+  // A gateway that was here before is only down.
+  if (unreachable && !expected && !settings_.stored_token_usable && leads_here(settings_.candidates)) {
+    status.detail += "; that is this machine, and no gateway listens there";
+    status.next = settings_.bootstrap_token.empty() ? kGatewayElsewhere : kCodeOfLoopback;
+  }
   status.tried_again_in = next_pause_;
   co_await set_status(std::move(status));
   co_return std::nullopt;

@@ -31,6 +31,7 @@ constexpr std::array kVerbs = {
     OwnVerb{"audit tail", VerbUse::kReadsOthers},
     OwnVerb{"audit verify", VerbUse::kReads},
     OwnVerb{"bugreport", VerbUse::kReadsOthers},
+    OwnVerb{"complete", VerbUse::kReadsOthers},
     OwnVerb{"completion", VerbUse::kReads},
     OwnVerb{"connect", VerbUse::kChanges},
     OwnVerb{"doctor", VerbUse::kReads},
@@ -84,10 +85,10 @@ constexpr std::array kVerbs = {
     OwnVerb{"version", VerbUse::kReads},
 };
 
-constexpr std::array<std::string_view, 18> kFirstWords = {
-    "approvals",      "audit",       "bugreport", "completion", "connect", "doctor",
-    "exec-approvals", "exec-policy", "generate",  "help",       "import",  "logs",
-    "node",           "policy",      "runs",      "service",    "status",  "version"};
+constexpr std::array<std::string_view, 19> kFirstWords = {
+    "approvals",      "audit",       "bugreport", "complete", "completion", "connect", "doctor",
+    "exec-approvals", "exec-policy", "generate",  "help",     "import",     "logs",    "node",
+    "policy",         "runs",        "service",   "status",   "version"};
 
 constexpr std::size_t kMostWords = 3;
 

@@ -379,6 +379,20 @@ TEST_CASE("the watching screen shows a question as it arrives and stores the ans
   CHECK(has(screen.shown(), "\x1b[1m"));
 }
 
+TEST_CASE("the watching screen counts down, on the line where the answer is typed") {
+  LocalState state;
+  state.ask(LocalState::git_push());
+  Environment environment = state.environment();
+  environment["NO_COLOR"] = "1";
+  OnTerminal screen({"approvals", "watch"}, environment);
+  screen.see("  the caller waits ");
+  screen.see("  > \r");
+  screen.see("\r  the caller waits ");
+  screen.see("  > ");
+  screen.type("q");
+  CHECK(screen.wait_exit() == 0);
+}
+
 TEST_CASE("the watching screen uses no colours where NO_COLOR asks for none") {
   LocalState state;
   const std::string id = state.ask(LocalState::git_push());

@@ -123,6 +123,23 @@ offers "bash zsh fish powershell" hostclaw completion ""
 offers "" hostclaw policy check -- --j
 offers "$(completes hostclaw approvals "" | tr '\n' ' ' | sed 's/ $//')" hostclaw exec-approvals ""
 
+# Ids come from the program itself, and are words, never text to be evaluated.
+mkdir "$work/stand-in"
+cat >"$work/stand-in/hostclaw" <<'END'
+#!/bin/sh
+[ "$1" = complete ] || exit 1
+printf '%s-1\twhat it is\n%s-2\twhat it is\n$(touch evil)\tnone\n' "$2" "$2"
+END
+chmod +x "$work/stand-in/hostclaw"
+PATH=$work/stand-in:$PATH
+offers "run-1 run-2" hostclaw runs show run
+offers "open-run-1 open-run-2" hostclaw runs cancel open
+offers "question-2" hostclaw approvals resolve question-2
+offers "grant-1 grant-2" hostclaw approvals grants revoke gr
+offers "rule-1 rule-2" hostclaw policy remove ru
+(cd "$work" && completes hostclaw runs show "" | grep -qxF '$(touch evil)' && [ ! -e evil ]) || fail "bash evaluates an id"
+ok
+
 # What the interactive shell does with it.
 bash --norc -c ". '$work/bash' && complete -p hostclaw" | grep -qx 'complete -F _hostclaw hostclaw' ||
   fail "bash does not register the completion"

@@ -1,0 +1,81 @@
+// What a person at a terminal reads when something is in the way.
+#include <catch2/catch.hpp>
+
+#include "base/text.h"
+#include "tests/integration/scene.h"
+
+namespace hostclaw::integration {
+namespace {
+
+bool reads(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a refused node says so last, with its code and the next command") {
+  Scene scene;
+  Environment wrong;
+  wrong["OPENCLAW_GATEWAY_TOKEN"] = "another-token";
+  scene.start_host({}, wrong, false);
+  const auto finished = scene.host->wait_exit(kPatience);
+  REQUIRE(finished);
+  CHECK(finished->status == 1);
+  const std::vector<std::string> lines = split(std::string(trim(finished->standard_error)), '\n');
+  INFO(finished->standard_error);
+  CHECK(reads(lines.back(), "AUTH_REFUSED: "));
+  CHECK(reads(lines.back(), " -- next: "));
+}
+
+TEST_CASE(
+    "a setup that leads to this machine while no gateway is here is explained, a known gateway is not") {
+  const auto scene = std::make_unique<Scene>();
+  Environment environment = scene->environment();
+  const std::string nowhere = "1";  // no gateway listens on a port that only root may use
+  {
+    HostProcess host(hostclaw_program(), {"node", "run", "--host", "127.0.0.1", "--port", nowhere},
+                     environment);
+    const auto line = host.wait_line("no gateway listens there", kPatience);
+    REQUIRE(line);
+    CHECK(reads(*line, "hostclaw node run --host GATEWAY"));
+  }
+  scene->connect_host();
+  const std::string port = std::to_string(scene->gateway->port());
+  scene->stop_host();
+  scene->gateway.reset();
+  HostProcess host(hostclaw_program(), {"node", "run", "--host", "127.0.0.1", "--port", port}, environment);
+  const auto line = host.wait_line("cannot reach", kPatience);
+  REQUIRE(line);
+  CHECK_FALSE(reads(*line, "no gateway listens there"));
+}
+
+TEST_CASE("a shell is offered the ids that there are, as plain words, and asking makes no state") {
+  Scene scene;
+  const std::string nowhere = scene.directory.path() + "/nowhere";
+  const Finished nothing = scene.hostclaw({"complete", "run"}, {{"HOSTCLAW_STATE_DIR", nowhere}});
+  CHECK(nothing.standard_output.empty());
+  CHECK(nothing.standard_error.empty());
+  CHECK_FALSE(std::filesystem::exists(nowhere));
+
+  scene.preset("yolo");
+  REQUIRE(scene
+              .hostclaw({"policy", "add", "deny", "shutdown", "--note", "never here", "--match",
+                         "shutdown now", "--not-match", "uptime", "--id", "no-shutdown"})
+              .status == 0);
+  scene.connect_host();
+  CHECK(pick(scene.run({"/bin/echo", "one"}, {{"runId", "run-1"}}), "/exitCode") == 0);
+  CHECK(pick(scene.run({"/bin/echo", "two"}, {{"runId", "$(touch evil)"}}), "/exitCode") == 0);
+  const auto offered = [&](const std::string& kind) {
+    const Finished listed = scene.hostclaw({"complete", kind});
+    CHECK(listed.status == 0);
+    return listed.standard_output;
+  };
+  CHECK(reads(offered("run"), "run-1\texit 0: /bin/echo one"));
+  CHECK_FALSE(reads(offered("run"), "evil)"));
+  CHECK(offered("open-run").empty());
+  CHECK(reads(offered("rule"), "no-shutdown\t"));
+  CHECK(offered("question").empty());
+  CHECK(offered("grant").empty());
+  // What others ran is not for a run.
+  CHECK(reads(node_error(scene.run({hostclaw_program(), "complete", "run"})).dump(), "SYSTEM_RUN_DENIED"));
+}
+
+}  // namespace hostclaw::integration
