@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "approvals/store.h"
+#include "base/profile.h"
 
 namespace hostclaw::approvals {
 namespace {
@@ -22,19 +23,27 @@ Result<std::string> absolute(const std::string& path) {
   return text;
 }
 
+// A directory that was named for every profile, or for this one.
+Result<std::string> absolute_of_profile(const std::string& path, bool is_its_own) {
+  auto made = absolute(path);
+  if (!made || is_its_own) return made;
+  return with_profile(*made);
+}
+
 }  // namespace
 
 Result<std::string> default_state_directory() {
-  if (const std::string own = variable("HOSTCLAW_STATE_DIR"); !own.empty()) return absolute(own);
+  if (const std::string own = variable("HOSTCLAW_STATE_DIR"); !own.empty())
+    return absolute_of_profile(own, profile_is_of_environment());
   if (const std::string openclaw = variable("OPENCLAW_STATE_DIR"); !openclaw.empty()) {
-    return absolute(openclaw + "/hostclaw");
+    return absolute(openclaw + "/" + with_profile("hostclaw"));
   }
   // The specification of XDG_STATE_HOME says that a relative value is to be ignored.
   if (const std::string xdg = variable("XDG_STATE_HOME"); xdg.starts_with('/'))
-    return absolute(xdg + "/hostclaw");
+    return absolute(xdg + "/" + with_profile("hostclaw"));
   if (const std::string home = variable("HOME"); !home.empty())
-    return absolute(home + "/.local/state/hostclaw");
-  if (::geteuid() == 0) return std::string("/var/lib/hostclaw");
+    return absolute(home + "/.local/state/" + with_profile("hostclaw"));
+  if (::geteuid() == 0) return with_profile("/var/lib/hostclaw");
   return make_error("STORE_IO",
                     "no place for the state directory is known: neither HOSTCLAW_STATE_DIR nor HOME is set",
                     "export HOSTCLAW_STATE_DIR=/path/of/your/choice");

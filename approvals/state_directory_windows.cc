@@ -2,6 +2,7 @@
 
 #include "approvals/store.h"
 #include "base/file_names.h"
+#include "base/profile.h"
 
 namespace hostclaw::approvals {
 namespace {
@@ -17,14 +18,22 @@ Result<std::string> absolute(const std::string& path) {
   return text;
 }
 
+// A directory that was named for every profile, or for this one.
+Result<std::string> absolute_of_profile(const std::string& path, bool is_its_own) {
+  auto made = absolute(path);
+  if (!made || is_its_own) return made;
+  return with_profile(*made);
+}
+
 }  // namespace
 
 Result<std::string> default_state_directory() {
-  if (const std::string own = variable("HOSTCLAW_STATE_DIR"); !own.empty()) return absolute(own);
+  if (const std::string own = variable("HOSTCLAW_STATE_DIR"); !own.empty())
+    return absolute_of_profile(own, profile_is_of_environment());
   if (const std::string openclaw = variable("OPENCLAW_STATE_DIR"); !openclaw.empty())
-    return absolute(openclaw + "/hostclaw");
+    return absolute(openclaw + "/" + with_profile("hostclaw"));
   if (const std::string local = variable("LOCALAPPDATA"); !local.empty())
-    return absolute(local + "/hostclaw");
+    return absolute(local + "/" + with_profile("hostclaw"));
   return make_error(
       "STORE_IO",
       "no place for the state directory is known: neither HOSTCLAW_STATE_DIR nor LOCALAPPDATA is set",

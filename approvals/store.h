@@ -239,10 +239,11 @@ class Store {
   std::unique_ptr<Impl> impl_;
 };
 
-// The state directory: $HOSTCLAW_STATE_DIR, else $OPENCLAW_STATE_DIR/hostclaw, else the platform's place for
-// it
+// The state directory: $HOSTCLAW_STATE_DIR, else $OPENCLAW_STATE_DIR/hostclaw, else the platform's place
 // ($XDG_STATE_HOME/hostclaw or ~/.local/state/hostclaw; /var/lib/hostclaw for root without HOME;
-// %LOCALAPPDATA%/hostclaw on Windows). Absolute, with `/` between the parts.
+// %LOCALAPPDATA%/hostclaw on Windows).
+// A profile's (base/profile.h) has `-NAME` behind it.
+// Absolute, with `/` between the parts.
 Result<std::string> default_state_directory();
 
 }  // namespace hostclaw::approvals

@@ -13,6 +13,7 @@
 
 #include "approvals/private_files.h"
 #include "base/file_names.h"
+#include "base/profile.h"
 #include "base/utf8.h"
 #include "cli/run_guard.h"
 #include "cli/this_system.h"
@@ -87,7 +88,7 @@ Result<std::unique_ptr<approvals::Store>> open_store(approvals::OpenMode mode) {
 
 int fail(const Error& error) {
   std::string text = "error: " + error.code + ": " + for_terminal(error.message) + "\n";
-  if (!error.next.empty()) text += "next: " + for_terminal(error.next) + "\n";
+  if (!error.next.empty()) text += "next: " + for_terminal(naming_profile(error.next)) + "\n";
   std::fwrite(text.data(), 1, text.size(), stderr);
   return kFailed;
 }
@@ -95,7 +96,7 @@ int fail(const Error& error) {
 int fail(const Error& error, bool json) {
   if (!json) return fail(error);
   Json body{{"code", error.code}, {"message", error.message}};
-  if (!error.next.empty()) body["next"] = error.next;
+  if (!error.next.empty()) body["next"] = naming_profile(error.next);
   print_json(Json{{"ok", false}, {"error", std::move(body)}});
   return kFailed;
 }

@@ -209,8 +209,9 @@ std::vector<std::string> options_first(std::vector<std::string> words) {
       rest.insert(rest.end(), words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
       break;
     }
-    const bool both = words[i] == "--color" && i + 1 < words.size();
-    if (words[i] == "--utc" || both || words[i].starts_with("--color=")) {
+    const bool both = (words[i] == "--color" || words[i] == "--profile") && i + 1 < words.size();
+    if (words[i] == "--utc" || both || words[i].starts_with("--color=") ||
+        words[i].starts_with("--profile=")) {
       first.push_back(words[i]);
       if (both) first.push_back(words[++i]);
     } else {

@@ -19,8 +19,8 @@ std::string nearest_word(std::string_view word, const std::vector<std::string>& 
 // left out: behind the first word that is no option of `policy check`, everything belongs to that command.
 std::vector<std::string> with_separator(const CLI::App& root, std::vector<std::string> words);
 
-// `words` with the program's own options, --utc and --color, in front of the verb, wherever they were typed
-// before `--`.
+// `words` with the program's own options, --utc, --color and --profile, in front of the verb, wherever they
+// were typed before `--`.
 std::vector<std::string> options_first(std::vector<std::string> words);
 
 // Says what is wrong with the command line and what to type; answers kUsage.

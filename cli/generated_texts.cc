@@ -86,6 +86,9 @@ constexpr const char* kManEnd = R"(.SH ENVIRONMENT
 .B HOSTCLAW_STATE_DIR
 Directory of the database (default: where the installed service keeps it, else ~/.local/state/hostclaw).
 .TP
+.B HOSTCLAW_PROFILE
+As --profile; the directory that HOSTCLAW_STATE_DIR names is then that profile's.
+.TP
 .B OPENCLAW_GATEWAY_TOKEN\fR, \fBOPENCLAW_GATEWAY_PASSWORD
 The gateway's shared secret. It is never taken from the command line.
 .TP

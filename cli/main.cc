@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/profile.h"
 #include "cli/command_line.h"
 #include "cli/command_words.h"
 #include "cli/run_guard.h"
@@ -49,6 +50,14 @@ int main(int argc, char** argv) {
   app.add_option("--color", when, "Colours for allow, ask and deny")
       ->check(CLI::IsMember({"auto", "always", "never"}))
       ->capture_default_str();
+  app.add_option("--profile", "Another node of this machine, with a state and a service of its own")
+      ->type_name("NAME")
+      ->check([](const std::string& name) {
+        return hostclaw::is_profile_name(name)
+                   ? std::string()
+                   : "`" + name + "` is no name of a profile: letters, digits, - and _, at most 64";
+      })
+      ->each([](const std::string& name) { hostclaw::use_profile(name); });
   const std::vector<std::string> given =
       options_first(with_separator(app, {arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end()}));
   if (given.empty()) {
@@ -64,6 +73,11 @@ int main(int argc, char** argv) {
     const bool whole = error.get_name() == "CallForHelp" && app.get_subcommands().empty();
     if (whole) print_whole_help(app);
     return whole || app.exit(error) == 0 ? kDone : kUsage;
+  }
+  if (const std::string name = hostclaw::profile(); !name.empty() && !hostclaw::is_profile_name(name)) {
+    fail(hostclaw::make_error(
+        "CONFIG_INVALID", "HOSTCLAW_PROFILE is no name of a profile: letters, digits, - and _, at most 64"));
+    return kUsage;
   }
   try {
     if (const auto refused = refuse_to_runs(app, given)) return *refused;

@@ -7,6 +7,7 @@
 #include "approvals/questions.h"
 #include "approvals/sqlite.h"
 #include "base/clock.h"
+#include "base/profile.h"
 #include "cli/command_line.h"
 #include "cli/run_guard.h"
 #include "cli/times.h"
@@ -153,6 +154,7 @@ void add_to_json(const StatusReport& report, Json& body) {
   body["version"] = version();
   body["link"] = report.link;
   body["statePath"] = report.state_path;
+  if (const std::string name = profile(); !name.empty()) body["profile"] = name;
   if (report.store_problem) {
     body["storeProblem"] = {{"code", report.store_problem->code},
                             {"message", report.store_problem->message},
@@ -182,11 +184,12 @@ void add_to_json(const StatusReport& report, Json& body) {
 void print_status(const StatusReport& report) {
   const auto text = [&](const char* name) { return for_terminal(report.link.value(name, std::string())); };
   print_line("hostclaw   " + version());
+  if (const std::string name = profile(); !name.empty()) print_line("profile    " + name);
   print_line("state      " + report.state_path);
   if (report.store_problem) {
     print_line("           " + for_terminal(report.store_problem->message));
     if (!report.store_problem->next.empty())
-      print_line("next       " + for_terminal(report.store_problem->next));
+      print_line("next       " + for_terminal(naming_profile(report.store_problem->next)));
   }
   print_line("device     " + (report.device_id.empty() ? std::string("none yet") : report.device_id));
   if (report.config.gateway) print_line("gateway    " + report.config.gateway->url());
@@ -198,7 +201,7 @@ void print_status(const StatusReport& report) {
   if (!text("detail").empty()) print_line("           " + text("detail") + next_attempt(report.link));
   const PairingStages stages = pairing_stages(report);
   print_line("pairing    device " + stages.device + ", commands " + stages.surface);
-  if (!text("next").empty()) print_line("next       " + text("next"));
+  if (!text("next").empty()) print_line("next       " + naming_profile(text("next")));
   if (report.policy) {
     print_line("policy     security=" + report.policy->value("security", "?") + " ask=" +
                report.policy->value("ask", "?") + " askFallback=" + report.policy->value("askFallback", "?"));

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "base/profile.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/this_system.h"
@@ -44,7 +45,7 @@ Json system_release() {
   return json;
 }
 
-std::vector<std::string> credential_folders() { return {"/etc/hostclaw/credentials"}; }
+std::vector<std::string> credential_folders() { return {with_profile("/etc/hostclaw") + "/credentials"}; }
 
 std::optional<std::string> official_service_definition(const std::string& home) {
   return home + "/.config/systemd/user/openclaw-node.service";

@@ -1,6 +1,7 @@
 // hostclaw node install | uninstall | status | start | stop | restart
 #include "approvals/store.h"
 #include "base/file_names.h"
+#include "base/profile.h"
 #include "base/text.h"
 #include "cli/node_service.h"
 #include "cli/status_report.h"
@@ -243,8 +244,8 @@ Result<ServiceSpec> service_spec(const InstallFlags& flags) {
   spec.force = flags.force;
   spec.start = !flags.no_start;
   spec.state_directory = flags.state_directory;
-  if (spec.state_directory.empty()) spec.state_directory = environment_value("HOSTCLAW_STATE_DIR");
-  if (spec.state_directory.empty() && flags.scope.scope_of_new() == ServiceScope::kUser) {
+  const bool is_named = !environment_value("HOSTCLAW_STATE_DIR").empty();
+  if (spec.state_directory.empty() && (is_named || flags.scope.scope_of_new() == ServiceScope::kUser)) {
     auto own = approvals::default_state_directory();
     if (!own) return own.error();
     spec.state_directory = *own;
@@ -252,6 +253,9 @@ Result<ServiceSpec> service_spec(const InstallFlags& flags) {
   if (!spec.state_directory.empty() && !to_path(spec.state_directory).is_absolute()) {
     return make_error("CONFIG_INVALID", "--state-dir needs an absolute path");
   }
+  // With it the directory is that profile's as it is.
+  if (const std::string name = profile(); !name.empty())
+    spec.environment.emplace_back("HOSTCLAW_PROFILE", name);
   for (const char* name : {"OPENCLAW_ALLOW_INSECURE_PRIVATE_WS", "NODE_EXTRA_CA_CERTS"}) {
     if (std::string value = environment_value(name); !value.empty())
       spec.environment.emplace_back(name, value);

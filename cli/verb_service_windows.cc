@@ -58,6 +58,7 @@ int run(const ServiceFlags& flags) {
 }
 
 int logon(const ServiceFlags& flags) {
+  set_up_environment(flags);
   auto status = service_win::watch_over_logon_node(flags.state_directory);
   if (status) return *status;
   log_refusal(flags, status.error());

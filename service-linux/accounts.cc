@@ -20,7 +20,7 @@ std::optional<Account> account_from(const passwd* entry) {
 }
 
 bool is_ours(const Account& account) {
-  return account.name == kOwnAccount && account.home == kSystemHome && account.uid != 0;
+  return account.name == own_account() && account.home == system_home() && account.uid != 0;
 }
 
 bool bits_allow(const struct stat& facts, const Account& account, const std::vector<std::uint32_t>& groups,
@@ -59,19 +59,20 @@ std::vector<std::uint32_t> group_ids(const Account& account, const std::vector<s
 }
 
 Result<bool> make_own_account() {
-  if (const auto there = find_account(kOwnAccount)) {
+  if (const auto there = find_account(own_account())) {
     if (is_ours(*there) || there->uid < 1000) return false;
-    return make_error("SERVICE_ACCOUNT",
-                      std::string("the account ") + kOwnAccount +
-                          " is one that people log in with; a service should have its own",
-                      std::string("hostclaw node install --run-as ") + kOwnAccount + "    if that is meant");
+    return make_error(
+        "SERVICE_ACCOUNT",
+        std::string("the account ") + own_account() +
+            " is one that people log in with; a service should have its own",
+        std::string("hostclaw node install --run-as ") + own_account() + "    if that is meant");
   }
-  std::vector<std::string> words{"useradd",   "--system",           "--user-group", "--home-dir",
-                                 kSystemHome, "--no-create-home",   "--shell",      "/usr/sbin/nologin",
-                                 "--comment", "hostclaw node host", kOwnAccount};
-  if (group_exists(kOwnAccount)) {
+  std::vector<std::string> words{"useradd",     "--system",           "--user-group", "--home-dir",
+                                 system_home(), "--no-create-home",   "--shell",      "/usr/sbin/nologin",
+                                 "--comment",   "hostclaw node host", own_account()};
+  if (group_exists(own_account())) {
     words[2] = "--no-user-group";
-    words.insert(words.end() - 1, {"--gid", kOwnAccount});
+    words.insert(words.end() - 1, {"--gid", own_account()});
   }
   const auto made = run_tool(words);
   if (!made)
@@ -84,13 +85,13 @@ Result<bool> make_own_account() {
 }
 
 Result<bool> remove_own_account() {
-  const auto there = find_account(kOwnAccount);
+  const auto there = find_account(own_account());
   if (!there || !is_ours(*there)) return false;
-  const auto gone = run_tool({"userdel", kOwnAccount});
+  const auto gone = run_tool({"userdel", own_account()});
   if (!gone) return make_error("SERVICE_ACCOUNT", gone.error().message);
   if (gone->status != 0) {
     return make_error("SERVICE_ACCOUNT", "userdel failed: " + std::string(trim(gone->standard_error)),
-                      std::string("userdel ") + kOwnAccount);
+                      std::string("userdel ") + own_account());
   }
   return true;
 }

@@ -6,13 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "base/profile.h"
 #include "base/result.h"
 
 namespace hostclaw::service_linux {
 
-inline constexpr const char* kOwnAccount = "hostclaw";
-inline constexpr const char* kSystemState = "/var/lib/hostclaw";
-inline constexpr const char* kSystemHome = "/var/lib/hostclaw/home";
+// Of this profile.
+inline std::string own_account() { return with_profile("hostclaw"); }
+inline std::string system_state() { return with_profile("/var/lib/hostclaw"); }
+inline std::string system_home() { return system_state() + "/home"; }
 
 struct Account {
   std::string name;
@@ -27,7 +29,7 @@ bool group_exists(const std::string& name);
 // Of the account and of `extra` group names.
 std::vector<std::uint32_t> group_ids(const Account& account, const std::vector<std::string>& extra);
 
-// The system account kOwnAccount without a login shell; answers true when it was made now.
+// The system account own_account() without a login shell; answers true when it was made now.
 // Errors: SERVICE_ACCOUNT (what useradd said; or an account of that name that people log in with).
 Result<bool> make_own_account();
 // Removes it when it is the one that make_own_account() makes. Answers true when it was removed.

@@ -29,7 +29,8 @@ using node_host::ServiceState;
 
 constexpr std::chrono::seconds kStartWait{75};
 constexpr std::chrono::seconds kStopWait{45};
-constexpr const char* kSystemSecrets = "/etc/hostclaw/credentials";
+std::string system_settings() { return with_profile("/etc/hostclaw"); }
+std::string system_secrets() { return system_settings() + "/credentials"; }
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -118,15 +119,15 @@ std::string user_runtime_directory() {
 }  // namespace
 
 std::string journal_line(ServiceScope scope) {
-  return std::string("journalctl ") + (scope == ServiceScope::kSystem ? "-u " : "--user -u ") + kUnitName +
+  return std::string("journalctl ") + (scope == ServiceScope::kSystem ? "-u " : "--user -u ") + unit_name() +
          " -n 50 --no-pager";
 }
 
 std::string unit_path_of(ServiceScope scope) {
-  if (scope == ServiceScope::kSystem) return std::string("/etc/systemd/system/") + kUnitName;
+  if (scope == ServiceScope::kSystem) return std::string("/etc/systemd/system/") + unit_name();
   const std::string config = variable("XDG_CONFIG_HOME");
   const std::string base = config.starts_with('/') ? config : own_home() + "/.config";
-  return base + "/systemd/user/" + kUnitName;
+  return base + "/systemd/user/" + unit_name();
 }
 
 std::string unit_text_of(ServiceScope scope) { return read_text(unit_path_of(scope)); }
@@ -148,12 +149,12 @@ std::string SystemdService::unit_path() const { return unit_path_of(scope_); }
 
 std::string SystemdService::verb_line(const char* verb) const {
   const bool needs_name = system() ? ::geteuid() != 0 : ::geteuid() == 0;
-  return std::string(system() && ::geteuid() != 0 ? "sudo " : "") + "hostclaw node " + verb +
+  return std::string(system() && ::geteuid() != 0 ? "sudo " : "") + own_command() + " node " + verb +
          (needs_name ? (system() ? " --system" : " --user") : "");
 }
 
 std::string SystemdService::secrets_directory(const std::string& state_directory) const {
-  return system() ? std::string(kSystemSecrets) : state_directory + "/credentials";
+  return system() ? std::string(system_secrets()) : state_directory + "/credentials";
 }
 
 std::string SystemdService::unavailable() const {
@@ -213,7 +214,7 @@ Result<void> SystemdService::must(std::vector<std::string> words, std::chrono::s
 std::map<std::string, std::string> SystemdService::properties() {
   std::map<std::string, std::string> out;
   auto said =
-      systemctl({"show", kUnitName, "--timestamp=unix",
+      systemctl({"show", unit_name(), "--timestamp=unix",
                  "--property=LoadState,ActiveState,SubState,MainPID,NRestarts,ExecMainStatus,ExecMainCode,"
                  "Result,StatusText,UnitFileState,FragmentPath,StateChangeTimestamp,NeedDaemonReload"},
                 std::chrono::seconds(10));
@@ -236,7 +237,7 @@ ServiceState SystemdService::query() {
   ServiceState state;
   state.manager = "systemd";
   state.scope = scope_;
-  state.name = kUnitName;
+  state.name = unit_name();
   state.unavailable = unavailable();
   state.manager_available = state.unavailable.empty();
   state.definition_path = unit_path();
@@ -293,7 +294,7 @@ Result<SystemdService::Preparation> SystemdService::prepare_all(const ServiceSpe
     }
     account = current_account_name();
   } else if (account.empty()) {
-    account = kOwnAccount;
+    account = own_account();
     auto made = make_own_account();
     if (!made) return made.error();
     out.account_made = *made;
@@ -305,8 +306,8 @@ Result<SystemdService::Preparation> SystemdService::prepare_all(const ServiceSpe
                       "hostclaw node install    (makes an account of its own)");
   }
   out.account = *found;
-  out.state_directory = spec.state_directory.empty() ? kSystemState : spec.state_directory;
-  out.standard_state = system() && out.state_directory == kSystemState;
+  out.state_directory = spec.state_directory.empty() ? system_state() : spec.state_directory;
+  out.standard_state = system() && out.state_directory == system_state();
   for (const std::string& group : spec.groups) {
     if (!group_exists(group))
       return make_error("CONFIG_INVALID", "there is no group " + group, "getent group");
@@ -317,7 +318,7 @@ Result<SystemdService::Preparation> SystemdService::prepare_all(const ServiceSpe
                           " /usr/local/bin/hostclaw && /usr/local/bin/hostclaw node install");
   }
   std::vector<std::string> directories{out.state_directory};
-  if (out.standard_state) directories.push_back(kSystemHome);
+  if (out.standard_state) directories.push_back(system_home());
   for (const std::string& directory : directories) {
     const bool there = ::access(directory.c_str(), F_OK) == 0;
     if (auto made = make_directories(directory, 0700); !made) return made.error();
@@ -428,10 +429,10 @@ Result<ServiceChange> SystemdService::install(const ServiceSpec& spec) {
     if (auto written = write_file(unit_path(), text, 0644); !written) return written.error();
   }
   if (auto ok = must({"daemon-reload"}); !ok) return ok.error();
-  if (auto ok = must({"enable", kUnitName}); !ok) return ok.error();
+  if (auto ok = must({"enable", unit_name()}); !ok) return ok.error();
   if (spec.start) {
-    (void)systemctl({"reset-failed", kUnitName}, std::chrono::seconds(10));
-    if (auto ok = must({"restart", kUnitName}, kStartWait); !ok) return ok.error();
+    (void)systemctl({"reset-failed", unit_name()}, std::chrono::seconds(10));
+    if (auto ok = must({"restart", unit_name()}, kStartWait); !ok) return ok.error();
   }
   change.result = "installed";
   change.notes.push_back("unit " + unit_path() + ", state " + ready->state_directory + ", account " +
@@ -455,49 +456,50 @@ Result<ServiceChange> SystemdService::uninstall(bool purge) {
   const UnitFacts unit = read_unit(text);
   if (!text.empty() && !unit.ours) {
     return make_error("SERVICE_FOREIGN", unit_path() + " was not written by hostclaw; it is left alone",
-                      "systemctl disable --now hostclaw && rm " + unit_path());
+                      "systemctl disable --now " + unit_name() + " && rm " + unit_path());
   }
   ServiceChange change;
   change.result = text.empty() ? "not-loaded" : "uninstalled";
   if (!text.empty()) {
     if (manager) {
-      if (auto ok = must({"disable", "--now", kUnitName}, kStopWait); !ok) return ok.error();
+      if (auto ok = must({"disable", "--now", unit_name()}, kStopWait); !ok) return ok.error();
     }
     if (::unlink(unit_path().c_str()) != 0 && errno != ENOENT)
       return file_error("cannot remove", unit_path());
     if (manager) {
       if (auto ok = must({"daemon-reload"}); !ok) return ok.error();
-      (void)systemctl({"reset-failed", kUnitName}, std::chrono::seconds(10));
+      (void)systemctl({"reset-failed", unit_name()}, std::chrono::seconds(10));
     }
     change.notes.push_back("removed " + unit_path());
   }
   const std::string state = !unit.state_directory.empty() ? unit.state_directory
-                            : system()                    ? kSystemState
+                            : system()                    ? system_state()
                                                           : "";
   std::error_code ignored;
   if (!state.empty()) fs::remove_all(secrets_directory(state), ignored);
-  if (system()) fs::remove("/etc/hostclaw", ignored);  // only when it is empty
+  if (system()) fs::remove(system_settings(), ignored);  // only when it is empty
   if (state.empty()) return change;
   if (!purge) {
     if (fs::exists(state, ignored)) {
       change.notes.push_back(
           "kept " + state + " (identity, policy, record)" +
-          (find_account(kOwnAccount) && system() ? std::string(" and the account ") + kOwnAccount : "") +
+          (find_account(own_account()) && system() ? std::string(" and the account ") + own_account() : "") +
           "; to remove that too: " + verb_line("uninstall") + " --purge");
     }
     return change;
   }
-  if (system() && state == kSystemState) {
+  if (system() && state == system_state()) {
     fs::remove_all(state, ignored);
     auto gone = remove_own_account();
     if (!gone) return gone.error();
-    if (*gone) change.notes.push_back(std::string("removed the account ") + kOwnAccount);
+    if (*gone) change.notes.push_back(std::string("removed the account ") + own_account());
   } else {
     // A directory of the user's choice may hold other things.
     for (const char* name : {"hostclaw.sqlite", "hostclaw.sqlite-wal", "hostclaw.sqlite-shm", "node.lock",
                              "node.runs", "node.log", "node.log.1"}) {
       fs::remove(state + "/" + name, ignored);
     }
+    fs::remove_all(state + "/node.output", ignored);
     fs::remove(state, ignored);
   }
   change.notes.push_back("removed the state in " + state);
@@ -511,8 +513,8 @@ Result<ServiceChange> SystemdService::start() {
     change.result = "already-running";
     return change;
   }
-  (void)systemctl({"reset-failed", kUnitName}, std::chrono::seconds(10));
-  if (auto ok = must({"start", kUnitName}, kStartWait); !ok) return ok.error();
+  (void)systemctl({"reset-failed", unit_name()}, std::chrono::seconds(10));
+  if (auto ok = must({"start", unit_name()}, kStartWait); !ok) return ok.error();
   change.result = "started";
   return change;
 }
@@ -525,15 +527,15 @@ Result<ServiceChange> SystemdService::stop() {
     change.result = "not-loaded";
     return change;
   }
-  if (auto ok = must({"stop", kUnitName}, kStopWait); !ok) return ok.error();
+  if (auto ok = must({"stop", unit_name()}, kStopWait); !ok) return ok.error();
   change.result = "stopped";
   return change;
 }
 
 Result<ServiceChange> SystemdService::restart() {
   if (auto ok = require_installed("restart"); !ok) return ok.error();
-  (void)systemctl({"reset-failed", kUnitName}, std::chrono::seconds(10));
-  if (auto ok = must({"restart", kUnitName}, kStartWait); !ok) return ok.error();
+  (void)systemctl({"reset-failed", unit_name()}, std::chrono::seconds(10));
+  if (auto ok = must({"restart", unit_name()}, kStartWait); !ok) return ok.error();
   ServiceChange change;
   change.result = "restarted";
   return change;
@@ -549,7 +551,7 @@ Result<std::vector<std::string>> SystemdService::log_command(const node_host::Lo
   std::vector<std::string> argv{find_tool("journalctl")};
   if (argv.front().empty()) return make_error("TOOL_MISSING", "journalctl is not installed here");
   if (!system()) argv.emplace_back("--user");
-  argv.insert(argv.end(), {"-u", kUnitName, "--no-pager", "-o", wish.json ? "json" : "short-iso"});
+  argv.insert(argv.end(), {"-u", unit_name(), "--no-pager", "-o", wish.json ? "json" : "short-iso"});
   if (wish.json) argv.emplace_back("--output-fields=MESSAGE,PRIORITY,_PID,SYSLOG_IDENTIFIER");
   argv.insert(argv.end(), {"-n", wish.lines == 0 ? "all" : std::to_string(wish.lines)});
   if (wish.since_ms > 0) argv.push_back("--since=@" + std::to_string(wish.since_ms / 1000));

@@ -164,7 +164,8 @@ std::string render_unit(const UnitPlan& plan) {
     unit.line("Environment", quoted(name + "=" + value, false));
   }
   if (plan.standard_state) {
-    unit.line("StateDirectory", "hostclaw hostclaw/home");
+    const std::string name = plan.state_directory.substr(plan.state_directory.rfind('/') + 1);
+    unit.line("StateDirectory", name + " " + name + "/home");
     unit.line("StateDirectoryMode", "0700");
   }
   for (const auto& [id, path] : plan.credentials) unit.line("LoadCredential", id + ":" + path_value(path));

@@ -7,11 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/profile.h"
 #include "node-host/service_manager.h"
 
 namespace hostclaw::service_linux {
 
-inline constexpr const char* kUnitName = "hostclaw.service";
+// Of this profile.
+inline std::string unit_name() { return with_profile("hostclaw") + ".service"; }
 inline constexpr int kStopGraceSeconds = 20;  // for commands that run when the service stops
 
 struct UnitPlan {
@@ -21,7 +23,7 @@ struct UnitPlan {
   bool own_account = false;                    // one that only this service uses
   std::vector<std::string> groups;
   std::string state_directory;
-  bool standard_state = false;  // systemd makes it: /var/lib/hostclaw
+  bool standard_state = false;  // systemd makes it: a folder of /var/lib
   std::vector<std::pair<std::string, std::string>> environment;
   std::vector<std::pair<std::string, std::string>> credentials;  // id, absolute path of a 0600 file
   int systemd_version = 0;

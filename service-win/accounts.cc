@@ -150,7 +150,7 @@ std::string current_account() { return name_of_sid(current_sid()); }
 std::string sid_of_account(const ServiceAccount& account) {
   switch (account.kind) {
     case AccountKind::kOwn:
-      return service_sid(kServiceName);
+      return service_sid(service_name());
     case AccountKind::kLocalSystem:
       return "S-1-5-18";
     case AccountKind::kLocalService:

@@ -11,8 +11,9 @@
 namespace hostclaw::service_win {
 namespace {
 
-const std::string kSourceKey =
-    std::string("SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\") + kServiceName;
+std::string source_key() {
+  return "SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\" + service_name();
+}
 
 struct EventKind {
   DWORD id;
@@ -38,7 +39,7 @@ EventKind kind_of(ServiceEvent event) {
 }  // namespace
 
 void report_event(ServiceEvent event, const std::string& text) {
-  const HANDLE source = RegisterEventSourceW(nullptr, to_wide(kServiceName).c_str());
+  const HANDLE source = RegisterEventSourceW(nullptr, to_wide(service_name()).c_str());
   if (source == nullptr) return;
   const EventKind kind = kind_of(event);
   const std::wstring wide = to_wide(text);
@@ -49,7 +50,7 @@ void report_event(ServiceEvent event, const std::string& text) {
 
 Result<void> register_event_source(const std::string& executable) {
   HKEY opened = nullptr;
-  LSTATUS problem = RegCreateKeyExW(HKEY_LOCAL_MACHINE, to_wide(kSourceKey).c_str(), 0, nullptr, 0,
+  LSTATUS problem = RegCreateKeyExW(HKEY_LOCAL_MACHINE, to_wide(source_key()).c_str(), 0, nullptr, 0,
                                     KEY_SET_VALUE, nullptr, &opened, nullptr);
   if (problem != ERROR_SUCCESS)
     return service_error(static_cast<DWORD>(problem), "cannot register the event source");
@@ -68,6 +69,6 @@ Result<void> register_event_source(const std::string& executable) {
   return {};
 }
 
-void remove_event_source() { RegDeleteKeyW(HKEY_LOCAL_MACHINE, to_wide(kSourceKey).c_str()); }
+void remove_event_source() { RegDeleteKeyW(HKEY_LOCAL_MACHINE, to_wide(source_key()).c_str()); }
 
 }  // namespace hostclaw::service_win

@@ -6,9 +6,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/profile.h"
+
 namespace hostclaw::service_win {
 
-inline constexpr const char* kTaskName = "hostclaw";
+// Of this profile.
+inline std::string task_name() { return with_profile("hostclaw"); }
 
 struct LogonTask {
   std::vector<std::string> words;  // absolute program first

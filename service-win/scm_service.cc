@@ -29,12 +29,12 @@ using Verdict = node_host::ServiceFinding::Verdict;
 constexpr std::chrono::seconds kStartWait{75};
 constexpr std::chrono::seconds kStopWait = kStopBound + std::chrono::seconds(15);
 constexpr std::chrono::seconds kGoneWait{10};
-constexpr const char* kServiceKey = "SYSTEM\\CurrentControlSet\\Services\\hostclaw";
+std::string service_key() { return "SYSTEM\\CurrentControlSet\\Services\\" + service_name(); }
 constexpr const char* kElevated = "open PowerShell with \"Run as administrator\", then: hostclaw node ";
 
 UniqueService open_manager(DWORD access) { return UniqueService(OpenSCManagerW(nullptr, nullptr, access)); }
 UniqueService open_service(const UniqueService& manager, DWORD access) {
-  return UniqueService(OpenServiceW(manager.get(), to_wide(kServiceName).c_str(), access));
+  return UniqueService(OpenServiceW(manager.get(), to_wide(service_name()).c_str(), access));
 }
 
 std::string display(const Error& error) {
@@ -223,7 +223,7 @@ bool set_options(SC_HANDLE service, ServiceChange& change) {
 // Which accounts the state must be open to. The service's own identity is enough where its process carries
 // it: an account that other services share learns nothing.
 std::vector<std::string> state_sids(const ServiceAccount& account, bool has_identity) {
-  std::vector<std::string> sids{service_sid(kServiceName)};
+  std::vector<std::string> sids{service_sid(service_name())};
   const bool carries = account.kind == AccountKind::kOwn || has_identity;
   if (!carries && account.kind != AccountKind::kLocalSystem) sids.push_back(sid_of_account(account));
   return sids;
@@ -252,7 +252,7 @@ Result<ServiceAccount> account_of(const ServiceSpec& spec) {
         "SERVICE_ACCOUNT",
         "as LocalSystem every allowed command could do everything to this machine, and more than an "
         "administrator",
-        "hostclaw node install    (as NT SERVICE\\hostclaw), or with --force");
+        "hostclaw node install    (as " + own_service_account() + "), or with --force");
   }
   if (sid_of_account(*account).empty())
     return make_error("SERVICE_ACCOUNT", "there is no account " + account->name, "net user");
@@ -288,13 +288,13 @@ Error not_installed(ServiceScope scope) {
 }
 
 std::optional<Definition> registered_definition() {
-  return definition_of(split_command_line(registry_text(HKEY_LOCAL_MACHINE, kServiceKey, "ImagePath")));
+  return definition_of(split_command_line(registry_text(HKEY_LOCAL_MACHINE, service_key(), "ImagePath")));
 }
 
 Result<void> check_spec(const ServiceSpec& spec, ServiceScope scope) {
   if (!spec.groups.empty()) {
     return make_error("CONFIG_INVALID", "--group is for Linux; on Windows an account is put into a group",
-                      "net localgroup " + spec.groups.front() + " \"NT SERVICE\\hostclaw\" /add");
+                      "net localgroup " + spec.groups.front() + " \"" + own_service_account() + "\" /add");
   }
   if (scope == ServiceScope::kUser && !spec.run_as.empty()) {
     return make_error("CONFIG_INVALID", "a logon task runs as the account that installs it",
@@ -363,7 +363,7 @@ ServiceState ScmService::query() {
   ServiceState state;
   state.manager = "Service Control Manager";
   state.scope = ServiceScope::kSystem;
-  state.name = kServiceName;
+  state.name = service_name();
   state.status = "stopped";
   const UniqueService manager = open_manager(SC_MANAGER_CONNECT);
   if (!manager) {
@@ -380,7 +380,7 @@ ServiceState ScmService::query() {
     return state;
   }
   state.installed = true;
-  state.definition_path = std::string("HKLM\\") + kServiceKey;
+  state.definition_path = "HKLM\\" + service_key();
   if (const auto configuration = configuration_of(service.get())) {
     state.enabled = configuration->start_type == SERVICE_AUTO_START;
     state.account = configuration->account;
@@ -538,14 +538,14 @@ Result<ServiceChange> ScmService::install(const ServiceSpec& spec) {
   if (existed && !same) {
     if (ChangeServiceConfigW(service.get(), SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START,
                              SERVICE_ERROR_NORMAL, wide_path.c_str(), nullptr, nullptr, nullptr,
-                             wide_account.c_str(), secret, to_wide(kDisplayName).c_str()) == 0) {
+                             wide_account.c_str(), secret, to_wide(display_name()).c_str()) == 0) {
       problem = GetLastError();
     }
   } else if (!existed) {
-    service.reset(CreateServiceW(manager.get(), to_wide(kServiceName).c_str(), to_wide(kDisplayName).c_str(),
-                                 SERVICE_ALL_ACCESS, SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START,
-                                 SERVICE_ERROR_NORMAL, wide_path.c_str(), nullptr, nullptr, nullptr,
-                                 wide_account.c_str(), secret));
+    service.reset(CreateServiceW(manager.get(), to_wide(service_name()).c_str(),
+                                 to_wide(display_name()).c_str(), SERVICE_ALL_ACCESS,
+                                 SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START, SERVICE_ERROR_NORMAL,
+                                 wide_path.c_str(), nullptr, nullptr, nullptr, wide_account.c_str(), secret));
     if (!service) problem = GetLastError();
   }
   SecureZeroMemory(wide_password.data(), wide_password.size() * sizeof(wchar_t));

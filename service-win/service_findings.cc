@@ -90,7 +90,7 @@ ServiceFinding docker(const ServiceState& state, const std::string& of_service, 
   if (sid == "S-1-5-18") {
     return finding("docker", "DOCKER_AS_ROOT", Verdict::kWarning,
                    "the service runs as LocalSystem: its commands can use docker, and everything else",
-                   "hostclaw node install --force --run-as \"NT SERVICE\\hostclaw\"");
+                   "hostclaw node install --force --run-as \"" + own_service_account() + "\"");
   }
   const auto may = account_may(sid, kDockerPipe, FILE_READ_DATA | FILE_WRITE_DATA);
   if (may.value_or(false)) {
@@ -163,12 +163,12 @@ ServiceFinding account(const ServiceState& state, const ServiceAccount& account,
     case AccountKind::kLocalSystem:
       return finding("account", "ACCOUNT_IS_SYSTEM", Verdict::kWarning,
                      "the service is LocalSystem: every allowed command may do everything to this machine",
-                     "hostclaw node install --force --run-as \"NT SERVICE\\hostclaw\"");
+                     "hostclaw node install --force --run-as \"" + own_service_account() + "\"");
     case AccountKind::kLocalService:
     case AccountKind::kNetworkService:
       return finding("account", "ACCOUNT_SHARED", Verdict::kNote,
                      "other services use " + state.account + " as well and can disturb the node's commands",
-                     "hostclaw node install --force --run-as \"NT SERVICE\\hostclaw\"");
+                     "hostclaw node install --force --run-as \"" + own_service_account() + "\"");
     case AccountKind::kUser:
       if (!may_log_on_as_service(sid).value_or(false)) {
         return finding("account", "ACCOUNT_RIGHT_UNKNOWN", Verdict::kNote,

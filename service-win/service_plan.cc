@@ -76,8 +76,8 @@ Result<ServiceAccount> account_named(std::string_view text) {
       name = name.substr(prefix.size());
     }
   }
-  if (name.empty() || name == "nt service\\hostclaw")
-    return ServiceAccount{AccountKind::kOwn, "NT SERVICE\\hostclaw"};
+  if (name.empty() || name == to_lower_ascii(own_service_account()))
+    return ServiceAccount{AccountKind::kOwn, own_service_account()};
   if (name == "localservice" || name == "local service")
     return ServiceAccount{AccountKind::kLocalService, "NT AUTHORITY\\LocalService"};
   if (name == "networkservice" || name == "network service")
@@ -86,7 +86,7 @@ Result<ServiceAccount> account_named(std::string_view text) {
     return ServiceAccount{AccountKind::kLocalSystem, "LocalSystem"};
   if (name.starts_with("nt service\\")) {
     return make_error("CONFIG_INVALID", std::string(text) + " is the account of another service",
-                      "hostclaw node install    (as NT SERVICE\\hostclaw)");
+                      "hostclaw node install    (as " + own_service_account() + ")");
   }
   const bool has_domain = text.find_first_of("\\@") != std::string_view::npos;
   ServiceAccount out{name.ends_with('$') ? AccountKind::kManaged : AccountKind::kUser, std::string(text)};

@@ -10,12 +10,19 @@
 #include <utility>
 #include <vector>
 
+#include "base/profile.h"
 #include "base/result.h"
 
 namespace hostclaw::service_win {
 
-inline constexpr const char* kServiceName = "hostclaw";
-inline constexpr const char* kDisplayName = "hostclaw node host";
+// Of this profile.
+inline std::string service_name() { return with_profile("hostclaw"); }
+inline std::string display_name() {
+  const std::string name = profile();
+  return "hostclaw node host" + (name.empty() ? name : " (" + name + ")");
+}
+// Windows makes it with the service, nobody else uses it.
+inline std::string own_service_account() { return "NT SERVICE\\" + service_name(); }
 // Its end is the marker by which a service is known as ours.
 inline constexpr const char* kDescription =
     "Pairs with an OpenClaw gateway and runs the commands that the policy of this machine allows. "
@@ -51,7 +58,7 @@ std::optional<Definition> definition_of(const std::vector<std::string>& words);
 // ---- The account
 
 enum class AccountKind {
-  kOwn,             // NT SERVICE\hostclaw: Windows makes it with the service, nobody else uses it
+  kOwn,             // own_service_account()
   kLocalService,    // shared with other services
   kNetworkService,  // the same, and it is the machine on the network
   kLocalSystem,     // everything

@@ -65,7 +65,8 @@ class ServiceSession {
 
   // `once`: something else than the node is to be run, as this account.
   void serve(bool once) {
-    handle_ = RegisterServiceCtrlHandlerExW(to_wide(kServiceName).c_str(), &ServiceSession::on_control, this);
+    handle_ =
+        RegisterServiceCtrlHandlerExW(to_wide(service_name()).c_str(), &ServiceSession::on_control, this);
     if (handle_ == nullptr) return;
     change(SERVICE_START_PENDING);
     if (once) return serve_once();
@@ -268,8 +269,12 @@ std::unique_ptr<node_host::Supervisor> ServiceSession::make_supervisor() {
 // ---- The logon task
 
 // Of this account, in every session it has: a remote shell may ask as well.
-std::wstring stop_event_name() { return to_wide("Global\\hostclaw-logon-stop-" + current_sid()); }
-std::wstring node_stop_event_name() { return to_wide("Global\\hostclaw-node-stop-" + current_sid()); }
+std::wstring stop_event_name() {
+  return to_wide("Global\\" + with_profile("hostclaw") + "-logon-stop-" + current_sid());
+}
+std::wstring node_stop_event_name() {
+  return to_wide("Global\\" + with_profile("hostclaw") + "-node-stop-" + current_sid());
+}
 
 // nullptr when somebody else made an event of that name: what it says is not to be followed.
 UniqueHandle own_event(const std::wstring& name) {
@@ -356,7 +361,7 @@ Result<UniqueHandle> start_node(const std::string& command_line, HANDLE job) {
 Result<int> run_as_service(ServiceProcess process) {
   ServiceSession session(std::move(process));
   the_session = &session;
-  std::wstring name = to_wide(kServiceName);
+  std::wstring name = to_wide(service_name());
   SERVICE_TABLE_ENTRYW table[] = {{name.data(), &service_main}, {nullptr, nullptr}};
   if (StartServiceCtrlDispatcherW(table) == 0) {
     const DWORD problem = GetLastError();

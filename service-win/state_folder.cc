@@ -78,7 +78,7 @@ Result<void> check_owner(HANDLE folder, const std::string& directory) {
   const LocalMemory<wchar_t> owned_text(text);
   const std::string sid = from_wide(text);
   if (is_one_of(sid, {"S-1-5-18", "S-1-5-32-544"}) || sid == current_sid() ||
-      sid == service_sid(kServiceName))
+      sid == service_sid(service_name()))
     return {};
   return make_error("SERVICE_PERMISSIONS",
                     directory + " belongs to " + name_of_sid(sid) + ", who could have prepared what is in it",
@@ -127,7 +127,9 @@ Result<void> make_folder(const std::string& path) {
 
 }  // namespace
 
-std::string machine_state_directory() { return known_folder(FOLDERID_ProgramData) + "\\hostclaw"; }
+std::string machine_state_directory() {
+  return known_folder(FOLDERID_ProgramData) + "\\" + with_profile("hostclaw");
+}
 std::string program_files_directory() { return known_folder(FOLDERID_ProgramFiles); }
 std::string user_profile_directory() { return known_folder(FOLDERID_Profile); }
 std::string log_path(const std::string& state_directory) { return state_directory + "\\logs\\hostclaw.log"; }
@@ -318,6 +320,7 @@ void remove_own_files(const std::string& state_directory) {
         "node.log.1", "service.status", "logs\\hostclaw.log", "logs\\hostclaw.log.1"}) {
     DeleteFileW(to_wide_path(state_directory + "\\" + name).c_str());
   }
+  remove_tree(state_directory + "\\node.output");
   RemoveDirectoryW(to_wide_path(state_directory + "\\logs").c_str());
   RemoveDirectoryW(to_wide_path(home_path(state_directory)).c_str());
   RemoveDirectoryW(to_wide_path(state_directory).c_str());

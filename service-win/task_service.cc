@@ -107,7 +107,7 @@ class Scheduler {
 
   Com<IRegisteredTask> task() {
     Com<IRegisteredTask> task;
-    if (FAILED(problem_) || FAILED(root_->GetTask(Text(kTaskName).get(), task.out()))) return {};
+    if (FAILED(problem_) || FAILED(root_->GetTask(Text(task_name()).get(), task.out()))) return {};
     return task;
   }
 
@@ -198,7 +198,7 @@ ServiceState TaskService::query() {
   ServiceState state;
   state.manager = "Task Scheduler";
   state.scope = ServiceScope::kUser;
-  state.name = kTaskName;
+  state.name = task_name();
   state.status = "stopped";
   Scheduler scheduler;
   state.manager_available = SUCCEEDED(scheduler.problem());
@@ -209,7 +209,7 @@ ServiceState TaskService::query() {
   const auto task = scheduler.task();
   if (!task) return state;
   state.installed = true;
-  state.definition_path = std::string("task \\") + kTaskName;
+  state.definition_path = std::string("task \\") + task_name();
   VARIANT_BOOL enabled = VARIANT_FALSE;
   state.enabled = SUCCEEDED(task->get_Enabled(&enabled)) && enabled != VARIANT_FALSE;
   const TaskFacts facts = read_task(xml_of(task));
@@ -304,7 +304,7 @@ Result<ServiceChange> TaskService::install(const ServiceSpec& spec) {
   }
   Com<IRegisteredTask> task;
   const HRESULT registered = scheduler.root()->RegisterTask(
-      Text(kTaskName).get(), Text(render_task(plan)).get(), TASK_CREATE_OR_UPDATE, nothing(), nothing(),
+      Text(task_name()).get(), Text(render_task(plan)).get(), TASK_CREATE_OR_UPDATE, nothing(), nothing(),
       TASK_LOGON_INTERACTIVE_TOKEN, nothing(), task.out());
   if (FAILED(registered)) {
     Error error = scheduler_error(registered, "the task cannot be registered");
@@ -321,8 +321,8 @@ Result<ServiceChange> TaskService::install(const ServiceSpec& spec) {
     }
   }
   change.result = "installed";
-  change.notes.push_back("task \\" + std::string(kTaskName) + ", state " + *directory + ", account " +
-                         plan.user + ", log " + log_path(*directory));
+  change.notes.push_back("task \\" + task_name() + ", state " + *directory + ", account " + plan.user +
+                         ", log " + log_path(*directory));
   add_findings(*this, change);
   return change;
 }
@@ -340,10 +340,10 @@ Result<ServiceChange> TaskService::uninstall(bool purge) {
     }
     if (const auto definition = definition_of(facts.words)) directory = definition->state_directory;
     if (auto ended = end_task(task, directory); !ended) return ended.error();
-    if (const HRESULT problem = scheduler.root()->DeleteTask(Text(kTaskName).get(), 0); FAILED(problem))
+    if (const HRESULT problem = scheduler.root()->DeleteTask(Text(task_name()).get(), 0); FAILED(problem))
       return scheduler_error(problem, "the task cannot be removed");
     change.result = "uninstalled";
-    change.notes.push_back(std::string("removed the task \\") + kTaskName);
+    change.notes.push_back(std::string("removed the task \\") + task_name());
   }
   forget_state();
   if (directory.empty() || !path_exists(directory)) return change;

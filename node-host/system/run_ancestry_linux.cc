@@ -35,10 +35,14 @@ std::string link_text(const std::string& path) {
 
 std::string_view name_in(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-// `PROGRAM node run ...` or `hostclaw connect ...`; for a process whose open files may not be seen.
+// `PROGRAM node run ...` or `hostclaw connect ...`, with or without options of the program itself in front of
+// the verb; for a process whose open files may not be seen.
 bool is_command_line_of_node(std::int64_t pid) {
-  const std::vector<std::string> words =
-      split(read_proc_file(proc_file(pid, "cmdline"), kMostTextBytes), '\0');
+  std::vector<std::string> words = split(read_proc_file(proc_file(pid, "cmdline"), kMostTextBytes), '\0');
+  while (words.size() > 1 && words[1].starts_with('-')) {
+    const bool has_value = words[1] == "--profile" || words[1] == "--color";
+    words.erase(words.begin() + 1, words.begin() + (has_value && words.size() > 2 ? 3 : 2));
+  }
   if (words.size() < 2) return false;
   return (words[1] == "connect" && name_in(words[0]) == "hostclaw") ||
          (words.size() > 2 && words[1] == "node" && words[2] == "run");

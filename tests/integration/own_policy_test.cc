@@ -92,6 +92,25 @@ TEST_CASE("a run that names hostclaw is refused by the decision, and its attempt
   CHECK(says(record.standard_output, "SELF_POLICY"));
 }
 
+TEST_CASE("a node is one, whatever options of the program stand in front of its verb") {
+  Attack attack;
+  attack.scene.stop_host();
+  const std::size_t from = attack.scene.mark();
+  Environment environment = attack.scene.environment();
+  environment["OPENCLAW_GATEWAY_TOKEN"] = kSharedToken;
+  const std::string port = std::to_string(attack.scene.gateway->port());
+  attack.scene.host =
+      std::make_unique<HostProcess>(hostclaw_program(),
+                                    std::vector<std::string>{"--utc", "--color", "never", "node", "run",
+                                                             "--host", "127.0.0.1", "--port", port},
+                                    environment);
+  attack.scene.await("connected", {}, from);
+  const Json tried = attack.run_script("exec env -i " + attack.tool() + " exec-policy preset deny-all\n");
+  INFO(tried.dump());
+  CHECK(says(tried.dump(), "SELF_POLICY"));
+  CHECK(attack.security() == "full");
+}
+
 TEST_CASE("a listed hostclaw reads for an agent, and changes nothing even when its command was approved") {
   Scene scene;
   const Finished added =

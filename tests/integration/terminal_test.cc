@@ -78,4 +78,52 @@ TEST_CASE("a shell is offered the ids that there are, as plain words, and asking
   CHECK(reads(node_error(scene.run({hostclaw_program(), "complete", "run"})).dump(), "SYSTEM_RUN_DENIED"));
 }
 
+TEST_CASE("a profile is another node: its own state, shown in status, named in commands to type") {
+  TemporaryDirectory home;
+  const Environment environment{{"HOME", home.path()}, {"PATH", "/usr/bin:/bin"}};
+  const auto typed = [&](const std::vector<std::string>& words, const Environment& extra = {}) {
+    Environment all = environment;
+    for (const auto& [name, value] : extra) all[name] = value;
+    HostProcess process(hostclaw_program(), words, all);
+    const auto finished = process.wait_exit(kPatience);
+    REQUIRE(finished);
+    return *finished;
+  };
+  const std::string state = home.path() + "/.local/state/hostclaw";
+  // Named in front of the verb or behind it.
+  REQUIRE(typed({"--profile", "work", "exec-policy", "preset", "yolo"}).status == 0);
+  CHECK(std::filesystem::exists(state + "-work/hostclaw.sqlite"));
+  CHECK_FALSE(std::filesystem::exists(state));
+  CHECK(typed({"status"}).status == 1);
+  const Finished status = typed({"status", "--profile=work"});
+  CHECK(reads(status.standard_output, "profile    work\n"));
+  CHECK(reads(status.standard_output, state + "-work"));
+  CHECK(Json::parse(typed({"status", "--json", "--profile", "work"}).standard_output)["profile"] == "work");
+  const Finished other = typed({"--profile", "other", "runs"});
+  CHECK(other.status == 1);
+  CHECK(reads(other.standard_error, "hostclaw --profile other "));
+  CHECK_FALSE(std::filesystem::exists(state + "-other"));
+  // A directory that is named for all of them is not shared; one that is named with the profile is its own.
+  const Environment named{{"HOSTCLAW_STATE_DIR", home.path() + "/here"}};
+  REQUIRE(typed({"--profile", "work", "exec-policy", "preset", "yolo"}, named).status == 0);
+  CHECK(std::filesystem::exists(home.path() + "/here-work/hostclaw.sqlite"));
+  Environment its_own = named;
+  its_own["HOSTCLAW_PROFILE"] = "work";
+  REQUIRE(typed({"exec-policy", "preset", "yolo"}, its_own).status == 0);
+  CHECK(std::filesystem::exists(home.path() + "/here/hostclaw.sqlite"));
+}
+
+TEST_CASE("a wrong name of a profile is refused and makes nothing") {
+  TemporaryDirectory home;
+  const auto name = GENERATE("../evil", "-x", ".", "a b", "a/b");
+  INFO(name);
+  HostProcess process(hostclaw_program(), {"exec-policy", "preset", "yolo", std::string("--profile=") + name},
+                      {{"HOME", home.path()}});
+  const auto finished = process.wait_exit(kPatience);
+  REQUIRE(finished);
+  CHECK(finished->status == 2);
+  CHECK(reads(finished->standard_error, "is no name of a profile"));
+  CHECK(std::filesystem::is_empty(home.path()));
+}
+
 }  // namespace hostclaw::integration

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "service-linux/accounts.h"
+
 namespace hostclaw::service_linux {
 namespace {
 
@@ -28,6 +30,20 @@ bool has_line(const std::string& text, const std::string& line) {
 }
 
 }  // namespace
+
+TEST_CASE(
+    "the unit of a profile has a name and a state directory of its own, so that two stand side by side") {
+  CHECK(unit_name() == "hostclaw.service");
+  use_profile("work");
+  CHECK(unit_name() == "hostclaw-work.service");
+  CHECK(system_state() == "/var/lib/hostclaw-work");
+  CHECK(own_account() == "hostclaw-work");
+  UnitPlan plan = plan_of(ServiceScope::kSystem);
+  plan.state_directory = system_state();
+  use_profile("");
+  CHECK(has_line(render_unit(plan), "StateDirectory=hostclaw-work hostclaw-work/home"));
+  CHECK(has_line(render_unit(plan_of(ServiceScope::kSystem)), "StateDirectory=hostclaw hostclaw/home"));
+}
 
 TEST_CASE("what a unit says is read back as it was meant") {
   const UnitPlan plan = plan_of(ServiceScope::kSystem);

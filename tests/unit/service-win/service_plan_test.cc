@@ -6,6 +6,19 @@
 
 namespace hostclaw::service_win {
 
+TEST_CASE("the service of a profile has names of its own") {
+  CHECK(service_name() == "hostclaw");
+  CHECK(display_name() == "hostclaw node host");
+  use_profile("work");
+  CHECK(service_name() == "hostclaw-work");
+  CHECK(display_name() == "hostclaw node host (work)");
+  CHECK(account_named("")->name == "NT SERVICE\\hostclaw-work");
+  CHECK(account_named("nt service\\Hostclaw-Work")->kind == AccountKind::kOwn);
+  CHECK_FALSE(account_named("NT SERVICE\\hostclaw").has_value());
+  use_profile("");
+  CHECK_FALSE(account_named("NT SERVICE\\hostclaw-work").has_value());
+}
+
 TEST_CASE("a definition is read back from the image path as it was meant") {
   Definition definition;
   definition.executable = "C:\\Program Files\\hostclaw\\hostclaw.exe";
