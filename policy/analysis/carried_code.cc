@@ -526,6 +526,9 @@ bool is_dynamic_loader(std::string_view token) {
   return token.starts_with("ld-linux") || token.starts_with("ld-musl") || token.starts_with("ld.so");
 }
 
+// More words are not looked at, and are never harmless.
+constexpr std::size_t kMostWords = 8192;
+
 // Tools that read configuration from the directory they stand in and run what it says.
 constexpr std::string_view kDirectoryTools[] = {"git",    "hg",        "svn",    "docker", "docker-compose",
                                                 "podman", "terraform", "direnv", "vagrant"};
@@ -538,6 +541,9 @@ std::optional<CarriedCode> carried_code(const Argv& argv) {
   if (is_dynamic_loader(token)) return CarriedCode{token, 0, token + " runs the program it is given."};
   const ReadTool* tool = find_tool(token);
   if (tool == nullptr) return std::nullopt;
+  if (argv.size() > kMostWords)
+    return CarriedCode{std::string(tool->names.front()), kMostWords,
+                       token + " has more arguments than are looked at."};
   const Inspection inspection(*tool, argv);
   if (std::optional<CarriedCode> found = inspection.find()) return found;
   const bool alone = argv.size() == 2 && has_item(tool->alone, argv[1]);

@@ -20,7 +20,9 @@ struct CarriedCode {
   std::string reason;        // one sentence, e.g. "git -c sets configuration that can run other programs"
 };
 
-// `argv` is the effective argv (wrappers stripped). nullopt: nothing in it is known to carry code.
+// `argv` is the effective argv (wrappers stripped). nullopt: nothing in it is known to carry code. Cost:
+// linear in the text, times the rows of the tool; more than 8192 words of a tool in the table count as
+// carrying.
 std::optional<CarriedCode> carried_code(const std::vector<std::string>& argv);
 
 // Why a tool must not be allowed by its path alone after a `cd`: it reads configuration from the directory it

@@ -126,22 +126,51 @@ std::string_view match_flag(const Interpreter& entry, std::string_view argument)
   return {};
 }
 
-// Options of these interpreters that take the next element, so that it is not taken for an operand or a flag.
+// Options of these interpreters that take the next element, so that it is not taken for the script, behind
+// which options would be the script's own. Sources: their manuals.
+struct ValueOptions {
+  WordViews names;
+  WordViews options;
+};
+
+const std::vector<ValueOptions>& value_options() {
+  static const std::vector<ValueOptions> kTable = {
+      {{"python", "python2", "python3", "pypy", "pypy3"}, {"-X", "-W", "--check-hash-based-pycs"}},
+      {{"awk", "gawk", "mawk", "nawk"},
+       {"-F", "-v", "--field-separator", "--assign", "-i", "--include", "-l", "--load"}},
+      {{"sed", "gsed"}, {"-l", "--line-length"}},
+      {{"make", "gmake"}, {"-C", "--directory", "-I", "-j", "-l", "-o", "-W"}},
+      {{"node", "nodejs", "bun", "deno"},
+       {"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions",
+        "--env-file", "--input-type", "--title", "--icu-data-dir", "--openssl-config", "--inspect-port",
+        "--preload", "--cwd", "--config"}},
+      {{"ruby"}, {"-r", "-I", "-C", "--encoding", "--external-encoding", "--internal-encoding"}},
+      {{"perl"}, {"-I"}},
+      {{"php"}, {"-d", "--define", "-c", "--php-ini", "-z", "--zend-extension", "-t", "--docroot"}},
+      {{"lua"}, {"-l"}},
+      {{"julia"},
+       {"-L", "--load", "-J", "--sysimage", "-H", "--home", "-t", "--threads", "-p", "--procs", "--project",
+        "-C", "--cpu-target"}},
+      {{"osascript"}, {"-l", "-s"}},
+      {{"guile"}, {"-L", "-C", "-l", "-x"}},
+      {{"expect"}, {"-f"}},
+      {{"elixir", "iex"},
+       {"-r", "-pr", "-pa", "-pz", "--name", "--sname", "--cookie", "--erl", "--boot", "--remsh", "--app",
+        "--vm-args"}},
+      {{"groovy"}, {"-cp", "-classpath", "--classpath", "-c", "--encoding", "-D"}},
+      {{"scala", "scala-cli"}, {"-cp", "-classpath", "--class-path", "-nc", "-S", "--scala", "-J"}},
+      {{"clojure", "clj"}, {"-Sdeps", "-Scp", "-cp", "-i", "--init"}},
+      {{"raku", "perl6"}, {"-I", "-M"}},
+      {{"r", "rscript"}, {"-f", "-g", "-d", "--gui", "--debugger", "--encoding"}},
+      {{"ghc", "ghci"}, {"-package", "-package-db", "-i", "-package-id", "-x"}},
+  };
+  return kTable;
+}
+
 bool takes_value(std::string_view name, std::string_view argument) {
-  if (name.starts_with("python") || name.starts_with("pypy"))
-    return argument == "-X" || argument == "-W" || argument == "--check-hash-based-pycs";
-  if (name.ends_with("awk")) {
-    return contains({"-F", "-v", "--field-separator", "--assign", "-i", "--include", "-l", "--load"},
-                    argument);
-  }
-  if (name == "sed" || name == "gsed") return contains({"-l", "--line-length"}, argument);
-  if (name == "make" || name == "gmake")
-    return contains({"-C", "--directory", "-I", "-j", "-l", "-o", "-W"}, argument);
-  if (name.starts_with("node") || name == "bun" || name == "deno")
-    return contains({"-r", "--require", "--import", "--loader", "-C", "--conditions"}, argument);
-  if (name == "ruby") return contains({"-r", "-I", "-C"}, argument);
-  if (name == "perl") return contains({"-I"}, argument);
-  return false;
+  return std::any_of(value_options().begin(), value_options().end(), [&](const ValueOptions& entry) {
+    return contains(entry.names, name) && contains(entry.options, argument);
+  });
 }
 
 bool stops_at_operand(std::string_view name) {

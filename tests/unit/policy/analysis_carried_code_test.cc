@@ -493,6 +493,16 @@ TEST_CASE("values of options are no options, and hide none") {
                          {"date", "-Is"}});
 }
 
+TEST_CASE("more words than are looked at are never harmless") {
+  Argv argv = {"grep", "x"};
+  argv.resize(8000, "file");
+  CHECK_FALSE(carried_code(argv));
+  argv.resize(9000, "file");
+  CHECK(carried_code(argv));
+  argv.front() = "cat";
+  CHECK_FALSE(carried_code(argv));
+}
+
 TEST_CASE("sed programs are read as every sed would") {
   check_carries({{"sed", "s/[/]/g;s/e;#/x/"},
                  {"sed", "s/[/]/g;s/w f;#/x/"},

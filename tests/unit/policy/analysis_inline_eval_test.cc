@@ -38,6 +38,21 @@ TEST_CASE("code on an interpreter's command line is a hit") {
   CHECK(message({"node", "-E", "1"}) == "node -e");
 }
 
+TEST_CASE("the value of an option is not taken for the script") {
+  CHECK(message({"php", "-d", "a=b", "-r", "1"}) == "php -r");
+  CHECK(message({"php", "-c", "x.ini", "-r", "1"}) == "php -r");
+  CHECK(message({"lua", "-l", "x", "-e", "1"}) == "lua -e");
+  CHECK(message({"ruby", "-I", "lib", "-e", "1"}) == "ruby -e");
+  CHECK(message({"node", "--env-file", "x", "-e", "1"}) == "node -e");
+  CHECK(message({"julia", "-L", "x.jl", "-e", "1"}) == "julia -e");
+  CHECK(message({"osascript", "-l", "JavaScript", "-e", "1"}) == "osascript -e");
+  CHECK(message({"elixir", "-r", "x.exs", "-e", "1"}) == "elixir -e");
+  CHECK(message({"clojure", "-Sdeps", "{}", "-e", "1"}) == "clojure -e");
+  CHECK(message({"php", "-d", "a=b", "x.php", "-r", "1"}).empty());
+  CHECK(message({"lua", "-l", "x", "y.lua", "-e"}).empty());
+  CHECK(message({"ruby", "-I", "lib", "x.rb", "-e"}).empty());
+}
+
 TEST_CASE("the hit is found behind wrappers, carriers and positional carriers") {
   CHECK(message({"env", "A=1", "python3", "-c", "1"}) == "python3 -c");
   CHECK(message({"env", "-iS", "python3 -c 'print(1)'"}) == "python3 -c");
