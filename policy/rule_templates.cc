@@ -14,6 +14,9 @@ namespace {
 using enum RuleEffect;
 using ParameterKind = TemplateParameter::Kind;
 
+// Times that people give, and not any number: behind an option that takes none curl reads it as an address.
+#define TIMES "1|2|3|5|10|15|20|30|60|120|300"
+
 // ---- git in one repository
 
 #define GIT_FETCH_OPTIONS "...:--all|--prune|-p|--tags|-t|--no-tags|-q|--quiet|-v|--verbose|--dry-run"
@@ -78,9 +81,10 @@ constexpr std::array kGitRows = {
 
 // ---- one service of one compose file
 
-#define COMPOSE_UP_OPTIONS                                                                               \
-  "...:--build|-d|--detach|--no-deps|--wait|--wait-timeout|<number>|--quiet-pull|--force-recreate|--no-" \
-  "recreate|"                                                                                            \
+#define COMPOSE_UP_OPTIONS                                         \
+  "...:--build|-d|--detach|--no-deps|--wait|--wait-timeout|" TIMES \
+  "|--quiet-pull|--force-recreate|--no-"                           \
+  "recreate|"                                                      \
   "--pull=always|--pull=missing"
 #define LOG_OPTIONS \
   "...:--tail=*|--tail|-n|<number>|all|--since=*|--until=*|--no-color|--no-log-prefix|-t|--timestamps"
@@ -95,7 +99,7 @@ constexpr std::array kComposeRows = {
                 "docker compose up -d ; docker compose up -d --build another-{service} ; docker compose up "
                 "{service}"},
     TemplateRow{"compose-restart", kAllow, "compose", "docker",
-                "compose restart ...:--no-deps|-t|--timeout|<number> {service}", "",
+                "compose restart ...:--no-deps|-t|--timeout|" TIMES " {service}", "",
                 "docker compose restart {service} ; docker compose restart -t 10 {service}",
                 "docker compose restart ; docker compose restart another-{service}"},
     TemplateRow{"compose-build", kAllow, "compose", "docker",
@@ -120,7 +124,7 @@ constexpr std::array kComposeRows = {
     TemplateRow{"compose-check", kAllow, "compose", "docker",
                 "compose exec ...:-T|--no-tty {service} curl "
                 "...:-f|-s|-S|-fsS|-sS|-fs|-sf|--fail|--silent|--show-error|"
-                "-m|--max-time|<number> {check}",
+                "-m|--max-time|" TIMES " {check}",
                 "", "docker compose exec -T {service} curl -fsS {check}",
                 "docker compose exec -T {service} sh ; docker compose exec -T {service} curl -o x {check}"},
     TemplateRow{"compose-ends", kAsk, "compose", "docker", "compose ... down|rm|kill|stop ...",
@@ -137,7 +141,7 @@ constexpr std::array kComposeRows = {
 
 #define CURL_FLAGS                                                                                      \
   "...:-f|-s|-S|-I|-fsS|-fSs|-sS|-sf|-fs|-sSf|-fsSI|--fail|--silent|--show-error|--head|-m|--max-time|" \
-  "--connect-timeout|--retry|--retry-delay|--retry-connrefused|<number>"
+  "--connect-timeout|--retry|--retry-delay|--retry-connrefused|" TIMES
 
 constexpr std::array kCheckRows = {
     TemplateRow{"check", kAllow, "repo compose", "curl", CURL_FLAGS " {check}", "",
@@ -288,6 +292,7 @@ constexpr std::array kKubectlRows = {
         "kubectl get pods"},
 };
 
+#undef TIMES
 #undef GIT_FETCH_OPTIONS
 #undef GIT_PULL_OPTIONS
 #undef COMPOSE_UP_OPTIONS

@@ -101,6 +101,8 @@ TEST_CASE("templates: what hostops is not about is asked about or denied") {
                            "curl -fsS http://127.0.0.1:8080/health/x",
                            "curl -fsS http://h/",
                            "curl -o x http://127.0.0.1:8080/health",
+                           "curl 2130706433 http://127.0.0.1:8080/health",
+                           "docker compose up -d 8080 web",
                            "git fetch --upload-pack=x origin",
                            "make",
                            "./docker compose restart web",
