@@ -34,8 +34,9 @@ constexpr std::size_t kFewestWords = 3;
 struct Seen {
   std::string agent;
   policy::RuleSubject subject;
-  std::string program;  // by which a rule names it
-  bool asked = false;   // today's policy still asks about it
+  std::string program;              // by which a rule names it
+  bool asked = false;               // today's policy still asks about it
+  bool names_no_directory = false;  // the request left it to the node
   std::int64_t count = 0;
   std::int64_t last_ms = 0;
 };
@@ -57,8 +58,10 @@ bool is_plain_word(const std::string& word) {
 }
 
 Seen seen_of(const policy::Segment& segment, const policy::RunDecision& decision,
-             const policy::EngineContext& context, policy::FileProbe& files) {
+             const policy::EngineContext& context, policy::FileProbe& files, const approvals::RunRow& row) {
   Seen out;
+  // Then it ran where the node stands, which is not where this command stands.
+  out.names_no_directory = row.cwd.empty() && segment.directory == decision.cwd;
   out.agent = decision.request.agent_id;
   out.subject.argv = segment.argv();
   out.subject.real_path = segment.executable.real_path;
@@ -68,7 +71,7 @@ Seen seen_of(const policy::Segment& segment, const policy::RunDecision& decision
       !segment.executable.path_like ||
       policy::name_leads_to_path(segment.executable, decision.cwd, decision.environment, context);
   out.subject.bare_word = by_name;
-  if (segment.directory) {
+  if (segment.directory && !row.cwd.empty()) {
     const std::string real = files.facts(*segment.directory).real_path;
     out.subject.directory = real.empty() ? *segment.directory : real;
   }
@@ -125,7 +128,7 @@ void look_at(const approvals::RunRow& row, const InForce& in_force, Looked& out)
   if (shown != row.command_text || !decision.analysis.ok) return;
   for (const policy::Segment& segment : decision.analysis.segments) {
     if (segment.builtin != policy::Builtin::kNone || !segment.executable.found) continue;
-    Seen item = seen_of(segment, decision, context, files);
+    Seen item = seen_of(segment, decision, context, files, row);
     item.asked = asked && row.verdict == "ask" && segment.by == policy::SatisfiedBy::kNothing &&
                  no_rule_because(decision).empty();
     remember(out.seen, std::move(item), row.started_at_ms);
@@ -176,11 +179,13 @@ std::vector<Suggestion> exact_suggestions(Looked& looked, const InForce& in_forc
     const Seen& seen = looked.seen[i];
     if (!seen.asked) continue;
     const Rule rule = exact_rule(seen);
-    if (rule_can_say(rule) && rule_helps(rule, seen, in_force)) {
+    const std::string shown = approvals::mask_secrets_in_text(policy::command_text(seen.subject.argv));
+    if (!seen.subject.directory && !seen.names_no_directory) {
+      looked.without_rule[shown] = "in which directory it runs cannot be told";
+    } else if (rule_can_say(rule) && rule_helps(rule, seen, in_force)) {
       out.push_back({rule, {i}, seen.count, seen.last_ms});
     } else {
-      looked.without_rule[approvals::mask_secrets_in_text(policy::command_text(seen.subject.argv))] =
-          "no rule with exactly these words lets it run";
+      looked.without_rule[shown] = "no rule with exactly these words lets it run";
     }
   }
   return out;

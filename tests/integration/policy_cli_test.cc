@@ -293,12 +293,13 @@ TEST_CASE("suggestions are exact, take one parameter where it is plain, and stor
        {"ls -l", "ls -l", "sleep 1", "sleep 2", "sleep 30", "bash -c 'ls $HOME'", "ls 'a b'"})
     asked(text);
   asked("sleep 99", "deny");
+  asked("cd / ; pwd; id -u");  // where the last one runs hangs on how the first one ends
   const Finished shown = state.hostclaw({"policy", "suggest"});
   INFO(shown.standard_output << shown.standard_error);
   CHECK(shown.status == 0);
   for (const char* part :
        {"ls -l", "asked 2 times", "sleep <number>", "asked 3 times", "covers also sleep 99",
-        "covers nothing else", "no rule for bash -c", "hostclaw policy add allow ls"})
+        "covers nothing else", "no rule for bash -c", "no rule for id -u", "hostclaw policy add allow ls"})
     CHECK(tells(shown.standard_output, part));
   CHECK(tells(shown.standard_output, "--directory " + app));
   CHECK(state.json({"policy", "list"})["rules"].empty());

@@ -393,6 +393,19 @@ TEST_CASE("the watching screen counts down, on the line where the answer is type
   CHECK(screen.wait_exit() == 0);
 }
 
+TEST_CASE("a template is stored when a person at the terminal says yes, and not otherwise") {
+  LocalState state;
+  const auto [typed, status] =
+      GENERATE(table<std::string, int>({{"y\n", 0}, {"n\n", 1}, {"\n", 1}, {"\x04", 1}}));
+  OnTerminal screen({"policy", "template", "docker-read"}, state.environment());
+  screen.see("docker logs");
+  screen.see("store these");
+  screen.see("[y/N] ");
+  screen.type(typed);
+  CHECK(screen.wait_exit() == status);
+  CHECK(state.json({"policy", "list"})["rules"].empty() == (status != 0));
+}
+
 TEST_CASE("the watching screen uses no colours where NO_COLOR asks for none") {
   LocalState state;
   const std::string id = state.ask(LocalState::git_push());
