@@ -94,6 +94,17 @@ constexpr std::size_t kMostWords = 3;
 
 bool is_help(std::string_view word) { return word == "--help" || word == "-h"; }
 
+// `found`, or the verb below it that a later word names: options may stand between the two.
+OwnCommand strictest(OwnCommand found, std::span<const std::string> words) {
+  if (found.verb == nullptr) return found;
+  const std::string group = std::string(found.verb->words) + ' ';
+  for (const std::string& word : words) {
+    const OwnVerb* below = find_own_verb(group + word);
+    if (below != nullptr && below->use > found.use) found = {below->use, below};
+  }
+  return found;
+}
+
 // A group of verbs, or a verb.
 bool begins_a_verb(std::string_view words) {
   return std::any_of(kVerbs.begin(), kVerbs.end(), [&](const OwnVerb& verb) {
@@ -142,7 +153,7 @@ OwnCommand read_own_command(std::span<const std::string> words) {
     if (const OwnVerb* verb = find_own_verb(path)) found = {verb->use, verb};
     if (i + 2 == words.size() && is_help(words[i + 1])) return {VerbUse::kReads, found.verb};
   }
-  return found;
+  return strictest(found, words);
 }
 
 std::string_view self_code(VerbUse use) {

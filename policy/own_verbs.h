@@ -12,7 +12,7 @@
 
 namespace hostclaw::policy {
 
-// What a verb does, seen from a run of the node.
+// What a verb does, seen from a run of the node; the stricter, the later.
 enum class VerbUse {
   kReads,         // shows texts, policy, state of the node: nothing about what anybody ran
   kReadsOwnRuns,  // shows runs; to a run its own only
@@ -41,7 +41,8 @@ struct OwnCommand {
   const OwnVerb* verb = nullptr;  // null: none that is declared
 };
 // What `words`, the command line behind the program's name, would do. A verb has to stand first, word for
-// word; what cannot be read so changes something, unless it only asks for help.
+// word; what cannot be read so changes something, unless it only asks for help. Of a verb that has others
+// below it (runs, runs cancel) the strictest counts that any word names.
 OwnCommand read_own_command(std::span<const std::string> words);
 
 // The refusal's code: SELF_POLICY for what changes something, SELF_PRIVATE for what shows others' runs.

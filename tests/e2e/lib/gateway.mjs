@@ -72,7 +72,7 @@ export class Gateway {
       update: { checkOnStart: false },
       logging: { file: join(this.directory, 'gateway.log') },
       agents: agentsConfig(this.version, join(this.directory, 'workspace')),
-      tools: { profile: 'coding' },
+      tools: { profile: 'coding', ...(!before(this.version, '2026.8.2') && { alsoAllow: ['hostclaw_runs'] }) },
       plugins: { enabled: false },
       models: {
         mode: 'replace',

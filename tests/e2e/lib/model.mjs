@@ -26,7 +26,7 @@ export class ScriptedModel extends EventEmitter {
     this.server = createServer((request, response) => this.#serve(request, response));
   }
 
-  // steps: [{command, host?, node?, ...other arguments of the exec tool}]
+  // steps: [{command, host?, node?, ...other arguments of the exec tool}, or {tool, arguments} for another one]
   script(id, steps) {
     this.turns.set(id, { steps, results: [], finished: false });
     return `[[turn:${id}]] Run the next command.`;
@@ -76,11 +76,12 @@ export class ScriptedModel extends EventEmitter {
       turn.finished = true;
       return { content: `finished ${id}` };
     }
-    return { call: { id: `call_${id}_${results.length}`, arguments: JSON.stringify({ host: 'node', ...step }) } };
+    const { tool = 'exec', arguments: given = { host: 'node', ...step } } = step;
+    return { call: { id: `call_${id}_${results.length}`, name: tool, arguments: JSON.stringify(given) } };
   }
 
   #send(response, stream, { content, call }) {
-    const toolCalls = call && [{ index: 0, id: call.id, type: 'function', function: { name: 'exec', arguments: call.arguments } }];
+    const toolCalls = call && [{ index: 0, id: call.id, type: 'function', function: { name: call.name, arguments: call.arguments } }];
     const finish = call ? 'tool_calls' : 'stop';
     const base = { id: 'chatcmpl-1', created: 1, model: 'scripted' };
     const usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { before } from '../lib/packages.mjs';
 import { eventually, processesWith } from '../lib/process.mjs';
 
 const callers = { main: 'caller full/off', ask: 'caller allowlist/on-miss' };
@@ -42,6 +43,18 @@ export default function turns(context, scenario) {
       assert.equal(turn.questions.length, 0);
     }, { hostclaw: true });
   }
+
+  // A gateway with a profile of tools shows others only where it is told to (tools.alsoAllow in lib/gateway.mjs).
+  scenario('an agent reads its own runs through the tool that the node publishes', async () => {
+    if (before(context.version, '2026.8.2')) return;
+    const target = await shared();
+    await target.allow('uname');
+    const elsewhere = await context.agentTurn({ node: target, steps: [{ command: 'uname -m' }] });
+    assert.equal(elsewhere.outputs.length, 1);
+    const turn = await context.agentTurn({ node: target, steps: [{ command: 'uname -s' }, { tool: 'tool_call', arguments: { id: 'hostclaw_runs', args: {} } }] });
+    assert.match(turn.outputs[1], /uname -s/);
+    assert.doesNotMatch(turn.outputs[1], /uname -m/, 'another session is not its own');
+  }, { hostclaw: true, protocol: 4 });
 
   // The older gateway asks on its own only for a caller with allowlist/on-miss; for a full/off caller it
   // leaves everything to the node.

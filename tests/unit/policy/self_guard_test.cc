@@ -1,6 +1,7 @@
 // Commands that would use hostclaw on itself, and their twins that only look or only name it.
 #include "policy/self_guard.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "policy/decision_codes.h"
@@ -207,7 +208,8 @@ TEST_CASE("self: prepare makes no plan for it, says why, and keeps the reason fo
   CHECK(twin.payload["execPolicy"]["security"] == "full");
 }
 
-TEST_CASE("self: every declared verb is read as itself, and a group is of one kind with its default") {
+TEST_CASE(
+    "self: every declared verb is read as itself, and a stricter one below it is never hidden by options") {
   for (const OwnVerb& verb : own_verbs()) {
     CAPTURE(verb.words);
     Words words;
@@ -221,9 +223,14 @@ TEST_CASE("self: every declared verb is read as itself, and a group is of one ki
     CHECK(read.verb->words == verb.words);
     CHECK(read.use == verb.use);
     CHECK(begins_own_command(words.front()));
-    // Otherwise options in front of the second word would choose between two kinds.
+    // Options in front of the second word do not choose between two kinds.
     for (const OwnVerb& other : own_verbs()) {
-      if (other.words.starts_with(std::string(verb.words) + " ")) CHECK(other.use == verb.use);
+      if (!other.words.starts_with(std::string(verb.words) + " ")) continue;
+      CAPTURE(other.words);
+      Words between = words;
+      between.insert(between.end(),
+                     {"--limit", "3", std::string(other.words.substr(verb.words.size() + 1)), "x"});
+      CHECK(read_own_command(between).use == std::max(verb.use, other.use));
     }
   }
 }
