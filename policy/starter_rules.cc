@@ -37,8 +37,7 @@ struct StarterRow {
   std::string_view not_match;
 };
 
-constexpr RuleEffect kDeny = RuleEffect::kDeny;
-constexpr RuleEffect kAsk = RuleEffect::kAsk;
+using enum RuleEffect;
 
 constexpr std::string_view kVolumesGo = "This removes the volumes with the data of the services.";
 constexpr std::string_view kSetsConfiguration = "git -c sets configuration that can run other programs.";
