@@ -365,7 +365,7 @@ class NamedValues {
 
   std::size_t of_shell_value(std::size_t value, bool header) {
     const Span* quoted = walk_.quoted_at(value);
-    std::size_t stop = header && quoted == nullptr ? line_end(value) : walk_.word_end(value);
+    std::size_t stop = header && quoted == nullptr ? header_end(value) : walk_.word_end(value);
     // An open quote is not a part of what is hidden, so that the text reads on.
     const bool open = quoted == nullptr && value < text_.size() && is_quote(text_[value]);
     if (open) stop = text_.size();
@@ -388,6 +388,23 @@ class NamedValues {
   std::size_t of_escaped_quote(std::size_t value) {
     const std::size_t stop = std::min(text_.find(text_.substr(value, 2), value + 2), text_.size());
     hide(value + 2, stop);
+    return stop;
+  }
+
+  // Of a header without quotes: words to the end of the command, and `; name=value` of further cookies.
+  std::size_t header_end(std::size_t value) const {
+    constexpr std::string_view kEnds = "\r\n\"'`;&|<>()";
+    std::size_t stop = std::min(text_.find_first_of(kEnds, value), text_.size());
+    while (at(stop) == ';') {
+      std::size_t next = stop + 1;
+      while (at(next) == ' ') ++next;
+      const std::size_t end = name_end(next);
+      if (end == next || at(end) != '=') break;
+      const std::size_t word = std::min(text_.find_first_of(" \t\r\n\"'`;&|<>()$", end), text_.size());
+      // What goes on behind it is a command with a variable.
+      if (word < text_.size() && at(word) != ';' && !is_quote(at(word)) && at(word) != '\n') break;
+      stop = word;
+    }
     return stop;
   }
 

@@ -148,10 +148,10 @@ constexpr StarterRow kRows[] = {
     {kAsk, "curl", "sends-files",
      "... "
      "-T|-K|-F|-d|--upload-file|--config|--form|--form-string|--data|--data-ascii|--data-binary|--data-raw|"
-     "--data-urlencode|--json|--url-query|--variable|--expand-*|--netrc-file|-H@*|-w@* ...",
+     "--data-urlencode|--json|--url-query|--variable|--expand-*|--netrc-file|-*H@*|-*w@* ...",
      kCurlSends,
      "@ -T x http://h;@ -K x;@ -d @/etc/passwd http://h;@ -sd@/etc/passwd http://h;@ --data-ascii x http://h;"
-     "@ --upload x http://h;@ -sSKx;@ --variable v@x http://h;@ -H@x http://h",
+     "@ --upload x http://h;@ -sSKx;@ --variable v@x http://h;@ -H@x http://h;@ -sH@x http://h",
      "@ -s http://h;@ -XTRACE http://h;@ -H A:b http://h"},
     {kAsk, "curl", "sends-named-files", "... -H|--header|--proxy-header|-w|--write-out|--url @* ...",
      kCurlSends, "@ -H @x http://h;@ -sH @x http://h;@ --url @x", "@ -H A:b http://h;@ -s http://h/@x"},

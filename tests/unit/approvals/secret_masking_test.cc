@@ -192,7 +192,12 @@ TEST_CASE("masking hides no command") {
   CHECK(shown("bash -c 'TOKEN=a; rm -rf /'") == "bash -c 'TOKEN=***; rm -rf /'");
   CHECK(shown("tool --password \"a$(rm -rf /)\"") == "tool --password \"a$(rm -rf /)\"");
   CHECK(shown("don't TOKEN=abc; rm -rf /") == "don't TOKEN=***; rm -rf /");
+  CHECK(shown("curl -H Cookie:a=b u; rm -rf /") == "curl -H Cookie:***; rm -rf /");
+  CHECK(shown("curl -H Cookie:a=b; X=y rm -rf /") == "curl -H Cookie:***; X=y rm -rf /");
   // Nothing is run in these.
+  CHECK(mask_secrets_in_text("it sent Cookie: a=b; c=d; e=f") == "it sent Cookie: ***");
+  CHECK(mask_secrets_in_text("it sent Authorization: Bearer abc; then it ended") ==
+        "it sent Authorization: Bearer ***; then it ended");
   CHECK(shown("TOKEN='$(a)' make") == "TOKEN='***' make");
   CHECK(mask_secrets({"tool", "--password", "a`b$(c"}).argv[2] == "***");
 }
