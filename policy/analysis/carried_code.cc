@@ -233,6 +233,7 @@ class Inspection {
   std::optional<CarriedCode> find() const {
     if (argv_.size() == 2 && has_item(tool_.alone, argv_[1])) return std::nullopt;
     if (only_reports()) return std::nullopt;
+    if (!read_.complete) return hit(1, "has more options than are looked at");
     bool front = true;
     for (const CarryRow& row : tool_.rows) {
       if (front && !row.is_in_front()) {

@@ -76,6 +76,10 @@ class CommandReader {
     const std::size_t index = at_;
     for (std::size_t i = 1; i < word.size(); ++i) {
       if (!is_option_letter(word[i])) return;
+      if (i > kMostLetters) {
+        out_.complete = false;
+        return;
+      }
       const std::size_t place = out_.words.size();
       add(ArgumentWord::Kind::kLetter, word.substr(i, 1)).index = index;
       const ValueOption* option = find_letter(word[i]);
@@ -93,7 +97,8 @@ class CommandReader {
   // `tar xfI a.tar PROGRAM`: the values follow in the order of their letters.
   void read_bundle(std::string_view word) {
     const std::size_t index = at_;
-    for (std::size_t i = 0; i < word.size() && is_option_letter(word[i]); ++i) {
+    out_.complete = out_.complete && word.size() <= kMostLetters;
+    for (std::size_t i = 0; i < std::min(word.size(), kMostLetters) && is_option_letter(word[i]); ++i) {
       const std::size_t place = out_.words.size();
       add(ArgumentWord::Kind::kLetter, word.substr(i, 1)).index = index;
       const ValueOption* option = find_letter(word[i]);

@@ -48,9 +48,12 @@ struct ArgumentWord {
   bool before_subcommand = true;  // in front of the subcommand, or it is the subcommand itself
 };
 
+inline constexpr std::size_t kMostLetters = 256;  // of one word
+
 struct ReadArguments {
   std::vector<ArgumentWord> words;
   std::size_t subcommand = 0;  // index of the first operand in front of `--`; 0: none
+  bool complete = true;        // false: a word holds more letters than are read
 };
 
 // `argv` must outlive the result.

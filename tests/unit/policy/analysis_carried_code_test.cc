@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <map>
 #include <set>
 #include <string>
@@ -501,6 +502,28 @@ TEST_CASE("more words than are looked at are never harmless") {
   CHECK(carried_code(argv));
   argv.front() = "cat";
   CHECK_FALSE(carried_code(argv));
+  CHECK_FALSE(carried_code({"grep", "-" + std::string(200, 'n'), "x"}));
+  CHECK(carried_code({"grep", "-" + std::string(300, 'n') + "f", "/etc/passwd"}));
+}
+
+TEST_CASE("looking for carried code costs what the text is long") {
+  const auto seconds = [](const char* tool, const char* piece, std::size_t size) {
+    std::string text;
+    while (text.size() < size) text += piece;
+    const Argv argv = {tool, text, "-" + text, "--" + text};
+    const auto begin = std::chrono::steady_clock::now();
+    static_cast<void>(carried_code(argv));
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  for (const char* tool : {"sed", "awk", "curl", "git", "jq", "tar"}) {
+    for (const char* piece :
+         {"s/[/", "[[:", "s/a/b/;", "\\", "import", "]}]}", "sys", "-s", "e=", "/[^", "y/"}) {
+      INFO(tool << " " << piece);
+      // Eight times the text may cost more than eight times as much on a busy machine, but not 64 times.
+      const double little = std::max(seconds(tool, piece, 8'000), 0.002);
+      CHECK(seconds(tool, piece, 64'000) < little * 40);
+    }
+  }
 }
 
 TEST_CASE("sed programs are read as every sed would") {
