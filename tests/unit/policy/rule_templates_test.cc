@@ -81,6 +81,33 @@ TEST_CASE("templates: with hostops the upgrade runs in its directory, by name an
   }
 }
 
+TEST_CASE("templates: hostops holds beside a list that asks about the arguments, at prepare and at the run") {
+  TemplateMachine machine("hostops", kHostops);
+  machine.list({"/usr/bin/docker", "/usr/bin/git", "/usr/bin/curl"});
+  for (const char* text :
+       {"docker compose up -d --build web", "docker compose restart web", "git pull --ff-only",
+        "cd /home/u/work && git pull --ff-only && docker compose up -d --build web",
+        "git -C /home/u/work pull --ff-only", "curl -fsS http://127.0.0.1:8080/health"}) {
+    INFO(text);
+    Json params = Machine::carried(text);
+    if (std::string_view(text).find("/home/u/work") != std::string_view::npos)
+      params["cwd"] = "/home/u/other";
+    const PrepareEvaluation prepared = prepare_run(params, machine.document, machine.context);
+    REQUIRE(prepared.ok);
+    CHECK(prepared.payload["execPolicy"] == Json{{"security", "full"}, {"ask", "off"}});
+    Json run = Machine::request(prepared.payload["plan"]["argv"].get<std::vector<std::string>>());
+    run["cwd"] = prepared.payload["plan"]["cwd"];
+    run["systemRunPlan"] = prepared.payload["plan"];
+    run["rawCommand"] = prepared.payload["plan"]["commandText"];
+    machine.context.remembered = &prepared.remember;
+    CHECK(machine.decide(run).decision.verdict == Verdict::kAllow);
+    machine.context.remembered = nullptr;
+  }
+  CHECK(machine.verdict("docker compose up -d --build db") == "ask");
+  CHECK(machine.verdict("git status") == "allow");
+  CHECK(machine.verdict("git push origin main") == "ask");
+}
+
 TEST_CASE("templates: what hostops is not about is asked about or denied") {
   TemplateMachine machine("hostops", kHostops);
   for (const char* text : {"docker compose up -d --build db",
