@@ -137,6 +137,11 @@ TEST_CASE("with a template the upgrade runs through the gateway without a questi
     CHECK(tells(dump_json(outcome), "in " + app));
     CHECK(scene.gateway->journal().all("approval").empty());
   }
+  // A gateway that looks at the list by itself finds what this node has decided.
+  const Json looking = {
+      {"cwd", app}, {"interactive", false}, {"callerSecurity", "allowlist"}, {"callerAsk", "on-miss"}};
+  CHECK(tells(dump_json(scene.exec("docker compose restart web", looking)), "in " + app));
+  CHECK(tells(dump_json(scene.exec("cd " + app + " && git pull --ff-only", {{"cwd", other}})), "in " + app));
   for (const char* text : {"docker compose up -d --build db", "docker compose exec web sh"}) {
     INFO(text);
     CHECK_FALSE(tells(dump_json(scene.exec(text, {{"cwd", app}, {"interactive", false}})), "in " + app));
