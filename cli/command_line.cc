@@ -107,7 +107,10 @@ void print_json(const OrderedJson& value) { print_json_text(dump_json(value)); }
 void print_json_text(std::string_view json) {
   std::cout << show_unseen(to_valid_utf8(json), UnseenForm::kJson) << '\n';
 }
-void note(const std::string& text) { std::cerr << text << '\n'; }
+void note(const std::string& text) {
+  const std::size_t next = std::min(text.find("next: "), text.size());
+  std::cerr << text.substr(0, next) << naming_profile(std::string_view(text).substr(next)) << '\n';
+}
 
 std::string for_terminal(std::string_view text) { return show_unseen(to_valid_utf8(text)); }
 

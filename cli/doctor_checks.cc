@@ -18,6 +18,7 @@
 #include "approvals/settings.h"
 #include "base/clock.h"
 #include "base/file_names.h"
+#include "base/profile.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "cli/command_line.h"
@@ -790,7 +791,7 @@ Json check_json(const std::vector<CheckResult>& results) {
     const std::string verdict(to_string(result.verdict));
     Json item{
         {"check", result.check}, {"code", result.code}, {"verdict", verdict}, {"message", result.message}};
-    if (!result.next.empty()) item["next"] = result.next;
+    if (!result.next.empty()) item["next"] = naming_profile(result.next);
     list.push_back(std::move(item));
     summary[verdict] = summary[verdict].get<int>() + 1;
   }

@@ -281,12 +281,16 @@ std::string bash_completion(const CLI::App& root) {
       "_hostclaw() {\n"
       "  local at=" +
       tree.path +
-      " word i id verbs= flags= ids= choices=\n"
+      " word i id verbs= flags= ids= choices= profile=()\n"
       "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
       "  COMPREPLY=()\n"
       "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
       "    word=${COMP_WORDS[i]}\n"
       "    if [[ $word == -- ]]; then compopt -o default 2>/dev/null; return 0; fi\n"
+      "    if [[ $word == --profile ]]; then\n"
+      "      profile=(--profile \"${COMP_WORDS[i+1]}\")\n"
+      "      if [[ ${profile[1]} == = ]]; then profile[1]=${COMP_WORDS[i+2]}; fi\n"
+      "    fi\n"
       "    case \"$at $word\" in\n";
   out += walking_cases(tree, "      ", "i=$((i + 1))");
   out +=
@@ -322,7 +326,7 @@ std::string bash_completion(const CLI::App& root) {
       "    # Ids are taken as they are: what compgen -W is given, it evaluates.\n"
       "    while [[ -n $ids ]] && IFS=$'\\t' read -r id word; do\n"
       "      if [[ $id == \"$current\"* ]]; then COMPREPLY+=(\"$id\"); fi\n"
-      "    done < <([[ -z $ids ]] || \"${COMP_WORDS[0]}\" complete $ids 2>/dev/null)\n"
+      "    done < <([[ -z $ids ]] || \"${COMP_WORDS[0]}\" \"${profile[@]}\" complete $ids 2>/dev/null)\n"
       "  else compopt -o default 2>/dev/null\n"
       "  fi\n"
       "  return 0\n"
@@ -343,10 +347,12 @@ std::string zsh_completion(const CLI::App& root) {
       " word previous=${words[CURRENT-1]}\n"
       "  local -i i\n"
       "  local ids=\n"
-      "  local -a verbs flags found\n"
+      "  local -a verbs flags found profile\n"
       "  for ((i = 2; i < CURRENT; i++)); do\n"
       "    word=${words[i]}\n"
       "    if [[ $word == -- ]]; then _files; return; fi\n"
+      "    if [[ $word == --profile ]]; then profile=($word ${words[i+1]}); fi\n"
+      "    if [[ $word == --profile=* ]]; then profile=($word); fi\n"
       "    case \"$at $word\" in\n";
   out += walking_cases(tree, "      ", "(( i += 1 ))");
   out +=
@@ -384,7 +390,7 @@ std::string zsh_completion(const CLI::App& root) {
       "  esac\n"
       "  if [[ $PREFIX == -* ]]; then _describe -o option flags\n"
       "  elif [[ -n $ids ]]; then\n"
-      "    found=(${(f)\"$($words[1] complete $ids 2>/dev/null)\"})\n"
+      "    found=(${(f)\"$($words[1] $profile complete $ids 2>/dev/null)\"})\n"
       "    compadd -- ${found%%$'\\t'*}\n"
       "    (( $#verbs )) && _describe command verbs\n"
       "  elif (( $#verbs )); then _describe command verbs\n"
@@ -432,12 +438,19 @@ std::string fish_completion(const CLI::App& root) {
       "        end\n"
       "    end\n"
       "    test \"$at\" = \"$wanted\"\n"
+      "end\n"
+      "function __hostclaw_profile\n"
+      "    set -l tokens (commandline -opc)\n"
+      "    for i in (seq 2 (count $tokens))\n"
+      "        string match -q -- '--profile=*' $tokens[$i]; and echo $tokens[$i]\n"
+      "        test \"$tokens[$i]\" = --profile; and echo --profile=$tokens[(math $i + 1)]\n"
+      "    end\n"
       "end\n";
   each_node(tree, [&](const CommandNode& node) {
     const std::string start = "complete -c hostclaw -n " + fish_quoted("__hostclaw_at \"" + node.path + "\"");
     const auto words = plain_words(node);
     if (const std::string kind = ids_of(node.path); !kind.empty())
-      out += start + " -f -a '(hostclaw complete " + kind + " 2>/dev/null)'\n";
+      out += start + " -f -a '(hostclaw (__hostclaw_profile) complete " + kind + " 2>/dev/null)'\n";
     for (const auto& [word, description] : words)
       out += start + " -f -a " + fish_quoted(word) + " -d " + fish_quoted(description) + "\n";
     for (const CommandFlag& flag : node.flags) {
@@ -520,9 +533,12 @@ std::string powershell_completion(const CLI::App& root) {
          powershell_quoted(tree.path) +
          R"(
     $valueOf = $null
+    $profileWords = @()
     foreach ($element in @($commandAst.CommandElements | Select-Object -Skip 1)) {
         if ($element.Extent.EndOffset -ge $cursorPosition) { break }
         $word = $element.Extent.Text
+        if ($valueOf -like '* --profile') { $profileWords = @('--profile', $word) }
+        if ($word -like '--profile=*') { $profileWords = @($word) }
         if ($null -ne $valueOf) { $valueOf = $null; continue }
         if ($word -eq '--') { return }
         $next = "$at $word"
@@ -546,7 +562,7 @@ std::string powershell_completion(const CLI::App& root) {
         return
     }
     if (-not $typed.StartsWith('-') -and $ids.ContainsKey($at)) {
-        foreach ($line in @(& $commandAst.GetCommandName() complete $ids[$at] 2>$null)) {
+        foreach ($line in @(& $commandAst.GetCommandName() @profileWords complete $ids[$at] 2>$null)) {
             $id, $text = $line -split "`t", 2
             if ($id.StartsWith($typed)) {
                 [System.Management.Automation.CompletionResult]::new($id, $id, 'ParameterValue', $(if ($text) { $text } else { $id }))

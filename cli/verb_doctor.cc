@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "base/profile.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/command_words.h"
@@ -47,7 +48,7 @@ void print_result(const CheckResult& result) {
     print_line("        " + for_terminal(result.message));
   }
   if (!result.next.empty() && result.verdict != CheckVerdict::kOk)
-    print_line("        next: " + for_terminal(result.next));
+    print_line("        next: " + for_terminal(naming_profile(result.next)));
 }
 
 Error no_such_check(const std::string& word) {

@@ -97,8 +97,9 @@ int uninstall(const ScopeFlags& scope, bool purge, bool json) {
 
 std::string service_line(const ServiceState& state) {
   if (!state.installed) {
-    return state.manager_available ? "not installed (next: hostclaw node install)"
-                                   : "not installed: " + state.unavailable + " (next: hostclaw node run)";
+    return state.manager_available
+               ? "not installed (next: " + own_command() + " node install)"
+               : "not installed: " + state.unavailable + " (next: " + own_command() + " node run)";
   }
   std::string line = state.status;
   if (state.since_ms > 0) line += " since " + format_time(state.since_ms);
@@ -132,11 +133,12 @@ int node_status(const ScopeFlags& scope, bool json) {
   for (const node_host::ServiceFinding& finding : findings) {
     if (finding.verdict != node_host::ServiceFinding::Verdict::kWarning) continue;
     print_line("           " + for_terminal(finding.message));
-    if (!finding.next.empty()) print_line("           next: " + for_terminal(finding.next));
+    if (!finding.next.empty()) print_line("           next: " + for_terminal(naming_profile(finding.next)));
   }
   if (!store) {
     print_line("state      " + for_terminal(store.error().message));
-    if (!store.error().next.empty()) print_line("next       " + for_terminal(store.error().next));
+    if (!store.error().next.empty())
+      print_line("next       " + for_terminal(naming_profile(store.error().next)));
     return kDone;
   }
   auto report = read_status(**store);

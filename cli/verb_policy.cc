@@ -6,6 +6,7 @@
 #include "approvals/rule_store.h"
 #include "approvals/settings.h"
 #include "base/clock.h"
+#include "base/profile.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/question_text.h"
@@ -78,7 +79,7 @@ int report(const policy::RunEvaluation& evaluation, const std::vector<approvals:
               {"ask", policy::to_string(evaluation.ask)},
               {"argv", spawned(evaluation.plan)},
               {"trace", std::move(trace)}};
-    if (!decision.next.empty()) body["next"] = decision.next;
+    if (!decision.next.empty()) body["next"] = naming_profile(decision.next);
     if (!evaluation.rules.empty()) body["rules"] = evaluation.rules;
     for (const approvals::Grant& grant : grants) body["grants"].push_back(grant_json(grant, unix_ms_now()));
     if (evaluation.would_have) {

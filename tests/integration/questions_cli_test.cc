@@ -453,6 +453,27 @@ TEST_CASE("a desktop is told that a question waits, and not which") {
   CHECK(screen.wait_exit() == 0);
 }
 
+TEST_CASE("long work says on a terminal how far it is, and nothing elsewhere") {
+  LocalState state;
+  state.ask(LocalState::git_push());
+  const Finished exported = state.hostclaw({"audit", "export"});
+  CHECK(exported.standard_error.empty());
+  const std::string fifo = state.directory.path() + "/record";
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  OnTerminal screen({"audit", "verify", "--file", fifo}, state.environment());
+  const int file = open(fifo.c_str(), O_WRONLY | O_CLOEXEC);
+  screen.see("\rverifying " + fifo + ": 0 rows");
+  REQUIRE(::write(file, exported.standard_output.data(), exported.standard_output.size()) > 0);
+  close(file);
+  // The line goes before the answer comes.
+  screen.see(std::string(20, ' '));
+  screen.see("\r");
+  CHECK(screen.wait_exit() == 0);
+  const Finished quiet = state.hostclaw({"audit", "verify"});
+  CHECK(quiet.status == 0);
+  CHECK(quiet.standard_error.empty());
+}
+
 TEST_CASE("policy check knows what answers have allowed, names it and uses nothing up") {
   LocalState state;
   const std::string touch = real("/usr/bin/touch");

@@ -127,6 +127,7 @@ offers "$(completes hostclaw approvals "" | tr '\n' ' ' | sed 's/ $//')" hostcla
 mkdir "$work/stand-in"
 cat >"$work/stand-in/hostclaw" <<'END'
 #!/bin/sh
+if [ "$1" = --profile ]; then printf 'of-%s\t\n' "$2"; exit; fi
 [ "$1" = complete ] || exit 1
 printf '%s-1\twhat it is\n%s-2\twhat it is\n$(touch evil)\tnone\n' "$2" "$2"
 END
@@ -137,6 +138,8 @@ offers "open-run-1 open-run-2" hostclaw runs cancel open
 offers "question-2" hostclaw approvals resolve question-2
 offers "grant-1 grant-2" hostclaw approvals grants revoke gr
 offers "rule-1 rule-2" hostclaw policy remove ru
+offers "of-work" hostclaw --profile work runs show of
+offers "of-work" hostclaw runs show --profile = work of
 (cd "$work" && completes hostclaw runs show "" | grep -qxF '$(touch evil)' && [ ! -e evil ]) || fail "bash evaluates an id"
 ok
 

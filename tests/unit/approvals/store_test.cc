@@ -1,5 +1,6 @@
 #include "approvals/store.h"
 
+#include "approvals/audit_chain.h"
 #include "approvals/schema.h"
 #include "approvals/sqlite.h"
 #include "base/sha256.h"
@@ -331,6 +332,35 @@ TEST_CASE("what a dead process left open is marked interrupted, nothing else", "
   CHECK(must(store->run("finished"))->state == "finished");
   CHECK(must(store->run("denied"))->state == "decided");
   CHECK(must(store->mark_interrupted_runs(6000)) == 0);
+}
+
+TEST_CASE("a request to end a run is for that run alone, and goes with its end", "[store][runs]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  std::vector<RunRow> runs;
+  for (const char* id : {"cancelled", "withdrawn", "interrupted", "other"}) {
+    RunRow run = sample_run(id);
+    run.state = "running";
+    run.row_id = must(store->insert_run(run));
+    runs.push_back(run);
+  }
+  const auto asked = [&](const RunRow& run) { return must(store->cancel_request(run.row_id, run.run_id)); };
+  for (std::size_t i = 0; i < 3; ++i) must(store->request_cancel(runs[i], {"cli", "alice"}));
+  CHECK(asked(runs[0]) == "cli alice");
+  CHECK_FALSE(asked(runs[3]).has_value());
+  // Another run that got the same row.
+  CHECK_FALSE(must(store->cancel_request(runs[0].row_id, "later")).has_value());
+  runs[0].state = "cancelled";
+  must(store->end_run(runs[0]));
+  CHECK_FALSE(asked(runs[0]).has_value());
+  must(store->withdraw_cancel(runs[1].row_id));
+  CHECK_FALSE(asked(runs[1]).has_value());
+  CHECK(must(store->mark_interrupted_runs(5000)) == 3);
+  CHECK_FALSE(asked(runs[2]).has_value());
+  CHECK(must(store->settings()).empty());
+  AuditFilter filter;
+  filter.kind = "cancel";
+  CHECK(must(AuditChain(*store).rows(filter)).size() == 3);
 }
 
 TEST_CASE("old run rows go and the newest stay", "[store][runs]") {

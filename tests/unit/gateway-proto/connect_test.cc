@@ -141,6 +141,20 @@ TEST_CASE("hello-ok is read for both generations and refused for others") {
   CHECK(hello_ok_from(Json::parse(R"({"protocol":4})")).error().code == "FRAME_INVALID");
 }
 
+TEST_CASE("a gateway takes tools when it names the method, and not otherwise") {
+  const auto takes = [](const char* features) {
+    Json payload = {{"type", "hello-ok"}, {"protocol", 4}};
+    payload["features"] = Json::parse(features);
+    return hello_ok_from(payload)->takes_tools;
+  };
+  CHECK(takes(R"({"methods":["health","node.pluginTools.update"]})"));
+  for (const char* features :
+       {R"({"methods":["node.pluginSurface.refresh"]})", R"({"methods":"node.pluginTools.update"})", R"({})",
+        R"([])", R"("node.pluginTools.update")", "null"})
+    CHECK_FALSE(takes(features));
+  CHECK_FALSE(hello_ok_from(Json::parse(R"({"type":"hello-ok","protocol":3})"))->takes_tools);
+}
+
 TEST_CASE("releases are compared as numbers") {
   CHECK(is_release_before("2026.4.20", 2026, 8, 2));
   CHECK(is_release_before("2026.7.35", 2026, 8, 2));

@@ -41,6 +41,8 @@ TEST_CASE("results hold exactly the members that the closed schema knows") {
   request.node_id = "n";
   CHECK(Json::parse(invoke_result_params(request, InvokeResult::success(Json{{"a", 1}}))) ==
         Json{{"id", "i"}, {"nodeId", "n"}, {"ok", true}, {"payloadJSON", R"({"a":1})"}});
+  CHECK(Json::parse(invoke_result_params(request, InvokeResult::object(Json{{"a", 1}}))) ==
+        Json{{"id", "i"}, {"nodeId", "n"}, {"ok", true}, {"payload", {{"a", 1}}}});
   CHECK(Json::parse(invoke_result_params(request, InvokeResult::failure("UNAVAILABLE", "m"))) ==
         Json{{"id", "i"},
              {"nodeId", "n"},
