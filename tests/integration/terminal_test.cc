@@ -113,6 +113,30 @@ TEST_CASE("a profile is another node: its own state, shown in status, named in c
   CHECK(std::filesystem::exists(home.path() + "/here/hostclaw.sqlite"));
 }
 
+TEST_CASE("nodes of two profiles run side by side, each under its own identity") {
+  Scene scene;
+  scene.connect_host();
+  const std::size_t from = scene.mark();
+  Environment environment = scene.environment();
+  environment["OPENCLAW_GATEWAY_TOKEN"] = kSharedToken;
+  HostProcess second(hostclaw_program(),
+                     {"--profile", "second", "node", "run", "--host", "127.0.0.1", "--port",
+                      std::to_string(scene.gateway->port())},
+                     environment);
+  CHECK(string_at(scene.await("connected", {}, from), "nodeId") != scene.node_id);
+  REQUIRE(second.wait_line("connected", kPatience));
+  const auto status = [&](const std::vector<std::string>& words) {
+    return Json::parse(scene.hostclaw(words).standard_output);
+  };
+  const Json usual = status({"status", "--json"});
+  const Json other = status({"--profile", "second", "status", "--json"});
+  CHECK(pick(usual, "/link/state") == "connected");
+  CHECK(pick(other, "/link/state") == "connected");
+  CHECK(pick(usual, "/deviceId") != pick(other, "/deviceId"));
+  CHECK_FALSE(usual.contains("profile"));
+  CHECK(pick(other, "/statePath") == scene.state_directory() + "-second/hostclaw.sqlite");
+}
+
 TEST_CASE("a wrong name of a profile is refused and makes nothing") {
   TemporaryDirectory home;
   const auto name = GENERATE("../evil", "-x", ".", "a b", "a/b");
