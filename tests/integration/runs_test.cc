@@ -6,7 +6,7 @@
 namespace hostclaw::integration {
 namespace {
 
-bool tells(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool mentions(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 // A run that says something and then waits until it is told to go on.
 struct LongRun {
@@ -28,7 +28,7 @@ struct LongRun {
   void open_gate() { write_file(gate, ""); }
   void until_running() {
     const auto give_up = std::chrono::steady_clock::now() + kPatience;
-    while (!tells(scene.hostclaw({"runs"}).standard_output, "running"))
+    while (!mentions(scene.hostclaw({"runs"}).standard_output, "running"))
       REQUIRE(std::chrono::steady_clock::now() < give_up);
   }
 };
@@ -41,20 +41,20 @@ TEST_CASE("a run is followed: its output as it comes, then how it ended and how 
   HostProcess follow(hostclaw_program(), {"runs", "show", "--follow", "long-1"}, run.scene.environment());
   CHECK(follow.wait_output("begins", kPatience));
   // Who only looks sees the same until now.
-  CHECK(tells(run.scene.hostclaw({"runs", "long-1"}).standard_output, "begins"));
+  CHECK(mentions(run.scene.hostclaw({"runs", "long-1"}).standard_output, "begins"));
   run.open_gate();
   const auto finished = follow.wait_exit(kPatience);
   REQUIRE(finished);
   INFO(finished->standard_output);
   CHECK(finished->status == 0);
-  CHECK(tells(finished->standard_output, "\n\nbegins\nends\n\noutcome     exit 3\n"));
-  CHECK(tells(finished->standard_output, "duration    "));
+  CHECK(mentions(finished->standard_output, "\n\nbegins\nends\n\noutcome     exit 3\n"));
+  CHECK(mentions(finished->standard_output, "duration    "));
   CHECK(run.answer.get().ok);
   CHECK(std::filesystem::is_empty(run.scene.state_directory() + "/node.output"));
   // What is over is shown as it is.
   const Finished again = run.scene.hostclaw({"runs", "show", "--follow", "long-1"});
   CHECK(again.status == 0);
-  CHECK(tells(again.standard_output, "begins\nends"));
+  CHECK(mentions(again.standard_output, "begins\nends"));
 }
 
 TEST_CASE("a run is followed as JSON, one object a line, the run last") {
@@ -81,22 +81,22 @@ TEST_CASE("a person ends a run: it is over, the caller is told, and the record s
   const Finished cancelled = run.scene.hostclaw({"runs", "cancel", "long"});
   INFO(cancelled.standard_error);
   CHECK(cancelled.status == 0);
-  CHECK(tells(cancelled.standard_output, "run long-1 was cancelled after "));
+  CHECK(mentions(cancelled.standard_output, "run long-1 was cancelled after "));
   const Reply reply = run.answer.get();
   CHECK(reply.ok);
-  CHECK(tells(reply.payload.dump(), "ended on the node by its operator (cli "));
+  CHECK(mentions(reply.payload.dump(), "ended on the node by its operator (cli "));
   const Finished shown = run.scene.hostclaw({"runs", "long-1"});
-  CHECK(tells(shown.standard_output, "outcome     cancelled"));
-  CHECK(tells(shown.standard_output, "begins"));
-  CHECK(tells(shown.standard_output, "by its operator (cli "));
+  CHECK(mentions(shown.standard_output, "outcome     cancelled"));
+  CHECK(mentions(shown.standard_output, "begins"));
+  CHECK(mentions(shown.standard_output, "by its operator (cli "));
   const Finished record = run.scene.hostclaw({"audit", "tail"});
-  CHECK(tells(record.standard_output, "cancel "));
-  CHECK(tells(record.standard_output, "by cli "));
+  CHECK(mentions(record.standard_output, "cancel "));
+  CHECK(mentions(record.standard_output, "by cli "));
   // Not twice, and nothing that is not there.
   const Finished again = run.scene.hostclaw({"runs", "cancel", "long-1"});
   CHECK(again.status == 1);
-  CHECK(tells(again.standard_error, "RUN_OVER: run long-1 does not run: cancelled"));
-  CHECK(tells(run.scene.hostclaw({"runs", "cancel", "nothing"}).standard_error, "NOT_FOUND"));
+  CHECK(mentions(again.standard_error, "RUN_OVER: run long-1 does not run: cancelled"));
+  CHECK(mentions(run.scene.hostclaw({"runs", "cancel", "nothing"}).standard_error, "NOT_FOUND"));
 }
 
 TEST_CASE("a run ends no run, its own or another's") {
@@ -105,8 +105,8 @@ TEST_CASE("a run ends no run, its own or another's") {
   const std::string script = run.scene.directory.path() + "/attack";
   write_file(script, "HOSTCLAW_STATE_DIR='" + run.scene.state_directory() + "' " + hostclaw_program() +
                          " runs cancel long-1\n");
-  CHECK(tells(run.scene.run({"/bin/sh", script}).dump(), "SELF_POLICY"));
-  CHECK(tells(run.scene.hostclaw({"runs", "long-1"}).standard_output, "running"));
+  CHECK(mentions(run.scene.run({"/bin/sh", script}).dump(), "SELF_POLICY"));
+  CHECK(mentions(run.scene.hostclaw({"runs", "long-1"}).standard_output, "running"));
   run.open_gate();
   CHECK(run.answer.get().ok);
 }
@@ -117,7 +117,7 @@ TEST_CASE("an agent reads its own runs through the tool that the node publishes,
   const std::size_t from = scene.mark();
   scene.connect_host();
   scene.await(
-      "sent", [](const Json& record) { return tells(record.dump(), "hostclaw_runs"); }, from);
+      "sent", [](const Json& record) { return mentions(record.dump(), "hostclaw_runs"); }, from);
   const auto run = [&](const std::string& id, const std::string& agent, const std::string& session) {
     CHECK(pick(scene.run({"/bin/echo", id}, {{"runId", id}, {"agentId", agent}, {"sessionKey", session}}),
                "/exitCode") == 0);
@@ -135,11 +135,11 @@ TEST_CASE("an agent reads its own runs through the tool that the node publishes,
     return reply.payload.dump();
   };
   const std::string own = call(Json::object(), {{"sessionKey", "agent:main:main"}});
-  CHECK(tells(own, "/bin/echo mine"));
-  CHECK_FALSE(tells(own, "theirs"));
-  CHECK(tells(call({{"id", "mine"}}, {{"sessionKey", "agent:main:main"}}), "output"));
-  CHECK(tells(call({{"id", "theirs"}}, {{"sessionKey", "agent:main:main"}}), "NOT_FOUND"));
-  CHECK(tells(call(Json::object(), Json::object()), "Nothing is shown"));
+  CHECK(mentions(own, "/bin/echo mine"));
+  CHECK_FALSE(mentions(own, "theirs"));
+  CHECK(mentions(call({{"id", "mine"}}, {{"sessionKey", "agent:main:main"}}), "output"));
+  CHECK(mentions(call({{"id", "theirs"}}, {{"sessionKey", "agent:main:main"}}), "NOT_FOUND"));
+  CHECK(mentions(call(Json::object(), Json::object()), "Nothing is shown"));
 }
 
 TEST_CASE("a gateway that takes no tools is not told of any, and one that was told to serve less neither") {
@@ -149,7 +149,7 @@ TEST_CASE("a gateway that takes no tools is not told of any, and one that was to
   Scene scene(settings);
   const std::size_t from = scene.mark();
   scene.connect_host(old ? std::vector<std::string>{} : std::vector<std::string>{"--commands", "system.run"});
-  const auto told = [](const Json& record) { return tells(record.dump(), "hostclaw_runs"); };
+  const auto told = [](const Json& record) { return mentions(record.dump(), "hostclaw_runs"); };
   CHECK(scene.gateway->journal().all("sent", told, from).empty());
 }
 
