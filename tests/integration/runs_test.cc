@@ -6,7 +6,9 @@
 namespace hostclaw::integration {
 namespace {
 
-bool mentions(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool mentions(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 // A run that says something and then waits until it is told to go on.
 struct LongRun {
