@@ -28,13 +28,6 @@ bool is_path_pattern(std::string_view pattern) { return pattern.find('/') != std
 bool is_short_flag(std::string_view word) { return word.size() == 2 && word[0] == '-' && word[1] != '-'; }
 bool is_long_flag(std::string_view word) { return word.size() > 2 && word.starts_with("--"); }
 
-// `file:*`: schemes are read in any case.
-bool names_scheme(std::string_view pattern) {
-  const std::size_t colon = pattern.find(':');
-  if (colon == std::string_view::npos || colon == 0 || pattern[0] == '-' || pattern[0] == ':') return false;
-  return std::none_of(pattern.begin(), pattern.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-}
-
 // `*` in a word pattern is about characters, slashes included; `?` is one that is no slash.
 std::string with_wide_stars(std::string_view pattern) {
   std::string out;
@@ -74,7 +67,7 @@ struct WordAlternative {
   explicit WordAlternative(const std::string& pattern)
       : glob(with_wide_stars(pattern)),
         text(pattern),
-        scheme(names_scheme(pattern)),
+        scheme(scheme_of_pattern(pattern)),
         word_class(class_named(pattern)) {
     if (pattern.size() > 2 && pattern.front() == '*' && pattern.back() == '*') {
       contained = pattern.substr(1, pattern.size() - 2);
@@ -94,7 +87,7 @@ struct WordAlternative {
   // Through spellings: `options` are those of the program, as far as they are known.
   bool fits_loosely(std::string_view word, const OptionGrammar& options) const {
     if (is_short_flag(text)) return option_letters(word, options).find(text[1]) != std::string_view::npos;
-    if (scheme) return matches(to_lower_ascii(word));
+    if (!scheme.empty()) return begins_with_scheme(word, scheme);
     if (!is_long_flag(text) || !word.starts_with("--")) return false;
     const std::size_t equals = word.find('=');
     if (!is_long_option(word.substr(0, equals), text, options)) return false;
@@ -105,7 +98,7 @@ struct WordAlternative {
   std::string contained;      // `*text*`, which needs no walk
   std::string text;           // of a long option: without its value
   std::optional<Glob> value;  // `--network=host`: of this value alone
-  bool scheme;
+  std::string scheme;           // `file:`, which is read in any case
   const WordClass* word_class;  // `<id>`; null: none
 };
 
@@ -270,9 +263,10 @@ bool flag_could_fit(std::string_view pattern, std::string_view front) {
 
 bool could_fit(const WordAlternative& alternative, const KnownEnds& known) {
   if (alternative.word_class != nullptr) return true;
-  if (alternative.scheme) {
-    const std::string front = to_lower_ascii(known.front);
-    if (begins_alike(alternative.glob.literal_prefix(), front)) return true;
+  if (!alternative.scheme.empty()) {
+    // Braces and brackets spell the rest of a scheme in their own way.
+    const std::string front = to_lower_ascii(known.front.substr(0, known.front.find_first_of("{[")));
+    if (begins_alike(alternative.scheme, front)) return true;
   }
   return glob_could_match(alternative.glob, known) || flag_could_fit(alternative.text, known.front);
 }

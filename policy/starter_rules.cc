@@ -155,12 +155,11 @@ constexpr StarterRow kRows[] = {
      "@ -s http://h;@ -XTRACE http://h;@ -H A:b http://h"},
     {kAsk, "curl", "sends-named-files", "... -H|--header|--proxy-header|-w|--write-out|--url @* ...",
      kCurlSends, "@ -H @x http://h;@ -sH @x http://h;@ --url @x", "@ -H A:b http://h;@ -s http://h/@x"},
-    {kDeny, "curl", "local-files",
-     "... file:*|*{file:*|*,file:*|*}:/*|*]:/*|*}e:/*|*]e:/*|*}le:/*|*]le:/*|*}ile:/*|*]ile:/* ...",
-     kCurlReads,
+    {kDeny, "curl", "local-files", "... file:* ...", kCurlReads,
      "@ file:///etc/passwd;@ FILE:///etc/passwd;@ File:/etc/passwd;@ --url fiLe:///x;@ {file}:///etc/passwd;"
-     "@ {http://h,File:///etc/passwd};@ [f-f]ile:///etc/passwd",
-     "@ http://h/file:x;@ http://h/{a,b};@ http://[::1]:8080/x"},
+     "@ {http://h,File:///etc/passwd};@ [f-f]ile:///etc/passwd;@ f{i}le:/x;@ {x,fil}[e-e]{:}///x",
+     "@ http://h/file:x;@ http://h/{a,b};@ http://[::1]:8080/x;@ http://{file,x}/;@ -d {\"file\":1} "
+     "http://h"},
     {kDeny, "curl", "local-default", "... --proto-default file|FILE|File ...", kCurlReads,
      "@ --proto-default file /etc/passwd", "@ --proto-default https h"},
 };

@@ -345,8 +345,11 @@ class Inspection {
   // Elements are looked at whole, values of options included.
   std::size_t match_element(const CarryPattern& pattern, bool behind) const {
     const bool any_case = pattern.text[0] != '-';
+    const std::string_view scheme = scheme_of_pattern(pattern.text);
     for (std::size_t i = behind ? read_.subcommand + 1 : 1; i < argv_.size(); ++i) {
-      if (fits_glob(pattern.text, argv_[i], any_case)) return i;
+      const bool fits =
+          scheme.empty() ? fits_glob(pattern.text, argv_[i], any_case) : begins_with_scheme(argv_[i], scheme);
+      if (fits) return i;
     }
     return kNowhere;
   }

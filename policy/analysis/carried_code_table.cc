@@ -288,7 +288,7 @@ reads -T -F -E --upload-file --form --netrc-file --netrc -n --netrc-optional --v
 reads --proxy-cert --proxy-key --etag-compare --proto-default=file
 reads -d=@* --data=@* --data-ascii=@* --data-binary=@* --json=@* -H=@* --header=@* --proxy-header=@*
 reads -w=@* --write-out=@* --url=@*|*file:* --data-urlencode!*=* --url-query!*=*|+* -b!*=*| --cookie!*=*|
-reads file:* *{file:* *,file:* *}:/* *]:/* *}e:/* *]e:/* *}le:/* *]le:/* *}ile:/* *]ile:/* @*
+reads file:* @*
 loads --engine
 reaches --unix-socket --abstract-unix-socket
 )"},

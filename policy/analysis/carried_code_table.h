@@ -21,6 +21,7 @@
 //   -x           letter among those behind one dash
 //   -name        where options are whole words behind one dash: that one; elsewhere an element of this text
 //   text         an element of this text (in any case); `*` at its ends stands for any text
+//   scheme:*     an element that begins so, in any case, also once curl has expanded braces and brackets
 //   ...          any operand
 //   !            every use
 //   none         no argument at all: commands are read from the input

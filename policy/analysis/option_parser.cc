@@ -171,4 +171,64 @@ std::string_view option_letters(std::string_view word, const OptionGrammar& gram
   return word.substr(0, value == std::string_view::npos ? value : value + 1);
 }
 
+std::string_view scheme_of_pattern(std::string_view pattern) {
+  if (pattern.size() < 3 || !pattern.ends_with(":*")) return {};
+  pattern.remove_suffix(1);
+  const bool letters =
+      std::all_of(pattern.begin(), pattern.end() - 1, [](char c) { return c >= 'a' && c <= 'z'; });
+  return letters && pattern.size() <= 16 ? pattern : std::string_view();
+}
+
+namespace {
+
+bool is_same_letter(char c, char lower) {
+  return c == lower || (c >= 'A' && c <= 'Z' && static_cast<char>(c - 'A' + 'a') == lower);
+}
+
+// How much of the scheme is there behind `text`, when `count` characters were before it; nullopt: it is none.
+std::optional<std::size_t> advance(std::string_view text, std::string_view scheme, std::size_t count) {
+  for (const char c : text) {
+    if (count == scheme.size()) break;
+    if (!is_same_letter(c, scheme[count])) return std::nullopt;
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
+bool begins_with_scheme(std::string_view url, std::string_view scheme) {
+  // possible[k]: some expansion of what was read is the first k characters.
+  std::vector<char> possible(scheme.size() + 1, 0);
+  possible[0] = 1;
+  while (!url.empty() && possible[scheme.size()] == 0) {
+    const char c = url.front();
+    const std::size_t close = c == '{' ? url.find('}') : c == '[' ? url.find(']') : std::string_view::npos;
+    const bool expands = close != std::string_view::npos;
+    std::string_view inside = expands ? url.substr(1, close - 1) : url.substr(0, 1);
+    url.remove_prefix(expands ? close + 1 : 1);
+    std::vector<char> next(possible.size(), 0);
+    bool any = false;
+    const auto reach = [&](std::size_t count) {
+      next[count] = 1;
+      any = true;
+    };
+    for (bool more = true; more;) {
+      const std::size_t comma = expands && c == '{' ? inside.find(',') : std::string_view::npos;
+      for (std::size_t k = 0; k < scheme.size(); ++k) {
+        if (possible[k] == 0) continue;
+        // A range is one character of it.
+        const auto count =
+            expands && c == '[' ? std::optional(k + 1) : advance(inside.substr(0, comma), scheme, k);
+        if (count) reach(*count);
+      }
+      more = comma != std::string_view::npos;
+      if (more) inside.remove_prefix(comma + 1);
+    }
+    if (!any) return false;
+    possible = std::move(next);
+  }
+  return possible[scheme.size()] != 0;
+}
+
 }  // namespace hostclaw::policy

@@ -67,4 +67,11 @@ bool is_long_option(std::string_view given, std::string_view option, const Optio
 // Empty when the word is none. Of a program that is not known, all characters.
 std::string_view option_letters(std::string_view word, const OptionGrammar& grammar);
 
+// The beginning that a pattern like `file:*` asks for, `file:`; empty when the pattern is of another form.
+std::string_view scheme_of_pattern(std::string_view pattern);
+
+// True when the URL begins with the lower-case scheme and its colon, in any case, or may once curl has
+// expanded its braces and brackets: `FILE:`, `{file}:`, `f[i-i]le:`, `{http://h,file:///x}`. Linear.
+bool begins_with_scheme(std::string_view url, std::string_view scheme);
+
 }  // namespace hostclaw::policy

@@ -76,7 +76,12 @@ TEST_CASE("rules: letters of a value and names of other options are no spellings
   CHECK_FALSE(covered("tool", "--network=host", "--network=none"));
   CHECK_FALSE(covered("tool", "--network=host", "--network"));
   CHECK(covered("tool", "file:*", "FiLe:x"));
-  CHECK(covered("tool", "*{file:*", "a{FILE:x"));
+  for (const char* word :
+       {"{file}:x", "[f-f]ile:x", "f{i}le:x", "{f}{i}{l}{e}{:}x", "{http://h,FILE:x}", "{x,,fi}le:x"})
+    CHECK(covered("tool", "file:*", word));
+  for (const char* word :
+       {"{xfile}:x", "http://{file:x}", "{\"file:\":1}", "{file", "[", "fil{x}e:", "files:x"})
+    CHECK_FALSE(covered("tool", "file:*", word));
   CHECK_FALSE(covered("tool", "file:*", "xfile:x"));
   const Rule allow = rule(RuleEffect::kAllow, "curl", {{"file:*"}});
   CHECK_FALSE(rule_covers(allow, subject({"curl", "FILE:x"}), "main"));
