@@ -28,7 +28,7 @@ namespace hostclaw::approvals {
 
 // One program of what would run.
 struct AskedCommand {
-  std::string executable;         // real path of the file that was judged
+  std::string executable;         // real path of the file that was judged; of one of many names that name's
   std::vector<std::string> argv;  // as it would be spawned
 };
 

@@ -114,7 +114,8 @@ Askable askable(const policy::RunDecision& refused, const policy::RunDecision& g
   for (const policy::PlannedPipeline& pipeline : evaluation.plan.pipelines) {
     for (const policy::PlannedCommand& command : pipeline.commands) {
       if (command.builtin == policy::Builtin::kNone)
-        question.commands.push_back({command.executable, command.argv});
+        question.commands.push_back(
+            {command.called_as.empty() ? command.executable : command.called_as, command.argv});
     }
   }
   question.cwd = evaluation.plan.cwd;

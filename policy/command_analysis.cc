@@ -126,7 +126,7 @@ class Splitter {
     if (!shell_is_acceptable(shell)) return;
     if (input_.context.platform == Platform::kWindows) return from_windows_text(text);
     if (hardened()) {
-      if (std::string what = misleading_operator(text); !what.empty())
+      if (std::string what = misleading_operator(sent_text(shell)); !what.empty())
         return fail("MISLEADING_TEXT", std::move(what));
     }
     ShellTextResult parsed = parse_shell_text(text, text_options(shell));
@@ -144,6 +144,8 @@ class Splitter {
   void from_windows_text(const std::string& text) {
     WindowsTextResult parsed = parse_windows_text(text);
     if (!parsed) return fail("NOT_ANALYSABLE", parsed.reason);
+    if (hardened() && !parsed.reviewed_options)
+      return fail("NOT_BINDABLE", "the options of the shell in the text change what it does");
     ShellCommand command;
     for (std::string& word : *parsed.argv) command.words.push_back({std::move(word), 0, 0, false});
     out_.program.pipelines.push_back({Connector::kFirst, false, {command}, {false}});
@@ -151,15 +153,40 @@ class Splitter {
     add(command.argv());
   }
 
-  // Full-width forms of shell operators look like the operators and are not.
+  // Before white space of every kind was taken off its ends, a byte order mark included.
+  static std::string_view sent_text(const ShellWrapper& shell) {
+    const std::size_t index = shell.invocation.payload_index;
+    return index < shell.shell_argv.size() ? std::string_view(shell.shell_argv[index])
+                                           : *shell.invocation.payload;
+  }
+
+  static std::string_view without_ascii_blanks(std::string_view text) {
+    constexpr std::string_view kBlanks = " \t\n\r\v\f";
+    const std::size_t first = text.find_first_not_of(kBlanks);
+    return first == std::string_view::npos ? ""
+                                           : text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+  }
+
+  // Letters and full-width forms that look like operators and are none.
   static std::string misleading_operator(std::string_view text) {
-    constexpr std::array<std::string_view, 7> kLookAlikes = {"\xEF\xBC\x9B", "\xEF\xBD\x9C", "\xEF\xBC\x86",
-                                                             "\xEF\xBC\x9C", "\xEF\xBC\x9E", "\xEF\xBC\x84",
-                                                             "\xEF\xBD\x80"};
+    constexpr std::array<std::string_view, 15> kLookAlikes = {
+        "\xEF\xBC\x9B",  // full-width ; | & < > $ `
+        "\xEF\xBD\x9C", "\xEF\xBC\x86", "\xEF\xBC\x9C", "\xEF\xBC\x9E", "\xEF\xBC\x84", "\xEF\xBD\x80",
+        "\xEF\xB9\x94",  // small ; &
+        "\xEF\xB9\xA0",
+        "\xCD\xBE",      // Greek question mark
+        "\xD8\x9B",      // Arabic semicolon
+        "\xE2\x81\x8F",  // reversed semicolon
+        "\xC7\x80",      // dental click
+        "\xE2\x88\xA3",  // divides
+        "\xE1\xBF\xAF",  // Greek varia
+    };
     for (const std::string_view item : kLookAlikes) {
       if (text.find(item) != std::string_view::npos)
         return "the text holds a character that looks like an operator";
     }
+    if (trim(text).size() < without_ascii_blanks(text).size())
+      return "white space around the text that shells do not know as such";
     return misleading_character(text);
   }
 
@@ -220,6 +247,10 @@ class Splitter {
     bool long_pipeline = false;
     for (const ShellPipeline& pipeline : program.pipelines) {
       long_pipeline = long_pipeline || pipeline.commands.size() > 1;
+      if (hardened() && joins_errors(pipeline) && name != "bash" && name != "zsh") {
+        fail("NOT_ANALYSABLE", "`|&` means something else to " + shown(name) + ", or nothing");
+        return false;
+      }
       for (const ShellCommand& command : pipeline.commands) {
         const bool plain = std::all_of(command.words.begin(), command.words.end(),
                                        [](const ShellWord& w) { return is_plain_for_every_shell(w); });
@@ -242,6 +273,11 @@ class Splitter {
     unnest(program);
     out_.program = std::move(program);
     return true;
+  }
+
+  static bool joins_errors(const ShellPipeline& pipeline) {
+    return std::find(pipeline.stderr_to_pipe.begin(), pipeline.stderr_to_pipe.end(), true) !=
+           pipeline.stderr_to_pipe.end();
   }
 
   static bool exec_is_not_last(const ShellProgram& program) {
@@ -329,12 +365,13 @@ class Splitter {
            unwrapped.has_layer(LayerKind::kMultiplexer);
   }
 
-  // The host changes to the directory itself: options go, and no operand means HOME.
+  // The host changes to the directory itself; no operand means HOME.
   void take_directory(Segment& segment, const BuiltinUse& use) {
     const std::string* home = find_variable(input_.environment, "HOME", input_.context.platform);
-    const std::string directory = use.directory.empty() && home != nullptr ? *home : use.directory;
-    if (directory.empty()) return refuse(segment, "BUILTIN_REFUSED", "`cd` has no directory to go to");
-    segment.unwrapped.argv = {"cd", directory};
+    if (!use.directory.empty()) return;
+    if (home == nullptr || home->empty())
+      return refuse(segment, "BUILTIN_REFUSED", "`cd` has no directory to go to");
+    segment.unwrapped.argv = {"cd", *home};
   }
 
   void add(const std::vector<std::string>& argv) {
@@ -551,21 +588,28 @@ class Matcher {
         if (segment.builtin == Builtin::kNone) disturbed_ = true;
         if (segment.builtin == Builtin::kCd && pipeline.commands.size() == 1) {
           moved_ = true;
-          // Behind `!` the next command runs where the change failed.
-          directory_ = directory_ && !pipeline.negate
-                           ? std::optional(absolute_path(*directory_, segment.argv().back()))
-                           : std::nullopt;
-          cwd = cwd || input_.request.cwd.empty()
-                    ? std::optional(
-                          absolute_path(cwd ? absolute_path(input_.context.host_cwd, *cwd) : input_.cwd,
-                                        segment.argv().back()))
-                    : std::nullopt;
+          directory_ = directory_after(segment, pipeline);
+          cwd = directory_;
         }
       }
     }
   }
 
  private:
+  // Where the commands run that follow a `cd` with `&&`; nothing when it hangs on more than the words.
+  std::optional<std::string> directory_after(const Segment& segment, const ShellPipeline& pipeline) const {
+    const std::string& target = segment.argv().back();
+    const bool absolute = target.starts_with('/');
+    // Behind `!` the next command runs where the change failed, behind `||` where it was not tried.
+    if (pipeline.negate || pipeline.connector == Connector::kOr || (!absolute && !directory_))
+      return std::nullopt;
+    const bool physical =
+        std::find(segment.argv().begin(), segment.argv().end(), "-P") != segment.argv().end();
+    // `..` behind a link: not by cutting the text.
+    if (physical && target.find("..") != std::string::npos) return std::nullopt;
+    return absolute_path(absolute ? "/" : *directory_, target);
+  }
+
   void judge(Segment& segment, const std::optional<std::string>& cwd, std::size_t index) {
     segment.by = SatisfiedBy::kNothing;
     if (segment.never) return;
@@ -598,7 +642,8 @@ class Matcher {
       return;
     }
     segment.code = "ALLOWLIST_MISS";
-    segment.reason = "no entry matches " + shown(segment.argv().front()) + " (" + found.real_path + ")";
+    segment.reason =
+        "no entry matches " + shown(segment.argv().front()) + " (" + called_path(found, input_.context) + ")";
   }
 
   bool match_entries(Segment& segment, const std::optional<std::string>& cwd, std::size_t index) {
@@ -659,6 +704,19 @@ class Matcher {
            trim(found.entry->pattern).find_first_of("/\\~") == std::string_view::npos;
   }
 
+  // One file with many names is told apart by the name that it is called by: its path is then what is looked
+  // for. Empty: the file is what it is called, or the entry found does not go by its path.
+  std::string called_otherwise(const Segment& segment, const std::string& path,
+                               const FoundEntry& found) const {
+    const ExecutableLookup& program = segment.executable;
+    if (path != program.real_path || base_name(path) == program.name) return {};
+    const bool by_path = found.entry != nullptr && !found.hit->universal && !is_name_pattern(found) &&
+                         (hardened_ || found.hit->arguments);
+    if (found.entry != nullptr && !by_path) return {};
+    std::string called = called_path(program, input_.context);
+    return called == path ? std::string() : called;
+  }
+
   bool entry_for(Segment& segment, const std::string& path, const std::string& name,
                  const std::vector<std::string>& arguments, const std::optional<std::string>& cwd,
                  bool allow_path_only, bool inline_text) {
@@ -674,6 +732,12 @@ class Matcher {
                              is_system_directory_file(path) ||
                              is_in_trusted_directory(path, input_.context.settings.safe_bin_trusted_dirs);
     FoundEntry found = find_entry(query);
+    const std::string called = called_otherwise(segment, path, found);
+    if (!called.empty()) {
+      query.path = called;
+      another_arguments_entry_ = false;
+      found = find_entry(query);
+    }
     std::string replaceable;
     if (hardened_ && found.entry != nullptr && is_name_pattern(found)) {
       replaceable = place_of_others(segment.executable, input_.context);
@@ -699,7 +763,7 @@ class Matcher {
     segment.by = SatisfiedBy::kEntry;
     segment.durable = entry.allow_always;
     arguments_named_ = best->arguments;
-    segment.entry = MatchedEntry{list->agent, entry.pattern, entry.arg_pattern, path};
+    segment.entry = MatchedEntry{list->agent, entry.pattern, entry.arg_pattern, std::string(query.path)};
     note(input_.trace, "match",
          shown(segment.argv().front()) + " matches " + shown(entry.pattern) + " of agents." + list->agent);
     return true;
@@ -784,11 +848,18 @@ class Matcher {
     std::string reason = carried_reason(segment);
     if (!reason.empty() && works_elsewhere_safely(segment)) reason.clear();
     if (reason.empty() && moved_) reason = directory_reason(segment);
+    if (reason.empty()) reason = applet_reason(segment);
     if (reason.empty()) return;
     segment.by = SatisfiedBy::kNothing;
     segment.durable = false;
     note(input_.trace, "match", "asked about all the same: " + reason);
     refuse(segment, "CARRIED_CODE", std::move(reason));
+  }
+
+  std::string applet_reason(const Segment& segment) const {
+    const std::vector<std::string>& argv = segment.argv();
+    if (argv.size() < 2 || !has_applet(segment.executable, argv[1], input_.context)) return {};
+    return shown(argv[0]) + " holds many programs in one file, and its first word names one of them";
   }
 
   // By its own name and, behind a link, by the name of the file.
@@ -1025,31 +1096,61 @@ bool hides_package_exec(const std::vector<std::string>& argv) {
   });
 }
 
+namespace {
+
+struct Characters {
+  std::uint32_t first;
+  std::uint32_t last;
+  const char* what;
+};
+
+constexpr const char* kControl = "a control character";
+constexpr const char* kInvisible = "an invisible character";
+constexpr const char* kDirection = "a character that changes the direction of text";
+
+// Sorted.
+constexpr std::array<Characters, 22> kMisleading = {{
+    {0x01, 0x08, kControl},         {0x0B, 0x0C, kControl},
+    {0x0E, 0x1F, kControl},         {0x7F, 0x9F, kControl},
+    {0xAD, 0xAD, kInvisible},       {0x34F, 0x34F, kInvisible},
+    {0x61C, 0x61C, kDirection},     {0x115F, 0x1160, kInvisible},
+    {0x17B4, 0x17B5, kInvisible},   {0x180B, 0x180F, kInvisible},
+    {0x200B, 0x200D, kInvisible},  // zero-width space, non-joiner and joiner
+    {0x200E, 0x200F, kDirection},   {0x2028, 0x2029, "a line separator that shells do not treat as one"},
+    {0x202A, 0x202E, kDirection},   {0x2060, 0x2064, kInvisible},
+    {0x2066, 0x2069, kDirection},   {0x206A, 0x206F, kInvisible},
+    {0x3164, 0x3164, kInvisible},   {0xFEFF, 0xFEFF, kInvisible},
+    {0xFFA0, 0xFFA0, kInvisible},   {0xFFF0, 0xFFFB, kInvisible},
+    {0xE0000, 0xE0FFF, kInvisible},  // tags, variation selectors
+}};
+
+// The code point at `at`, which moves behind it. A byte that begins none stands for itself.
+std::uint32_t take_code_point(std::string_view text, std::size_t& at) {
+  const auto byte = [&](std::size_t k) {
+    return at + k < text.size() ? static_cast<std::uint32_t>(static_cast<unsigned char>(text[at + k])) : 0U;
+  };
+  const std::uint32_t lead = byte(0);
+  const std::size_t length = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  // Ill-formed bytes show nothing misleading.
+  std::uint32_t value = length == 1 ? (lead < 0x80 ? lead : 0xFFFD) : lead & (0xFFU >> (length + 1));
+  for (std::size_t k = 1; k < length; ++k) {
+    if ((byte(k) & 0xC0U) != 0x80U) return ++at, 0xFFFD;
+    value = (value << 6) | (byte(k) & 0x3FU);
+  }
+  at += length;
+  return value;
+}
+
+}  // namespace
+
 std::string misleading_character(std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = [&](std::size_t k) {
-      return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0U;
-    };
-    const unsigned first = byte(0);
-    if ((first < 0x20 && first != '\t' && first != '\n' && first != '\r' && first != 0) || first == 0x7F) {
-      return "a control character";
-    }
-    if (first == 0xC2 && byte(1) >= 0x80 && byte(1) <= 0x9F) return "a control character";
-    if (first == 0xC2 && byte(1) == 0xAD) return "an invisible character";
-    if (first == 0xD8 && byte(1) == 0x9C) return "a character that changes the direction of text";
-    if (first == 0xE2 && byte(1) == 0x80) {
-      const unsigned third = byte(2);
-      if (third == 0x8B) return "an invisible character";
-      if (third == 0x8E || third == 0x8F || (third >= 0xAA && third <= 0xAE)) {
-        return "a character that changes the direction of text";
-      }
-      if (third == 0xA8 || third == 0xA9) return "a line separator that shells do not treat as one";
-    }
-    if (first == 0xE2 && byte(1) == 0x81) {
-      if (byte(2) >= 0xA6 && byte(2) <= 0xA9) return "a character that changes the direction of text";
-      if (byte(2) >= 0xA0 && byte(2) <= 0xA4) return "an invisible character";
-    }
-    if (first == 0xEF && byte(1) == 0xBB && byte(2) == 0xBF) return "an invisible character";
+  for (std::size_t at = 0; at < text.size();) {
+    const std::uint32_t c = take_code_point(text, at);
+    if (c >= 0x20 && c < 0x7F) continue;
+    const auto range =
+        std::lower_bound(kMisleading.begin(), kMisleading.end(), c,
+                         [](const Characters& item, std::uint32_t value) { return item.last < value; });
+    if (range != kMisleading.end() && c >= range->first) return range->what;
   }
   return {};
 }

@@ -201,12 +201,11 @@ std::string override_rejection(const OverrideCheck& check) {
     if (!detail.empty()) detail += "; ";
     detail += "invalid non-portable override keys: " + join(check.invalid, ", ");
   }
-  return "SYSTEM_RUN_DENIED: environment override rejected (" + detail + ")";
+  return std::string(kOverrideRejected) + " (" + detail + ")";
 }
 
 std::string assignment_rejection(const std::vector<std::string>& blocked) {
-  return "SYSTEM_RUN_DENIED: command env assignment rejected (blocked env assignment keys: " +
-         join(blocked, ", ") + ")";
+  return std::string(kAssignmentRejected) + " (blocked env assignment keys: " + join(blocked, ", ") + ")";
 }
 
 Environment shell_wrapper_overrides(const Environment& accepted) {

@@ -11,6 +11,10 @@
 
 namespace hostclaw::policy {
 
+// What override_rejection and assignment_rejection begin with; names of the request's choice follow.
+inline constexpr std::string_view kOverrideRejected = "SYSTEM_RUN_DENIED: environment override rejected";
+inline constexpr std::string_view kAssignmentRejected = "SYSTEM_RUN_DENIED: command env assignment rejected";
+
 // What became of the `env` member of a request.
 struct OverrideCheck {
   Environment accepted;              // in the order of their names

@@ -21,29 +21,46 @@ namespace hostclaw::policy {
 namespace {
 
 std::string code_of_invalid(const std::string& message) {
+  // First: these messages hold names that the request chose, which may read like the others.
+  if (message.starts_with(kOverrideRejected) || message.starts_with(kAssignmentRejected))
+    return "ENVIRONMENT_REJECTED";
   if (message.find("rawCommand") != std::string::npos) return "RAW_COMMAND_MISMATCH";
   if (message.find("systemRunPlan invalid") != std::string::npos) return "PLAN_INVALID";
-  if (message.find("override rejected") != std::string::npos ||
-      message.find("assignment rejected") != std::string::npos) {
-    return "ENVIRONMENT_REJECTED";
-  }
   if (message.find("approval") != std::string::npos) return "APPROVAL_INVALID";
   return "REQUEST_INVALID";
 }
+
+// Where a word stands next in a text. Asked with growing places it reads the text once.
+class NextPlace {
+ public:
+  NextPlace(std::string_view text, std::string_view word) : text_(text), word_(word) {}
+  std::size_t from(std::size_t begin) {
+    if (!looked_ || place_ < begin) place_ = text_.find(word_, begin);
+    looked_ = true;
+    return place_;
+  }
+
+ private:
+  std::string_view text_;
+  std::string_view word_;
+  std::size_t place_ = 0;
+  bool looked_ = false;
+};
 
 // Text that touches the switch by which audit findings are silenced needs a person, whatever the list says.
 bool mentions_audit_suppression(std::string_view text) {
   const std::string lower = to_lower_ascii(text);
   if (lower.find("security.audit.suppressions") != std::string::npos) return true;
-  std::size_t at = lower.find("security");
-  while (at != std::string::npos) {
-    const std::size_t audit = lower.find("audit", at);
-    if (audit == std::string::npos) return false;
-    if (audit - at <= 200) {
-      const std::size_t end = lower.find("suppressions", audit);
-      if (end != std::string::npos && end - audit <= 200) return true;
-    }
-    at = lower.find("security", at + 1);
+  constexpr std::size_t kNear = 200;
+  NextPlace security(lower, "security");
+  NextPlace audit(lower, "audit");
+  NextPlace suppressions(lower, "suppressions");
+  for (std::size_t at = security.from(0); at != std::string::npos; at = security.from(at + 1)) {
+    const std::size_t second = audit.from(at);
+    if (second == std::string::npos) return false;
+    if (second - at > kNear) continue;
+    const std::size_t third = suppressions.from(second);
+    if (third != std::string::npos && third - second <= kNear) return true;
   }
   return false;
 }
@@ -59,11 +76,20 @@ bool is_config_read(const std::vector<std::string>& argv) {
 
 // Text that was not understood can still be searched for an interpreter with code behind it.
 std::optional<InlineEvalHit> inline_eval_in_text(std::string_view text, Platform platform) {
+  // So many words behind an interpreter, and so many interpreters, are no command that people write.
+  constexpr std::size_t kMostWords = 256;
+  constexpr std::size_t kMostInterpreters = 256;
+  std::size_t interpreters = 0;
   for (const std::vector<std::string>& words : rough_commands(text, platform)) {
     for (std::size_t i = 0; i < words.size(); ++i) {
-      if (!is_inline_eval_interpreter(executable_token(words[i]))) continue;
-      const std::vector<std::string> argv(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
+      const std::string token = executable_token(words[i]);
+      if (!is_inline_eval_interpreter(token)) continue;
+      const std::size_t count = std::min(kMostWords, words.size() - i);
+      const auto first = words.begin() + static_cast<std::ptrdiff_t>(i);
+      const std::vector<std::string> argv(first, first + static_cast<std::ptrdiff_t>(count));
       if (std::optional<InlineEvalHit> hit = inline_eval_hit(argv)) return hit;
+      if (count < words.size() - i || ++interpreters > kMostInterpreters)
+        return InlineEvalHit{token, "inline program", token + " inline program"};
     }
   }
   return std::nullopt;
@@ -492,7 +518,7 @@ class RunDecider {
     if (segment.never || !segment.executable.found) return {};
     const std::string agent = request_.agent_id.empty() ? "main" : request_.agent_id;
     return "hostclaw approvals allowlist add --agent " + command_text({agent}) + " " +
-           command_text({segment.executable.real_path});
+           command_text({called_path(segment.executable, context_)});
   }
 
   void deny_by_person() {
@@ -702,6 +728,7 @@ class RunDecider {
     if (segment.wrapper) command.argv = segment.wrapped_argv;
     command.executable = program.real_path;
     command.identity = program.facts.identity;
+    if (granted()) command.called_as = name_among_many(program);
     command.script = segment.script;
     if (segment.wrapper && command.script)
       command.script->index += command.argv.size() - segment.argv().size();
@@ -714,6 +741,11 @@ class RunDecider {
     if (index < granted_operands_.size() && granted_operands_[index])
       bind_operand(command, *granted_operands_[index]);
     return command;
+  }
+
+  std::string name_among_many(const ExecutableLookup& program) const {
+    std::string called = called_path(program, context_);
+    return called == program.real_path ? std::string() : called;
   }
 
   // The operand that was bound, wherever the command that is spawned names it.
@@ -764,6 +796,7 @@ class RunDecider {
     const ExecutableLookup found = look_up_executable(request_.argv.front(), cwd_, environment_, context_);
     command.executable = found.path_like || found.found ? found.real_path : "";
     command.identity = found.facts.identity;
+    if (granted()) command.called_as = name_among_many(found);
     if (operand_bound_) bind_operand(command, *request_.plan->operand);
     if (!granted_operands_.empty() && granted_operands_.front())
       bind_operand(command, *granted_operands_.front());

@@ -121,6 +121,27 @@ bool is_multi_call(const ExecutableLookup& found, const EngineContext& context) 
          context.files->is_one_of_many_names(found.path);
 }
 
+std::string called_path(const ExecutableLookup& found, const EngineContext& context) {
+  if (!is_multi_call(found, context)) return found.real_path;
+  const std::size_t slash = found.path.rfind('/');
+  const std::string directory =
+      context.files->facts(slash == 0 ? "/" : found.path.substr(0, slash)).real_path;
+  return directory.empty() ? found.path : directory + (directory == "/" ? "" : "/") + found.name;
+}
+
+bool has_applet(const ExecutableLookup& found, std::string_view word, const EngineContext& context) {
+  // `--coreutils-prog=rm`
+  if (word.starts_with("--")) word.remove_prefix(std::min(word.find('='), word.size() - 1) + 1);
+  const std::size_t slash = found.path.rfind('/');
+  if (context.platform != Platform::kPosix || !found.found || slash == std::string::npos || word.empty() ||
+      word.size() > 255 || word.front() == '-' ||
+      word.find_first_of(std::string_view("/\0", 2)) != word.npos || word == found.name ||
+      base_name(found.real_path) != found.name)
+    return false;
+  const FileFacts other = context.files->facts(found.path.substr(0, slash + 1) + std::string(word));
+  return other.kind == FileKind::kRegular && other.real_path == found.real_path;
+}
+
 std::string stable_path(const ExecutableLookup& found) {
   return base_name(found.real_path) == found.name || found.path.empty() ? found.real_path : found.path;
 }

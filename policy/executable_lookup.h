@@ -32,6 +32,13 @@ ExecutableLookup look_up_executable(std::string_view word, const std::string& cw
 // called. False when it is called by its own name. Cost: a walk over one directory.
 bool is_multi_call(const ExecutableLookup& found, const EngineContext& context);
 
+// What a list compares: the real path; of one of many names the path of that name, links in front resolved.
+std::string called_path(const ExecutableLookup& found, const EngineContext& context);
+
+// `found`, called by its own name, holds a program of the name `word` besides: another name beside it that
+// leads to the same file. Cost: one look.
+bool has_applet(const ExecutableLookup& found, std::string_view word, const EngineContext& context);
+
 // The path to start it by: its real path, except where the name of the link tells the program what to be.
 std::string stable_path(const ExecutableLookup& found);
 

@@ -38,6 +38,9 @@ struct PlannedCommand {
   // (the launch then fails with ENOENT, as upstream) and for a builtin.
   std::string executable;
   FileIdentity identity;  // of `executable` when it was judged; `known` is false when it was not
+  // Where a person was asked and `executable` is one file with many names: the path of the name it is called
+  // by, which is what a grant is for. Else empty.
+  std::string called_as;
   // Of `executable`, lower-case hex, when a rule about this very content decided.
   std::optional<std::string> content_sha256;
   Builtin builtin = Builtin::kNone;

@@ -45,7 +45,8 @@ Reuse grant_for(const Segment& segment, const std::string& cwd, const EngineCont
     return grant_for_shell(segment, cwd, context, out);
   }
   const std::vector<std::string> arguments(segment.argv().begin() + 1, segment.argv().end());
-  out.push_back({segment.executable.real_path, cwd_argv_pattern(cwd, arguments, context.platform)});
+  out.push_back(
+      {called_path(segment.executable, context), cwd_argv_pattern(cwd, arguments, context.platform)});
   return Reuse::kCovered;
 }
 

@@ -156,9 +156,16 @@ class RuleSearch {
     const Words inner = out_of_text ? literal(unwrapped.argv) : from(words, unwrapped.index);
     if (unwrapped.unwrapped() && inner.size() != words.size()) return look_at(inner, depth + 1);
     const Tool tool = tool_of(words.front());
+    if (words.size() > 1 && holds_applet(words)) return look_at(from(words, 1), depth + 1);
     const bool shell = look_at_shell(words, argv, tool, depth);
     if (unwrapped.blocked) return look_at_hidden(words, tool, depth);
     if (!shell) look_at_tool(words, argv, tool, depth);
+  }
+
+  // `coreutils rm x`, whatever the one file is called.
+  bool holds_applet(const Words& words) {
+    const ExecutableLookup* file = words.front().open() ? nullptr : file_of(words.front().text);
+    return file != nullptr && has_applet(*file, words[1].text, input_.context);
   }
 
   // `$HOME/bin/git`: what it is called is known.

@@ -16,6 +16,9 @@
 namespace hostclaw::policy {
 namespace {
 
+// Linux starts nothing with more than 6 MiB of arguments, whatever its limits; others less.
+constexpr std::size_t kMostCommandBytes = 6 * 1024 * 1024;
+
 constexpr double kMaxTimeoutMs = 2'147'000'000;
 
 constexpr std::array<std::string_view, 14> kAuthorityMembers = {
@@ -201,6 +204,10 @@ std::vector<std::string> read_words(const Json& params) {
 
 // Requires: out.argv and out.raw_command.
 Result<void> understand_words(const EngineContext& context, RunRequest& out) {
+  std::size_t bytes = 0;
+  for (const std::string& word : out.argv) bytes += word.size() + 1;
+  if (bytes > kMostCommandBytes)
+    return invalid_request("INVALID_REQUEST: command is larger than any that a system starts");
   out.command_text = command_text(out.argv);
   if (!out.raw_command.empty())
     out.raw_form = classify_raw_command(out.argv, out.raw_command, out.command_text);

@@ -1,6 +1,7 @@
 #include "policy/self_guard.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "policy/analysis/carried_code.h"
 
@@ -10,6 +11,8 @@ namespace {
 constexpr std::string_view kOwnName = "hostclaw";
 // Words of one command that are looked at; behind so many nothing is hidden by accident.
 constexpr std::size_t kMostOwnWords = 512;
+// Words that are looked up as programs.
+constexpr std::size_t kMostLookedUp = 1024;
 
 bool has_own_name(std::string_view word) { return executable_token(word) == kOwnName; }
 
@@ -70,11 +73,16 @@ class SelfSearch {
       look_at_words(words);
   }
 
-  bool is_own_word(const std::string& word) const {
+  bool is_own_word(const std::string& word) {
     if (word.empty()) return false;
     if (has_own_name(word)) return true;
-    return is_own_program(look_up_executable(word, input_.cwd, input_.environment, input_.context),
-                          input_.context);
+    if (const auto known = own_words_.find(word); known != own_words_.end()) return known->second;
+    // So many different programs in front of what could be words of ours: nothing is told apart any more.
+    if (own_words_.size() >= kMostLookedUp) return true;
+    const bool own = is_own_program(look_up_executable(word, input_.cwd, input_.environment, input_.context),
+                                    input_.context);
+    own_words_.emplace(word, own);
+    return own;
   }
 
   // What such a program is given are names of files and texts to look for.
@@ -104,6 +112,7 @@ class SelfSearch {
   const AnalysisInput& input_;
   const CommandAnalysis& analysis_;
   std::optional<SelfUse> found_;
+  std::unordered_map<std::string, bool> own_words_;
 };
 
 }  // namespace

@@ -103,6 +103,7 @@ class OpenedFiles final : public policy::FileProbe {
   Entry& entry(const std::string& path);
   Entry& opened(const std::string& path);  // POSIX
   std::map<std::string, std::unique_ptr<Entry>> entries_;
+  std::map<std::string, bool> many_names_;
   int exhausted_ = 0;
 };
 

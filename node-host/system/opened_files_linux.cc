@@ -201,7 +201,9 @@ bool OpenedFiles::changeable_by_others(const std::string& path) {
 }
 
 bool OpenedFiles::is_one_of_many_names(const std::string& path) {
-  return node_host::is_one_of_many_names(path);
+  const auto known = many_names_.find(path);
+  if (known != many_names_.end()) return known->second;
+  return many_names_[path] = node_host::is_one_of_many_names(path);
 }
 
 bool OpenedFiles::is_symlink(const std::string& path) {

@@ -16,6 +16,7 @@ using policy::FileKind;
 
 void CorpusFileProbe::add_file(const std::string& path, std::string content, bool executable,
                                std::uint32_t owner) {
+  many_names_.clear();
   Node node{Kind::kFile, std::move(content), executable, owner, false, 0, 0, false};
   node.size = node.text.size();
   node.inode = std::hash<std::string>{}(path) | 1U;
@@ -28,11 +29,15 @@ void CorpusFileProbe::add_directory(const std::string& path, std::uint32_t owner
 }
 
 void CorpusFileProbe::add_symlink(const std::string& path, const std::string& target) {
+  many_names_.clear();
   changes_[path] =
       Node{Kind::kSymlink, target, false, 0, false, std::hash<std::string>{}(path) | 1U, 0, false};
 }
 
-void CorpusFileProbe::remove(const std::string& path) { changes_[path] = Node{}; }
+void CorpusFileProbe::remove(const std::string& path) {
+  many_names_.clear();
+  changes_[path] = Node{};
+}
 
 CorpusFileProbe::Node CorpusFileProbe::look(const std::string& path) const {
   if (const auto it = changes_.find(path); it != changes_.end()) return it->second;
@@ -120,6 +125,12 @@ bool CorpusFileProbe::changeable_by_others(const std::string& path) {
 }
 
 bool CorpusFileProbe::is_one_of_many_names(const std::string& path) {
+  const auto known = many_names_.find(path);
+  if (known != many_names_.end()) return known->second;
+  return many_names_[path] = look_for_many_names(path);
+}
+
+bool CorpusFileProbe::look_for_many_names(const std::string& path) const {
   bool ignored = false;
   const std::optional<std::string> real = resolve(path, ignored);
   const std::optional<std::string> directory = resolve(path.substr(0, path.rfind('/')), ignored);

@@ -23,10 +23,16 @@ class CorpusFileProbe final : public policy::FileProbe {
   void let_others_write(const std::string& path);  // of a file or directory that was added
   void add_symlink(const std::string& path, const std::string& target);
   void remove(const std::string& path);
-  void forget_changes() { changes_.clear(); }
+  void forget_changes() {
+    changes_.clear();
+    many_names_.clear();
+  }
   // Changes made after this call are undone by forget_changes.
   void keep_changes() { base_ = changes_; }
-  void restore() { changes_ = base_; }
+  void restore() {
+    changes_ = base_;
+    many_names_.clear();
+  }
 
   policy::FileFacts facts(const std::string& path) override;
   bool is_symlink(const std::string& path) override;
@@ -57,10 +63,12 @@ class CorpusFileProbe final : public policy::FileProbe {
   // Absolute path with every symlink resolved; nullopt when a component is missing or the links do not end.
   std::optional<std::string> resolve(const std::string& path, bool& link_is_mutable) const;
   bool is_ours(const std::string& path, const Node& node) const;
+  bool look_for_many_names(const std::string& path) const;
   std::string read(const std::string& path, std::size_t limit) const;
 
   std::map<std::string, Node> changes_;
   std::map<std::string, Node> base_;
+  std::map<std::string, bool> many_names_;  // answers, until something changes
 };
 
 }  // namespace hostclaw::test

@@ -375,6 +375,33 @@ TEST_CASE("decision: a safe bin of a system whose tools are one file goes by wha
   CHECK(machine.run({"rm", "-r"}).decision.verdict == Verdict::kAsk);
 }
 
+TEST_CASE("decision: one file with many names is listed by the name that it is called by") {
+  Machine machine;
+  machine.files.add_file("/usr/bin/allinone", "x", true);
+  for (const char* name : {"stat", "tac", "rm"})
+    machine.files.add_symlink(std::string("/usr/bin/") + name, "allinone");
+  machine.list({"/usr/bin/allinone"});
+  for (const char* name : {"stat", "rm", "/bin/rm"}) {
+    CAPTURE(name);
+    const RunEvaluation run = machine.run({name, "x"});
+    CHECK(run.decision.code == "ALLOWLIST_MISS");
+    CHECK(run.decision.next.ends_with(std::string("/usr/bin/") + (name[0] == 's' ? "stat" : "rm")));
+  }
+  CHECK(machine.run({"allinone", "rm", "x"}).decision.code == "CARRIED_CODE");
+  CHECK(machine.run({"allinone", "--prog=rm", "x"}).decision.code == "CARRIED_CODE");
+  CHECK(machine.run({"allinone", "--help"}).decision.verdict == Verdict::kAllow);
+  machine.list({"/usr/bin/stat"});
+  for (const char* name : {"stat", "/bin/stat"}) {
+    const RunEvaluation run = machine.run({name, "x"});
+    CHECK(run.decision.verdict == Verdict::kAllow);
+    CHECK(run.matched.at(0).resolved_path == "/usr/bin/stat");
+    CHECK(run.plan.pipelines[0].commands[0].executable == "/usr/bin/allinone");
+  }
+  CHECK(machine.run({"rm", "x"}).decision.verdict == Verdict::kAsk);
+  machine.list({"/usr/bin/python3.11"});
+  CHECK(machine.run({"python3", "x.py"}).decision.code != "ALLOWLIST_MISS");
+}
+
 TEST_CASE("decision: a text with a safe bin and white space around it is refused, as upstream refuses it") {
   Machine machine;
   machine.list({"/usr/bin/git"});
@@ -467,6 +494,93 @@ TEST_CASE("decision: a link to a wrapper does not lend it a harmless name") {
   machine.files.add_symlink("/home/u/work/tool", "/usr/bin/nice");
   machine.list({"/usr/bin/nice"});
   CHECK(machine.run({"./tool", "id"}).decision.code == "WRAPPER_BLOCKED");
+}
+
+TEST_CASE("decision: a cd keeps its words, and what it leads to is told only where it is certain") {
+  Machine machine;
+  machine.list({"uname"});
+  for (const char* name : {"a", "b", "a/b", "-x"})
+    machine.files.add_directory(std::string("/home/u/work/") + name, 1500);
+  CHECK(spawned(machine.text("cd -- -x && uname")) == Commands{{"cd", "--", "-x"}, {"uname"}});
+  CHECK(spawned(machine.text("cd -P a && uname")) == Commands{{"cd", "-P", "a"}, {"uname"}});
+  const auto grant_in = [&](const std::string& directory) {
+    machine.policy("allowlist", "on-miss",
+                   {{{"pattern", "/usr/bin/id"},
+                     {"argPattern", cwd_argv_pattern(directory, {"-u"}, Platform::kPosix)},
+                     {"source", "allow-always"}}});
+  };
+  const auto verdict = [&](const char* text, bool with_cwd) {
+    Json params = Machine::carried(text);
+    if (!with_cwd) params.erase("cwd");
+    return machine.decide(params).decision.verdict;
+  };
+  machine.context.host_cwd = "/home/u/work";
+  const bool with_cwd = GENERATE(true, false);
+  CAPTURE(with_cwd);
+  grant_in("/home/u/work/b");
+  CHECK(verdict("cd b && id -u", with_cwd) == Verdict::kAllow);
+  CHECK(verdict("cd a && cd ../b && id -u", with_cwd) == Verdict::kAllow);
+  CHECK(verdict("cd a; cd /home/u/work/b && id -u", with_cwd) == Verdict::kAllow);
+  for (const char* elsewhere :
+       {"cd a; cd b && id -u", "cd a || cd b && id -u", "! cd b && id -u", "cd b; id -u",
+        "cd /opt || cd /home/u/work/b && id -u", "cd -P a/../b && id -u"}) {
+    CAPTURE(elsewhere);
+    CHECK(verdict(elsewhere, with_cwd) == Verdict::kAsk);
+  }
+}
+
+TEST_CASE("decision: `|&` is read where the shell knows it") {
+  Machine machine;
+  machine.list({"uname", "/usr/bin/git"});
+  for (const char* shell : {"sh", "dash", "/bin/sh"})
+    CHECK(machine.run({shell, "-c", "git status |& wc -l"}).decision.code == "NOT_ANALYSABLE");
+  CHECK(machine.run({"bash", "-c", "git status |& wc -l"}).decision.verdict == Verdict::kAllow);
+  machine.context.settings.strictness = Strictness::kOfficial;
+  CHECK(machine.run({"sh", "-c", "git status |& wc -l"}).decision.verdict == Verdict::kAllow);
+}
+
+TEST_CASE("decision: what a request calls its variables does not choose the code") {
+  Machine machine;
+  for (const char* name : {"rawCommand=x", "rawCommand", "systemRunPlan invalid", "approval"}) {
+    Json params = Machine::request({"uname"});
+    params["env"] = {{name, "1"}, {"LD_PRELOAD", "x"}};
+    CHECK(machine.decide(params).decision.code == "ENVIRONMENT_REJECTED");
+  }
+  Json params = Machine::request({"uname"});
+  params["rawCommand"] = "id";
+  CHECK(machine.decide(params).decision.code == "RAW_COMMAND_MISMATCH");
+}
+
+TEST_CASE("decision: a command that no system starts is not looked at") {
+  Machine machine;
+  machine.policy("full", "off");
+  const std::vector<std::string> huge(25, std::string(1024 * 1024, 'a'));
+  CHECK(machine.run(huge).decision.verdict == Verdict::kInvalid);
+  CHECK(machine.run({"sh", "-c", "echo " + std::string(7 * 1024 * 1024, 'x')}).decision.verdict ==
+        Verdict::kInvalid);
+  CHECK_FALSE(prepare_run(Machine::request(huge), machine.document, machine.context).ok);
+  CHECK(machine.run({"git", std::string(1024 * 1024, 'a')}).decision.verdict == Verdict::kAllow);
+}
+
+TEST_CASE("decision: hardened asks about invisible characters of every kind, and about none that is seen") {
+  Machine machine;
+  machine.list({"/usr/bin/git"});
+  for (const char* hidden : {"\xE2\x80\x8C", "\xE2\x80\x8D", "\xF3\xA0\x81\x81", "\xE1\xA0\x8E",
+                             "\xE2\x81\xAA", "\xCD\x8F", "\xE3\x85\xA4", "\xEF\xBB\xBF", "\xC2\x9B"}) {
+    CHECK(machine.run({"git", std::string("a") + hidden + "b"}).decision.code == "MISLEADING_TEXT");
+    CHECK(machine.text(std::string("git 'a") + hidden + "b'").decision.code == "MISLEADING_TEXT");
+    CHECK(machine.text(std::string(hidden) + "git status").decision.verdict == Verdict::kAsk);
+    CHECK(machine.run({std::string(hidden) + "git", "status"}).decision.verdict == Verdict::kAsk);
+  }
+  for (const char* operator_like :
+       {"\xCD\xBE", "\xD8\x9B", "\xEF\xB9\x94", "\xC7\x80", "\xE2\x88\xA3", "\xE1\xBF\xAF"})
+    CHECK(machine.text(std::string("git status ") + operator_like + " id").decision.code ==
+          "MISLEADING_TEXT");
+  CHECK(machine.text("\xC2\xA0git status").decision.code == "MISLEADING_TEXT");
+  for (const char* seen :
+       {"\xF0\x9F\x99\x82", "e\xCC\x81", "\xE4\xB8\xAD", "\xD0\xAF", "caf\xC3\xA9", "\xC3\x28"})
+    CHECK(machine.run({"git", "log", "--grep", seen}).decision.verdict == Verdict::kAllow);
+  CHECK(machine.text(" git status\n").decision.verdict == Verdict::kAllow);
 }
 
 TEST_CASE("decision: hardened asks about what looks like something else") {

@@ -45,6 +45,34 @@ TEST_CASE("grants: a program is granted with its arguments and directory, once")
   CHECK(chain.patterns[2].arg_pattern == arguments_here({}));
 }
 
+TEST_CASE("grants: one of many names of a file is granted by that name alone") {
+  Machine machine;
+  machine.files.add_file("/usr/bin/allinone", "x", true);
+  for (const char* name : {"stat", "tac", "rm"})
+    machine.files.add_symlink(std::string("/usr/bin/") + name, "allinone");
+  machine.context.settings.strictness = GENERATE(Strictness::kHardened, Strictness::kOfficial);
+  const Coverage coverage = coverage_of(machine, Machine::request({"stat", "-r", "x"}));
+  CHECK(coverage.complete);
+  REQUIRE(coverage.patterns.size() == 1);
+  CHECK(coverage.patterns[0].pattern == "/usr/bin/stat");
+  const auto granted = [&](const std::string& pattern) {
+    machine.policy(
+        "allowlist", "on-miss",
+        {{{"pattern", pattern}, {"argPattern", arguments_here({"-r", "x"})}, {"source", "allow-always"}}});
+  };
+  granted("/usr/bin/stat");
+  CHECK(machine.run({"stat", "-r", "x"}).decision.verdict == Verdict::kAllow);
+  CHECK(machine.run({"rm", "-r", "x"}).decision.verdict == Verdict::kAsk);
+  // As grants were stored before.
+  granted("/usr/bin/allinone");
+  CHECK(machine.run({"rm", "-r", "x"}).decision.verdict == Verdict::kAsk);
+  machine.context.answer = LocalAnswer::kGranted;
+  const RunEvaluation asked = machine.run({"rm", "-r", "y"});
+  REQUIRE(asked.decision.verdict == Verdict::kAllow);
+  CHECK(asked.plan.pipelines[0].commands[0].executable == "/usr/bin/allinone");
+  CHECK(asked.plan.pipelines[0].commands[0].called_as == "/usr/bin/rm");
+}
+
 TEST_CASE("grants: what follows a cd is elsewhere and is not granted") {
   Machine machine;
   const Coverage after = coverage_of(machine, Machine::carried("uname && cd /opt && id"));

@@ -289,6 +289,18 @@ TEST_CASE(
   CHECK(machine.code({"sudo", "./work/docker", "system", "prune"}) == "ALLOWED_BY_POLICY");
 }
 
+TEST_CASE("rule search: a rule about one of many names of a file holds however the file is called") {
+  RuledMachine machine;
+  machine.files.add_file("/usr/bin/allinone", "x", true);
+  for (const char* name : {"stat", "tac", "wipe"})
+    machine.files.add_symlink(std::string("/usr/bin/") + name, "allinone");
+  machine.rule({refusing("wipe", std::nullopt)});
+  CHECK(machine.code({"wipe", "x"}) == "RULE_DENY");
+  CHECK(machine.code({"allinone", "wipe", "x"}) == "RULE_DENY");
+  CHECK(machine.code_of_text("nice allinone wipe x") == "RULE_DENY");
+  CHECK(machine.code({"stat", "wipe"}) == "ALLOWED_BY_POLICY");
+}
+
 TEST_CASE("rule search: a rule about a wrapper holds for it, wherever in a chain it stands") {
   RuledMachine machine;
   machine.rule({refusing("timeout", std::nullopt)});

@@ -286,5 +286,11 @@ TEST_CASE("windows: a rule that denies a program finds its path in text that was
   }
 }
 
+TEST_CASE("windows: a shell in the text with options that change what it does is a miss when hardened") {
+  WindowsMachine machine;
+  CHECK(machine.text("powershell -NoProfile -Command git status").decision.code == "ALLOWED_BY_LIST");
+  CHECK(machine.text("powershell -NoExit -Command git status").decision.code == "NOT_BINDABLE");
+}
+
 }  // namespace
 }  // namespace hostclaw::policy
