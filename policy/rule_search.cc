@@ -205,7 +205,19 @@ class RuleSearch {
       return true;
     }
     if (name == "hash" && words.size() > 2) unread("a command can get another name");
-    if (name == "coproc") look_at(from(words, 1), depth + 1);
+    // Words of bash, zsh and fish in front of a command.
+    if (is_one_of(name, {"coproc", "noglob", "nocorrect", "-", "and", "or", "not"}))
+      look_at(from(words, 1), depth + 1);
+    // zsh: the path of that program.
+    if (name.size() > 1 && name.front() == '=') {
+      Words without = words;
+      without.front().text.erase(0, 1);
+      look_at(without, depth + 1);
+    }
+    if (is_one_of(name, {".", "source"})) look_at_inputs({"sh"}, depth);
+    // Of cmd.exe.
+    if (is_one_of(to_lower_ascii(name), {"start", "call", "if", "for"}))
+      look_at_hidden(words, {name, {}}, depth);
     return false;
   }
 
@@ -252,7 +264,9 @@ class RuleSearch {
 
   // A shell without a text of its own reads one from its input.
   void look_at_inputs(const std::vector<std::string>& argv, std::size_t depth) {
-    if (command_ == nullptr || find_script_candidate(argv)) return;
+    const std::optional<ScriptCandidate> script = find_script_candidate(argv);
+    if (script && script->word.find(kHole) != std::string::npos) unread("what the shell reads is not known");
+    if (command_ == nullptr || (script && !is_one_of(script->word, {"/dev/stdin", "/dev/fd/0", "-"}))) return;
     for (const std::string& text : command_->inputs) read_shell(text, {}, true, depth);
     const ReadCommand* feeder = feeder_;
     if (feeder == nullptr || feeder->words.empty()) return;
@@ -338,6 +352,9 @@ class RuleSearch {
       if (!could_be_text(word.text) && !(unknown_too && word.open())) continue;
       look_at_text(word.text, depth);
       read_foreign(word.text);
+      // `-Sgit reset --hard`
+      if (word.text.size() > 2 && word.text[0] == '-' && word.text[1] != '-')
+        look_at_text(word.text.substr(2), depth);
       // `alias.x=!git reset --hard`, `--to-command=git reset --hard`
       const std::size_t equals = word.text.find('=');
       if (equals == std::string::npos || equals > word.text.find(' ')) continue;

@@ -1,5 +1,7 @@
 #include "node-host/system/path_ownership.h"
 
+#include <filesystem>
+
 #include "node-host/system/file_handles.h"
 #include "node-host/system/file_writers.h"
 #include "test_support.h"
@@ -51,6 +53,27 @@ TEST_CASE("a symlink is as safe as the directory that holds it") {
   const auto script = directory.write("script", "x", 0755);
   CHECK(path_as_safe_as_content(directory.link("link", script)));
   CHECK_FALSE(path_as_safe_as_content(directory.link("open/link", script)));
+}
+
+TEST_CASE("one of many names of a file is told by the other names beside it") {
+  TemporaryDirectory directory;
+  directory.write("multi", "x", 0755);
+  const auto link = [&](const char* name, const char* target) {
+    std::filesystem::create_symlink(target, directory / name);
+  };
+  link("one", "multi");
+  CHECK_FALSE(is_one_of_many_names(directory / "one"));
+  link("two", "one");
+  CHECK_FALSE(is_one_of_many_names(directory / "one"));
+  link("three", "multi");
+  CHECK(is_one_of_many_names(directory / "one"));
+  CHECK(is_one_of_many_names(directory / "two"));
+  directory.write("python3.11", "x", 0755);
+  for (const char* version : {"python3", "python", "python3.11-1"}) link(version, "python3.11");
+  CHECK_FALSE(is_one_of_many_names(directory / "python3"));
+  CHECK_FALSE(is_one_of_many_names(directory / "nothing"));
+  OpenedFiles files;
+  CHECK(files.is_one_of_many_names(directory / "two"));
 }
 
 TEST_CASE("a sticky directory protects the entries of trusted owners") {

@@ -97,6 +97,25 @@ TEST_CASE("rule search: a denied command stays denied however its text is dresse
   }
 }
 
+TEST_CASE("rule search: words in front of a command, and texts read from elsewhere, hide nothing") {
+  RuledMachine machine;
+  for (const Argv& command : {Argv{"zsh", "-c", "=docker system prune"},
+                              {"zsh", "-c", "noglob docker system prune"},
+                              {"fish", "-c", "true; and docker system prune"},
+                              {"fish", "-c", "not docker system prune"},
+                              {"bash", "-c", ". /dev/stdin <<< 'docker system prune'"},
+                              {"bash", "-c", "sh /dev/stdin <<E\ndocker system prune\nE"},
+                              {"env", "-Sdocker system prune"},
+                              {"cmd.exe", "/c", "start docker system prune"},
+                              {"cmd.exe", "/c", "if exist x docker system prune"}}) {
+    CAPTURE(Json(command).dump());
+    CHECK(machine.code(command) == "RULE_DENY");
+  }
+  CHECK(machine.code({"bash", "-c", "bash <(cat words)"}) == "RULE_NOT_EXCLUDED");
+  CHECK(machine.code({"bash", "-c", ". ./words"}) == "ALLOWED_BY_POLICY");
+  CHECK(machine.code({"bash", "script.sh", "docker", "system", "prune"}) == "ALLOWED_BY_POLICY");
+}
+
 TEST_CASE("rule search: words that a shell gets behind its text are read in their places") {
   RuledMachine machine;
   const Argv words = {"docker", "system", "prune"};
