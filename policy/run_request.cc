@@ -16,8 +16,9 @@
 namespace hostclaw::policy {
 namespace {
 
-// Linux starts nothing with more than 6 MiB of arguments, whatever its limits; others less.
-constexpr std::size_t kMostCommandBytes = 6 * 1024 * 1024;
+// No system starts so much (Linux: at most 6 MiB of arguments), so nothing of it is read. Below, a caller is
+// told what upstream tells it.
+constexpr std::size_t kMostCommandBytes = 16 * 1024 * 1024;
 
 constexpr double kMaxTimeoutMs = 2'147'000'000;
 

@@ -556,7 +556,7 @@ TEST_CASE("decision: a command that no system starts is not looked at") {
   machine.policy("full", "off");
   const std::vector<std::string> huge(25, std::string(1024 * 1024, 'a'));
   CHECK(machine.run(huge).decision.verdict == Verdict::kInvalid);
-  CHECK(machine.run({"sh", "-c", "echo " + std::string(7 * 1024 * 1024, 'x')}).decision.verdict ==
+  CHECK(machine.run({"sh", "-c", "echo " + std::string(17 * 1024 * 1024, 'x')}).decision.verdict ==
         Verdict::kInvalid);
   CHECK_FALSE(prepare_run(Machine::request(huge), machine.document, machine.context).ok);
   CHECK(machine.run({"git", std::string(1024 * 1024, 'a')}).decision.verdict == Verdict::kAllow);
