@@ -139,12 +139,15 @@ constexpr StarterRow kRows[] = {
      "-o|-O|-J|-D|-c|--output|--output-dir|--remote-name|--remote-name-all|--remote-header-name|--dump-"
      "header|"
      "--cookie-jar|--trace|--trace-ascii|--stderr|--libcurl|--etag-save|--hsts|--alt-svc|--ssl-sessions|"
-     "*%output{* ...",
+     "-*%output{* ...",
      "curl would write a file.",
      "@ -o /tmp/x http://h;@ -oX http://h;@ -sSLO http://h/x;@ -sSLOJ http://h/x;@ -4o x http://h;@ --outp x "
      "http://h;"
-     "@ --remote-name http://h/x;@ -w %output{x} http://h",
+     "@ --remote-name http://h/x;@ -w%output{x} http://h",
      "@ http://h;@ -s http://h;@ -XPOST http://h;@ --cookie a=b http://h;@ -HAccept:c http://h"},
+    {kAsk, "curl", "writes-named-files", "... -w|--write-out *%output{* ...", "curl would write a file.",
+     "@ -w %output{x} http://h;@ -sw a%output{x} http://h;@ --write-out %output{x} http://h",
+     "@ -w %{http_code} http://h;@ http://h/%output{x}"},
     {kAsk, "curl", "sends-files",
      "... "
      "-T|-K|-F|-d|--upload-file|--config|--form|--form-string|--data|--data-ascii|--data-binary|--data-raw|"
