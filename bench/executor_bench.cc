@@ -10,8 +10,8 @@
 #include <cstring>
 
 #include "bench/figures.h"
-#include "node-host/run_executor.h"
-#include "node-host/system/host_facts.h"
+#include "node-host/run/run_executor.h"
+#include "node-host/system/host/host_facts.h"
 
 namespace {
 

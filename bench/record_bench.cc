@@ -25,9 +25,9 @@
 #include "approvals/store.h"
 #include "base/clock.h"
 #include "bench/figures.h"
-#include "node-host/run_record.h"
-#include "node-host/system/file_handles.h"
-#include "node-host/system/host_facts.h"
+#include "node-host/record/run_record.h"
+#include "node-host/system/files/file_handles.h"
+#include "node-host/system/host/host_facts.h"
 #include "policy/engine.h"
 #include "policy/run_decision.h"
 

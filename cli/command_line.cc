@@ -17,9 +17,9 @@
 #include "base/utf8.h"
 #include "cli/run_guard.h"
 #include "cli/this_system.h"
-#include "node-host/running_node.h"
-#include "node-host/service_manager.h"
-#include "node-host/system/host_facts.h"
+#include "node-host/app/running_node.h"
+#include "node-host/app/service_manager.h"
+#include "node-host/system/host/host_facts.h"
 
 namespace hostclaw::cli {
 namespace {

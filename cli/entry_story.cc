@@ -6,7 +6,7 @@
 #include "approvals/secret_masking.h"
 #include "approvals/shown_text.h"
 #include "cli/command_line.h"
-#include "node-host/system/host_facts.h"
+#include "node-host/system/host/host_facts.h"
 #include "policy/analysis/shell_text.h"
 #include "policy/command_text.h"
 

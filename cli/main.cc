@@ -10,7 +10,7 @@
 #include "cli/command_words.h"
 #include "cli/run_guard.h"
 #include "cli/this_system.h"
-#include "node-host/system/process_start.h"
+#include "node-host/system/process/process_start.h"
 
 int main(int argc, char** argv) {
   using namespace hostclaw::cli;

@@ -6,8 +6,8 @@
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "gateway-proto/endpoint.h"
-#include "node-host/log.h"
-#include "node-host/system/supervisor.h"
+#include "node-host/loop/log.h"
+#include "node-host/system/process/supervisor.h"
 
 namespace hostclaw::cli {
 namespace {

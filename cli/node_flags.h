@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "node-host/node_host.h"
+#include "node-host/app/node_host.h"
 
 namespace hostclaw::cli {
 

@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "cli/command_line.h"
 #include "cli/node_flags.h"
-#include "node-host/service_manager.h"
+#include "node-host/app/service_manager.h"
 
 namespace hostclaw::cli {
 

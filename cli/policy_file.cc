@@ -8,7 +8,7 @@
 #include "approvals/settings.h"
 #include "cli/command_line.h"
 #include "cli/verb_policy.h"
-#include "node-host/exec_approvals.h"
+#include "node-host/doors/gateway/exec_approvals.h"
 #include "policy/document.h"
 
 namespace hostclaw::cli {

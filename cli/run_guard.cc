@@ -8,8 +8,8 @@
 #include "approvals/private_files.h"
 #include "base/clock.h"
 #include "cli/command_line.h"
-#include "node-host/service_manager.h"
-#include "node-host/system/run_ancestry.h"
+#include "node-host/app/service_manager.h"
+#include "node-host/system/process/run_ancestry.h"
 #include "policy/own_verbs.h"
 
 namespace hostclaw::cli {

@@ -12,9 +12,9 @@
 #include "cli/run_guard.h"
 #include "cli/times.h"
 #include "cli/verb_audit.h"
-#include "node-host/exec_approvals.h"
-#include "node-host/node_host.h"
-#include "node-host/running_node.h"
+#include "node-host/app/node_host.h"
+#include "node-host/app/running_node.h"
+#include "node-host/doors/gateway/exec_approvals.h"
 
 namespace hostclaw::cli {
 namespace {

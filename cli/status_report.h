@@ -9,9 +9,9 @@
 #include "approvals/store.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "node-host/app/node_config.h"
 #include "node-host/doors/gateway/gateway_policy.h"
-#include "node-host/node_config.h"
-#include "node-host/system/instance_lock.h"
+#include "node-host/system/files/instance_lock.h"
 
 namespace hostclaw::cli {
 

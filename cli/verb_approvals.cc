@@ -11,9 +11,9 @@
 #include "cli/run_guard.h"
 #include "cli/this_system.h"
 #include "cli/verb_policy.h"
-#include "node-host/exec_approvals.h"
-#include "node-host/system/file_handles.h"
-#include "node-host/system/own_program.h"
+#include "node-host/doors/gateway/exec_approvals.h"
+#include "node-host/system/files/file_handles.h"
+#include "node-host/system/files/own_program.h"
 #include "policy/command_text.h"
 
 namespace hostclaw::cli {

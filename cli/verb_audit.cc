@@ -16,9 +16,9 @@
 #include "cli/progress.h"
 #include "cli/this_system.h"
 #include "cli/verb_audit.h"
-#include "node-host/audit_signing.h"
-#include "node-host/node_config.h"
-#include "node-host/system/host_facts.h"
+#include "node-host/app/node_config.h"
+#include "node-host/record/audit_signing.h"
+#include "node-host/system/host/host_facts.h"
 
 namespace hostclaw::cli {
 namespace {

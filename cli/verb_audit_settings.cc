@@ -4,7 +4,7 @@
 #include "approvals/audit_settings.h"
 #include "cli/command_line.h"
 #include "cli/verb_audit.h"
-#include "node-host/record_mirror_state.h"
+#include "node-host/record/record_mirror_state.h"
 
 namespace hostclaw::cli {
 namespace {

@@ -22,8 +22,8 @@
 #include "cli/log_lines.h"
 #include "cli/status_report.h"
 #include "cli/this_system.h"
-#include "node-host/system/host_facts.h"
-#include "node-host/system/instance_lock.h"
+#include "node-host/system/files/instance_lock.h"
+#include "node-host/system/host/host_facts.h"
 
 namespace hostclaw::cli {
 namespace {

@@ -13,7 +13,7 @@
 #include "cli/question_text.h"
 #include "cli/this_system.h"
 #include "cli/verb_runs.h"
-#include "node-host/run_view.h"
+#include "node-host/record/run_view.h"
 #include "policy/own_verbs.h"
 
 namespace hostclaw::cli {

@@ -3,7 +3,7 @@
 #include "approvals/settings.h"
 #include "cli/command_line.h"
 #include "cli/times.h"
-#include "node-host/exec_approvals.h"
+#include "node-host/doors/gateway/exec_approvals.h"
 
 namespace hostclaw::cli {
 namespace {

@@ -3,9 +3,9 @@
 #include "approvals/openclaw_import.h"
 #include "cli/command_line.h"
 #include "cli/progress.h"
-#include "node-host/exec_approvals.h"
-#include "node-host/node_config.h"
-#include "node-host/uuid.h"
+#include "node-host/app/node_config.h"
+#include "node-host/doors/gateway/exec_approvals.h"
+#include "node-host/loop/uuid.h"
 #include "policy/document.h"
 
 namespace hostclaw::cli {

@@ -2,7 +2,7 @@
 #include "cli/command_line.h"
 #include "cli/node_flags.h"
 #include "cli/node_service.h"
-#include "node-host/node_config.h"
+#include "node-host/app/node_config.h"
 
 namespace hostclaw::cli {
 namespace {

@@ -6,7 +6,7 @@
 #include "cli/node_service.h"
 #include "cli/status_report.h"
 #include "gateway-proto/endpoint.h"
-#include "node-host/system/host_facts.h"
+#include "node-host/system/host/host_facts.h"
 
 namespace hostclaw::cli {
 namespace {

@@ -4,8 +4,8 @@
 #include "cli/policy_file.h"
 #include "cli/question_text.h"
 #include "cli/verb_policy.h"
-#include "node-host/system/file_handles.h"
-#include "node-host/system/host_facts.h"
+#include "node-host/system/files/file_handles.h"
+#include "node-host/system/host/host_facts.h"
 #include "policy/command_text.h"
 #include "policy/engine.h"
 

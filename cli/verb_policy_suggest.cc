@@ -9,7 +9,7 @@
 #include "cli/command_line.h"
 #include "cli/times.h"
 #include "cli/verb_policy.h"
-#include "node-host/system/file_handles.h"
+#include "node-host/system/files/file_handles.h"
 #include "policy/analysis/wrappers.h"
 #include "policy/command_text.h"
 #include "policy/run_decision.h"

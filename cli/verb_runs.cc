@@ -9,7 +9,7 @@
 #include "cli/run_guard.h"
 #include "cli/status_report.h"
 #include "cli/times.h"
-#include "node-host/run_view.h"
+#include "node-host/record/run_view.h"
 
 namespace hostclaw::cli {
 

@@ -10,8 +10,8 @@
 #include "cli/status_report.h"
 #include "cli/times.h"
 #include "cli/verb_runs.h"
-#include "node-host/live_output.h"
-#include "node-host/run_view.h"
+#include "node-host/record/run_view.h"
+#include "node-host/run/live_output.h"
 
 namespace hostclaw::cli {
 namespace {

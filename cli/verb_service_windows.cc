@@ -8,8 +8,8 @@
 #include "base/wide_text.h"
 #include "cli/command_line.h"
 #include "cli/node_flags.h"
-#include "node-host/log.h"
-#include "node-host/node_host.h"
+#include "node-host/app/node_host.h"
+#include "node-host/loop/log.h"
 #include "service-win/service_process.h"
 #include "service-win/state_folder.h"
 

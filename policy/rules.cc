@@ -95,9 +95,9 @@ struct WordAlternative {
   }
 
   Glob glob;
-  std::string contained;      // `*text*`, which needs no walk
-  std::string text;           // of a long option: without its value
-  std::optional<Glob> value;  // `--network=host`: of this value alone
+  std::string contained;        // `*text*`, which needs no walk
+  std::string text;             // of a long option: without its value
+  std::optional<Glob> value;    // `--network=host`: of this value alone
   std::string scheme;           // `file:`, which is read in any case
   const WordClass* word_class;  // `<id>`; null: none
 };

@@ -16,7 +16,7 @@
 #include <iterator>
 
 #include "base/text.h"
-#include "node-host/system/file_handles.h"
+#include "node-host/system/files/file_handles.h"
 
 namespace hostclaw::service_linux {
 namespace {

@@ -1,4 +1,4 @@
-// The service as systemd sees it. See node-host/service_manager.h for promises and errors.
+// The service as systemd sees it. See node-host/app/service_manager.h for promises and errors.
 #pragma once
 
 #include <map>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "node-host/service_manager.h"
+#include "node-host/app/service_manager.h"
 #include "service-linux/accounts.h"
 #include "service-linux/systemd_unit.h"
 #include "service-linux/tool.h"

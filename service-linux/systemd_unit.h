@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/profile.h"
-#include "node-host/service_manager.h"
+#include "node-host/app/service_manager.h"
 
 namespace hostclaw::service_linux {
 

@@ -13,7 +13,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "node-host/system/file_handles.h"
+#include "node-host/system/files/file_handles.h"
 
 namespace hostclaw::service_linux {
 namespace {

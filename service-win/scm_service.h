@@ -1,12 +1,12 @@
-// The machine's service, as the Service Control Manager sees it. See node-host/service_manager.h for promises
-// and errors. Changing it needs an elevated prompt.
+// The machine's service, as the Service Control Manager sees it. See node-host/app/service_manager.h for
+// promises and errors. Changing it needs an elevated prompt.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "node-host/service_manager.h"
+#include "node-host/app/service_manager.h"
 #include "service-win/service_plan.h"
 #include "service-win/windows_service.h"
 

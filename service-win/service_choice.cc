@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/wide_text.h"
-#include "node-host/service_manager.h"
+#include "node-host/app/service_manager.h"
 #include "service-win/accounts.h"
 #include "service-win/scm_service.h"
 #include "service-win/task_service.h"

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "node-host/system/supervisor.h"
+#include "node-host/system/process/supervisor.h"
 
 namespace hostclaw::service_win {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "node-host/service_manager.h"
+#include "node-host/app/service_manager.h"
 #include "service-win/service_plan.h"
 
 namespace hostclaw::service_win {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "node-host/service_manager.h"
+#include "node-host/app/service_manager.h"
 
 namespace hostclaw::service_win {
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "node-host/run_wakeup.h"
+#include "node-host/run/run_wakeup.h"
 
 namespace hostclaw::node_host {
 

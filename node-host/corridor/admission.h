@@ -18,7 +18,7 @@
 #include <memory>
 #include <string>
 
-#include "node-host/run_executor.h"
+#include "node-host/run/run_executor.h"
 
 namespace hostclaw::node_host {
 

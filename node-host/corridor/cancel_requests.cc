@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "node-host/background.h"
-#include "node-host/log.h"
+#include "node-host/loop/background.h"
+#include "node-host/loop/log.h"
 
 namespace hostclaw::node_host {
 

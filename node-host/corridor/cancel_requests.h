@@ -12,8 +12,8 @@
 #include <memory>
 #include <string>
 
-#include "node-host/run_executor.h"
-#include "node-host/store_thread.h"
+#include "node-host/loop/store_thread.h"
+#include "node-host/run/run_executor.h"
 
 namespace hostclaw::node_host {
 

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <utility>
 
-#include "node-host/log.h"
+#include "node-host/loop/log.h"
 
 namespace hostclaw::node_host {
 

@@ -23,8 +23,8 @@
 #include "node-host/corridor/exec_request.h"
 #include "node-host/corridor/store_side.h"
 #include "node-host/corridor/waiting.h"
-#include "node-host/run_executor.h"
-#include "node-host/store_thread.h"
+#include "node-host/loop/store_thread.h"
+#include "node-host/run/run_executor.h"
 
 namespace hostclaw::node_host {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "node-host/store_thread.h"
+#include "node-host/loop/store_thread.h"
 
 namespace hostclaw::node_host {
 

@@ -18,7 +18,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "node-host/corridor/origin.h"
-#include "node-host/local_questions.h"
+#include "node-host/questions/local_questions.h"
 
 namespace hostclaw::node_host {
 

@@ -8,7 +8,7 @@
 #include <variant>
 
 #include "base/result.h"
-#include "node-host/run_executor.h"
+#include "node-host/run/run_executor.h"
 #include "policy/types.h"
 
 namespace hostclaw::node_host {

@@ -9,7 +9,7 @@
 
 #include "node-host/corridor/exec_outcome.h"
 #include "node-host/corridor/origin.h"
-#include "node-host/run_executor.h"
+#include "node-host/run/run_executor.h"
 #include "policy/engine.h"
 #include "policy/run_request.h"
 

@@ -9,7 +9,7 @@
 
 #include "approvals/store.h"
 #include "node-host/corridor/judge.h"
-#include "node-host/late_ends.h"
+#include "node-host/record/late_ends.h"
 
 namespace hostclaw::node_host {
 

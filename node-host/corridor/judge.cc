@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "approvals/secret_masking.h"
-#include "node-host/local_questions.h"
-#include "node-host/log.h"
-#include "node-host/question_files.h"
-#include "node-host/system/system_error.h"
-#include "node-host/uuid.h"
+#include "node-host/loop/log.h"
+#include "node-host/loop/uuid.h"
+#include "node-host/questions/local_questions.h"
+#include "node-host/questions/question_files.h"
+#include "node-host/system/host/system_error.h"
 
 namespace hostclaw::node_host {
 namespace {

@@ -12,7 +12,7 @@
 #include "node-host/corridor/desk.h"
 #include "node-host/corridor/exec_request.h"
 #include "node-host/corridor/policy_in_force.h"
-#include "node-host/run_record.h"
+#include "node-host/record/run_record.h"
 #include "policy/run_decision.h"
 
 namespace hostclaw::node_host {

@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "node-host/log.h"
-#include "node-host/system/host_facts.h"
-#include "node-host/system/own_program.h"
+#include "node-host/loop/log.h"
+#include "node-host/system/files/own_program.h"
+#include "node-host/system/host/host_facts.h"
 #include "policy/environment.h"
 
 namespace hostclaw::node_host {

@@ -10,7 +10,7 @@
 #include "approvals/rule_store.h"
 #include "approvals/settings.h"
 #include "base/clock.h"
-#include "node-host/system/file_handles.h"
+#include "node-host/system/files/file_handles.h"
 #include "policy/engine.h"
 
 namespace hostclaw::node_host {

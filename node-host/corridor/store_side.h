@@ -9,7 +9,7 @@
 #include "node-host/corridor/journal.h"
 #include "node-host/corridor/judge.h"
 #include "node-host/corridor/policy_in_force.h"
-#include "node-host/store_thread.h"
+#include "node-host/loop/store_thread.h"
 
 namespace hostclaw::node_host {
 

@@ -5,9 +5,9 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "base/clock.h"
-#include "node-host/answer_watch.h"
 #include "node-host/corridor/desk.h"
 #include "node-host/corridor/exec_request.h"
+#include "node-host/questions/answer_watch.h"
 
 namespace hostclaw::node_host {
 

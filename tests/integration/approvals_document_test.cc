@@ -7,7 +7,7 @@
 #include <regex>
 
 #include "approvals/audit_chain.h"
-#include "node-host/node_config.h"
+#include "node-host/app/node_config.h"
 #include "tests/integration/local_state.h"
 #include "tests/integration/scene.h"
 

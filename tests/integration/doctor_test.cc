@@ -7,7 +7,7 @@
 
 #include "approvals/sqlite.h"
 #include "base/text.h"
-#include "node-host/node_config.h"
+#include "node-host/app/node_config.h"
 #include "tests/integration/scene.h"
 
 namespace hostclaw::integration {

@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "node-host/node_host.h"
-#include "node-host/system/instance_lock.h"
+#include "node-host/app/node_host.h"
+#include "node-host/system/files/instance_lock.h"
 #include "tests/integration/local_state.h"
 #include "tests/integration/scene.h"
 

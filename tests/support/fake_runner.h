@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "node-host/run_executor.h"
-#include "node-host/run_wakeup.h"
+#include "node-host/run/run_executor.h"
+#include "node-host/run/run_wakeup.h"
 
 namespace hostclaw::test {
 

@@ -1,5 +1,5 @@
-// Stands in for git.exe, docker.exe, curl.exe and pwsh.exe: notes in calls.log beside itself its name, the directory and
-// its words, and says the same. `docker compose up` is slow enough that somebody could end it.
+// Stands in for git.exe, docker.exe, curl.exe and pwsh.exe: notes in calls.log beside itself its name, the
+// directory and its words, and says the same. `docker compose up` is slow enough that somebody could end it.
 #include <windows.h>
 
 #include <cstdio>

@@ -7,8 +7,8 @@
 
 #include "node-host/doors/gateway/run_answers.h"
 #include "node-host/doors/gateway/runs_tool.h"
-#include "node-host/log.h"
-#include "node-host/use_tuple.h"
+#include "node-host/loop/log.h"
+#include "node-host/loop/use_tuple.h"
 
 namespace hostclaw::node_host {
 namespace {

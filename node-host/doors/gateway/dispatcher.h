@@ -16,9 +16,9 @@
 #include "base/clock.h"
 #include "gateway-proto/messages.h"
 #include "node-host/corridor/corridor.h"
+#include "node-host/doors/gateway/gateway_session.h"
 #include "node-host/doors/gateway/methods.h"
 #include "node-host/doors/gateway/prepared_plans.h"
-#include "node-host/gateway_session.h"
 
 namespace hostclaw::node_host {
 

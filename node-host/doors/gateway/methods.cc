@@ -5,12 +5,12 @@
 #include "approvals/questions.h"
 #include "base/text.h"
 #include "node-host/doors/gateway/denial_words.h"
+#include "node-host/doors/gateway/exec_approvals.h"
 #include "node-host/doors/gateway/runs_tool.h"
 #include "node-host/doors/gateway/told_answers.h"
-#include "node-host/exec_approvals.h"
-#include "node-host/local_questions.h"
-#include "node-host/log.h"
-#include "node-host/uuid.h"
+#include "node-host/loop/log.h"
+#include "node-host/loop/uuid.h"
+#include "node-host/questions/local_questions.h"
 #include "policy/lint.h"
 
 namespace hostclaw::node_host {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "node-host/live_output.h"
-#include "node-host/run_view.h"
+#include "node-host/record/run_view.h"
+#include "node-host/run/live_output.h"
 
 namespace hostclaw::node_host {
 namespace {

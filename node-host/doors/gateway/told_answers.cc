@@ -1,7 +1,7 @@
 #include "node-host/doors/gateway/told_answers.h"
 
 #include "approvals/questions.h"
-#include "node-host/local_questions.h"
+#include "node-host/questions/local_questions.h"
 #include "policy/run_decision.h"
 
 namespace hostclaw::node_host {

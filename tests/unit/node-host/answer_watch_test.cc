@@ -1,5 +1,5 @@
 // Those who wait for answers share one look at the store.
-#include "node-host/answer_watch.h"
+#include "node-host/questions/answer_watch.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "node-host/background.h"
+#include "node-host/loop/background.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

@@ -11,7 +11,7 @@
 
 #include "approvals/audit_chain.h"
 #include "approvals/sqlite.h"
-#include "node-host/exec_approvals.h"
+#include "node-host/doors/gateway/exec_approvals.h"
 #include "test_support.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_runner.h"

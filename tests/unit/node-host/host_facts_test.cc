@@ -1,4 +1,4 @@
-#include "node-host/system/host_facts.h"
+#include "node-host/system/host/host_facts.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "node-host/system/instance_lock.h"
+#include "node-host/system/files/instance_lock.h"
 
 #include <sys/file.h>
 

@@ -1,5 +1,5 @@
 // Output that can be read while it is written.
-#include "node-host/live_output.h"
+#include "node-host/run/live_output.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 // What a person is asked, and what the key of a question binds.
-#include "node-host/local_questions.h"
+#include "node-host/questions/local_questions.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,4 +1,4 @@
-#include "node-host/log.h"
+#include "node-host/loop/log.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

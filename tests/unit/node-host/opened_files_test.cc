@@ -1,6 +1,6 @@
 #include "base/sha256.h"
-#include "node-host/system/file_handles.h"
-#include "node-host/system/path_ownership.h"
+#include "node-host/system/files/file_handles.h"
+#include "node-host/system/files/path_ownership.h"
 #include "test_support.h"
 
 namespace hostclaw::node_host {

@@ -1,9 +1,9 @@
-#include "node-host/system/path_ownership.h"
+#include "node-host/system/files/path_ownership.h"
 
 #include <filesystem>
 
-#include "node-host/system/file_handles.h"
-#include "node-host/system/file_writers.h"
+#include "node-host/system/files/file_handles.h"
+#include "node-host/system/files/file_writers.h"
 #include "test_support.h"
 
 namespace hostclaw::node_host {

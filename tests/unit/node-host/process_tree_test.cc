@@ -1,10 +1,10 @@
-#include "node-host/system/process_tree.h"
+#include "node-host/system/process/process_tree.h"
 
 #include <sys/wait.h>
 
 #include <algorithm>
 
-#include "node-host/system/spawn.h"
+#include "node-host/system/process/spawn.h"
 #include "test_support.h"
 
 namespace hostclaw::node_host {

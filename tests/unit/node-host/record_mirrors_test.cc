@@ -1,5 +1,5 @@
 // Mirrors of the record, with real sockets and files.
-#include "node-host/record_mirrors.h"
+#include "node-host/record/record_mirrors.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -20,8 +20,8 @@
 #include <sstream>
 
 #include "base/text.h"
-#include "node-host/record_mirror_text.h"
-#include "node-host/system/file_handles.h"
+#include "node-host/record/record_mirror_text.h"
+#include "node-host/system/files/file_handles.h"
 
 namespace hostclaw::node_host {
 namespace {

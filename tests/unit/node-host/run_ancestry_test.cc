@@ -1,5 +1,5 @@
 // Who descends from a run, with a table of processes that is made up, and the roster of a node.
-#include "node-host/system/run_ancestry.h"
+#include "node-host/system/process/run_ancestry.h"
 
 #include <catch2/catch.hpp>
 #include <map>

@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "base/sha256.h"
-#include "node-host/system/content_binding.h"
+#include "node-host/system/files/content_binding.h"
 #include "run_support.h"
 
 namespace hostclaw::node_host {

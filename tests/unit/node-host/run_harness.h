@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "node-host/run_executor.h"
+#include "node-host/run/run_executor.h"
 
 namespace hostclaw::node_host {
 

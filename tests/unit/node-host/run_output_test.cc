@@ -1,4 +1,4 @@
-#include "node-host/run_output.h"
+#include "node-host/run/run_output.h"
 
 #include <catch2/catch.hpp>
 

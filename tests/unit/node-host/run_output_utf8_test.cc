@@ -1,7 +1,7 @@
 // Where there is no other encoding than UTF-8.
 #include <catch2/catch.hpp>
 
-#include "node-host/run_output.h"
+#include "node-host/run/run_output.h"
 
 namespace hostclaw::node_host {
 namespace {

@@ -1,4 +1,4 @@
-#include "node-host/run_working_directory.h"
+#include "node-host/run/run_working_directory.h"
 
 #include "test_support.h"
 

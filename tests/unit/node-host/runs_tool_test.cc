@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/text.h"
-#include "node-host/live_output.h"
+#include "node-host/run/live_output.h"
 #include "test_support.h"
 #include "tests/support/fake_clock.h"
 

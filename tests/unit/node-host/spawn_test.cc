@@ -1,4 +1,4 @@
-#include "node-host/system/spawn.h"
+#include "node-host/system/process/spawn.h"
 
 #include <poll.h>
 #include <sys/wait.h>

@@ -1,4 +1,4 @@
-#include "node-host/store_thread.h"
+#include "node-host/loop/store_thread.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>

@@ -14,7 +14,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "node-host/websocket.h"
+#include "node-host/doors/gateway/websocket.h"
 
 namespace hostclaw::node_host {
 namespace {

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "node-host/websocket.h"
+#include "node-host/doors/gateway/websocket.h"
 
 namespace hostclaw::node_host {
 namespace {

@@ -6,8 +6,8 @@
 #include <catch2/catch.hpp>
 #include <memory>
 
-#include "node-host/system/command_line_windows.h"
-#include "node-host/system/windows_text.h"
+#include "node-host/system/process/command_line_windows.h"
+#include "node-host/system/text/windows_text.h"
 
 namespace hostclaw::node_host {
 namespace {

@@ -5,9 +5,9 @@
 #include "approvals/policy_cache.h"
 #include "base/text.h"
 #include "node-host/corridor/corridor.h"
+#include "node-host/doors/gateway/exec_approvals.h"
 #include "node-host/doors/gateway/methods.h"
 #include "node-host/doors/gateway/run_answers.h"
-#include "node-host/exec_approvals.h"
 #include "windows_support.h"
 
 namespace hostclaw::node_host {

@@ -1,9 +1,9 @@
 // What a node says about a Windows machine, and the lock that keeps a second one away.
-#include "node-host/system/host_facts.h"
+#include "node-host/system/host/host_facts.h"
 
 #include <algorithm>
 
-#include "node-host/system/instance_lock.h"
+#include "node-host/system/files/instance_lock.h"
 #include "windows_support.h"
 
 namespace hostclaw::node_host {

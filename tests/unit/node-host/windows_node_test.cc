@@ -4,8 +4,8 @@
 #include <thread>
 
 #include "approvals/policy_cache.h"
-#include "node-host/exec_approvals.h"
-#include "node-host/node_host.h"
+#include "node-host/app/node_host.h"
+#include "node-host/doors/gateway/exec_approvals.h"
 #include "tests/devgateway/dev_gateway.h"
 #include "windows_support.h"
 

@@ -1,8 +1,8 @@
 // OpenedFiles on Windows: what a path leads to, and that it stays so.
 #include "base/sha256.h"
 #include "base/text.h"
-#include "node-host/system/file_handles.h"
-#include "node-host/system/windows_text.h"
+#include "node-host/system/files/file_handles.h"
+#include "node-host/system/text/windows_text.h"
 #include "windows_support.h"
 
 namespace hostclaw::node_host {

@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "node-host/system/output_text.h"
+#include "node-host/system/text/output_text.h"
 
 namespace hostclaw::node_host {
 namespace {

@@ -1,8 +1,8 @@
 // Which paths are taken, and in which form the system gets them.
 #include <catch2/catch.hpp>
 
-#include "node-host/system/windows_path.h"
-#include "node-host/system/windows_text.h"
+#include "node-host/system/files/windows_path.h"
+#include "node-host/system/text/windows_text.h"
 
 namespace hostclaw::node_host {
 namespace {

@@ -1,6 +1,6 @@
 // Runs on Windows, from the plan to the outcome.
-#include "node-host/system/run_ancestry.h"
-#include "node-host/system/windows_text.h"
+#include "node-host/system/process/run_ancestry.h"
+#include "node-host/system/text/windows_text.h"
 #include "run_harness.h"
 #include "windows_support.h"
 

@@ -1,8 +1,8 @@
 // spawn() on Windows: what a child is given, and nothing else.
-#include "node-host/system/spawn.h"
+#include "node-host/system/process/spawn.h"
 
 #include "base/text.h"
-#include "node-host/system/windows_text.h"
+#include "node-host/system/text/windows_text.h"
 #include "windows_support.h"
 
 namespace hostclaw::node_host {

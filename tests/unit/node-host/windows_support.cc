@@ -5,8 +5,8 @@
 #include <sstream>
 
 #include "base/text.h"
-#include "node-host/system/random_bytes.h"
-#include "node-host/system/windows_text.h"
+#include "node-host/system/host/random_bytes.h"
+#include "node-host/system/text/windows_text.h"
 
 namespace hostclaw::node_host {
 namespace {

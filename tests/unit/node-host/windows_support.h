@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "node-host/system/windows_handle.h"
+#include "node-host/system/files/windows_handle.h"
 
 namespace hostclaw::node_host {
 

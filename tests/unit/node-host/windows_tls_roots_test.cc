@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 #include <memory>
 
-#include "node-host/tls_roots.h"
+#include "node-host/doors/gateway/tls_roots.h"
 
 namespace hostclaw::node_host {
 namespace {

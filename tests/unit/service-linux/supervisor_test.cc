@@ -1,5 +1,5 @@
 // The datagrams that systemd gets, through a socket of our own.
-#include "node-host/system/supervisor.h"
+#include "node-host/system/process/supervisor.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,7 +11,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "node-host/system/file_handles.h"
+#include "node-host/system/files/file_handles.h"
 
 namespace hostclaw::node_host {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "base/file_names.h"
 #include "base/wide_text.h"
-#include "node-host/service_manager.h"
+#include "node-host/app/service_manager.h"
 #include "service-win/scm_service.h"
 #include "service-win/service_plan.h"
 #include "service-win/service_process.h"

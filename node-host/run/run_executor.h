@@ -1,0 +1,169 @@
+// Runs an ExecutionPlan: pipelines of programs without a shell, in a process tree that this host owns.
+//
+// - the executable and the working directory are spawned from the descriptors that were judged
+// - each program leads a session and process group of its own; stdin at end-of-file; no descriptor but 0-2
+//   reaches a child (a script may get one more, see system/spawn.h)
+// - deadlines on a steady clock; on timeout and cancel the whole tree ends, children that called setsid too
+//   (SIGTERM, 300 ms, SIGKILL), and the result comes only after the tree is gone
+// - an exit status of zero leaves background children alone, as upstream does; non-zero ends the group
+// - with an exit status of zero and a stream still open: without a timeout reading ends 100 ms after the last
+//   output, at the latest after 1 s; with one it goes on until the streams close or the time is up (124)
+// - output is captured as bytes, both streams together up to a cap, head kept; the rest is counted and
+// dropped
+// - several programs behave as in a POSIX shell (pipefail off): one that cannot be launched gives 127 or 126
+// and a
+//   line on stderr, one that a signal ended counts 128 + signal; a plan of one program reports both as they
+//   are
+// - children carry HOSTCLAW_RUN=<random> in their environment: a mark to find them by, not a secret
+// - at most `max_concurrent` runs at once, the rest wait in order; waiting does not eat the run time
+//
+// On Windows a job object is the tree: all of it ends at once and without a grace, for programs without a
+// window there is no gentler way; what a failed program left ends too. A program that this ended counts as
+// killed (signal 9). An exit code of 32 bits is shown as a signed number. After an exit code of zero the
+// limit that ties the tree to this process is lifted, so that background children stay. Files are held
+// against writing until the last program has started, scripts until the run is over. Output that is not UTF-8
+// is read as UTF-16 or in the console's code page.
+//
+// Source: exec contract section 13.1. Thread rule: the executor's io_context thread.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/result.h"
+#include "node-host/system/files/file_handles.h"
+#include "policy/execution_plan.h"
+
+namespace hostclaw::node_host {
+
+struct OutputLimits {
+  std::uint64_t max_bytes = 200'000;  // stdout and stderr together
+};
+
+struct StreamOutput {
+  std::string text;  // valid UTF-8; ill-formed bytes shown as U+FFFD
+  std::uint64_t total_bytes = 0;
+  std::uint64_t kept_bytes = 0;
+  std::uint64_t dropped_bytes = 0;
+  std::uint64_t replaced = 0;  // ill-formed sequences shown as U+FFFD
+};
+
+struct RunOutcome {
+  std::optional<int> exit_code;  // absent: killed by a signal or never started
+  std::optional<int> signal;     // the signal that ended the last program
+  bool timed_out = false;
+  bool cancelled = false;
+  std::string launch_error;  // empty, or OpenClaw's launch error text (exec contract 3.4)
+  std::string cancelled_by;  // a person of this machine who ended it; then launch_error says so
+  StreamOutput standard_output;
+  StreamOutput standard_error;
+  bool truncated = false;
+  std::int64_t leader_pid = 0;  // of the first program started, 0 when none
+  std::size_t left_alive = 0;   // processes that did not end although they were killed
+  std::chrono::nanoseconds duration{0};
+  bool success() const { return exit_code == 0 && !timed_out && !cancelled && launch_error.empty(); }
+};
+
+// Cancels one run. Copyable; cancel() may be called at any time, also before the run starts or after it
+// ended. Thread rule: the executor's thread.
+class RunCancellation {
+ public:
+  RunCancellation();
+  void cancel();
+  bool cancelled() const;
+  // `notify` is called once by cancel(), never when it was called before. One listener: the last one set.
+  void on_cancel(std::function<void()> notify);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+// Has `notify` called by the cancellation for as long as it lives, so that a late cancel() touches nothing.
+class CancelListener {
+ public:
+  CancelListener(RunCancellation cancellation, std::function<void()> notify)
+      : cancellation_(std::move(cancellation)) {
+    cancellation_.on_cancel(std::move(notify));
+  }
+  ~CancelListener() { cancellation_.on_cancel(nullptr); }
+  CancelListener(const CancelListener&) = delete;
+  CancelListener& operator=(const CancelListener&) = delete;
+
+ private:
+  RunCancellation cancellation_;
+};
+
+struct RunOptions {
+  // Starts with before_spawn's answer, not while the run is queued; clamped to 1 ms .. 100 years.
+  std::optional<std::chrono::milliseconds> timeout;
+  OutputLimits limits;
+  RunCancellation cancellation;
+  // The mark of the run's processes begins with it (orphans.h); the rest is random. May be empty.
+  std::string mark;
+  // Awaited once, when the run has left the queue and everything is opened, immediately before the first
+  // spawn; an error refuses the run (nothing is spawned, the error's message becomes launch_error). Not
+  // awaited when the run ends before: cancelled, or with nothing to start.
+  std::function<boost::asio::awaitable<std::optional<Error>>()> before_spawn;
+  // The run's row in the table of runs, asked for after before_spawn has answered; 0: it has none. For
+  // Settings::roster and Settings::live_output.
+  std::function<std::int64_t()> row;
+};
+
+// Runs what was judged; what the corridor knows of an executor.
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  // Runs the plan to its end. `files` holds the descriptors that were judged. Never throws.
+  virtual boost::asio::awaitable<RunOutcome> run(policy::ExecutionPlan plan,
+                                                 std::shared_ptr<OpenedFiles> files, RunOptions options) = 0;
+};
+
+class RunExecutor final : public Runner {
+ public:
+  struct Settings {
+    std::size_t max_concurrent = 64;
+    std::chrono::milliseconds kill_grace{300};
+    // After the grace, how long processes are killed that do not end (uninterruptible sleep).
+    std::chrono::milliseconds give_up{10'000};
+    // Told when a clean-up is given up, with the run's outcome so far.
+    std::function<void(const RunOutcome&)> on_left_alive;
+    // Watch ends through pidfds. False: look every few milliseconds (what kernels before 5.3 fall back to).
+    bool use_pidfd = true;
+    // Where it is kept which process belongs to which run (system/run_roster.h); empty: nowhere.
+    std::string roster = {};
+    // Where the output of a run that takes longer than a moment can be read meanwhile (live_output.h); empty:
+    // nowhere. What a node that died left there goes.
+    std::string live_output = {};
+  };
+
+  // Requires: `executor` is the only thread that calls this object. Makes this process the reaper of orphaned
+  // descendants (PR_SET_CHILD_SUBREAPER): ended children that lead or belong to another session and were not
+  // started by node-host/system/process/spawn.h are reaped here.
+  RunExecutor(boost::asio::any_io_executor executor, Settings settings);
+  ~RunExecutor() override;
+
+  // A command whose file is no longer the judged one is refused with launch_error "executable changed between
+  // decision and spawn".
+  boost::asio::awaitable<RunOutcome> run(policy::ExecutionPlan plan, std::shared_ptr<OpenedFiles> files,
+                                         RunOptions options) override;
+
+  std::size_t running() const;
+  std::size_t queued() const;
+
+  // Ends every run (as cancel) and waits until each tree is gone. Runs that come later are cancelled at once.
+  boost::asio::awaitable<void> shutdown();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;  // also held by the runs in progress
+};
+
+}  // namespace hostclaw::node_host

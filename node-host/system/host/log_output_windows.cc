@@ -1,0 +1,14 @@
+#include "node-host/system/host/log_output.h"
+
+#include "base/file_names.h"
+
+namespace hostclaw::node_host {
+
+std::FILE* open_log_file(const std::string& path) { return open_file(path, "ab"); }
+
+std::size_t write_to_standard_error(std::string_view text, bool /*may_wait_a_moment*/) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  return text.size();
+}
+
+}  // namespace hostclaw::node_host
