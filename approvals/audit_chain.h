@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The record: an append-only chain of rows, each carrying the SHA-256 of the one before.
 //
 // A row's hash covers, in this order: "hostclaw-audit-v1" and a zero byte; the previous hash (32 bytes);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "approvals/audit_encoding.h"
 
 #include "base/sha256.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bytes that a row's hash covers. See audit_chain.h for the layout. Used by this room only.
 #pragma once
 

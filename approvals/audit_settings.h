@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The owner's settings about the record: how long rows are kept and where each is sent as well.
 //
 // Reading never fails. A stored value that is wrong is reported, and until it is repaired nothing is removed

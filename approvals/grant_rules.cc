@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which programs a click may never open for good.
 #include "approvals/questions.h"
 #include "policy/analysis/carried_code.h"

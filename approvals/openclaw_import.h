@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads an OpenClaw state directory of either generation, read-only: identity, node device token, node
 // settings and the approvals document. 2026.9.6: state/openclaw.sqlite (tolerates a live WAL). 2026.4.20:
 // identity/device.json, identity/device-auth.json, node.json, exec-approvals.json. Source: transport contract

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The policy document as parsed values, read again only when it changed, and what a decision writes back to
 // it.
 //

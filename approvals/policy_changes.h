@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What changed between two policy documents, for the record: without the secrets a document may hold. Pure.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files and directories that only their owner may see. The one place in this room that asks the operating
 // system about owners and modes. Errors: STORE_PERMISSIONS, STORE_READ_ONLY, STORE_FULL, STORE_IO;
 // FILE_EXISTS where it is named.

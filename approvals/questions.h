@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Questions that this node asks a human itself, and the grants that answers leave behind.
 //
 // A question is stored, with a deadline, before anyone is asked; identical questions are one. An answer that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random ids for rows and entries. Safe from any thread.
 #pragma once
 

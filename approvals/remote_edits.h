@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The owner's switch for edits that come from the gateway (setting exec.remoteEdits). Pure; safe from any
 // thread.
 #pragma once

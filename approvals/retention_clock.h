@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The time by which rows are old. The clock of a machine may jump, years ahead when its battery is empty or a
 // time server lies, and by such a clock every row is old. So the clock is held against what cannot jump: the
 // time since the machine started, and across a restart, a bound on how long it may have been off. Pure; safe

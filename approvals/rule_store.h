@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The owner's rules in the database, and what mode=observe saw.
 //
 // A rule is stored only after its examples were verified; every change is a row of the audit chain and counts

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The shape of the database: an ordered list of SQL steps, one for each value of `user_version`.
 #pragma once
 

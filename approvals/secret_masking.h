@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hides secrets in command lines before they are shown or recorded. The full text stays where it is.
 //
 // Masked, as `***`: values of options and variables whose names say that they are secret (--password=x,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How a secret lies in the database. On POSIX as it is: the file is its owner's alone. On Windows encrypted
 // for the account (DPAPI) and marked with a prefix that says so, because backups and other machines'
 // administrators see files without their access lists. What has no prefix is plain on every system: databases

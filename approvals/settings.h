@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The node owner's execution settings: typed access to the Store's settings whose keys start with "exec.".
 //
 // Reading never fails. A stored value that is wrong is reported with its key, and the strictest value of that

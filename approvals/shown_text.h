@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How commands are shown to people: nothing is hidden, nothing looks like something else.
 //
 // A command is its words joined by one space. A word of letters, digits and @%+=:,./_- is written bare,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A thin layer over SQLite: one connection, cached prepared statements, transactions that nest, and one place
 // where SQLite's result codes become this room's error codes. Used by this room only.
 //

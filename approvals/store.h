@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The node's memory: one SQLite database (WAL, STRICT tables, user_version migrations, 0600) in the state
 // directory. It holds identity, device tokens, settings, the policy document, runs and decisions.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A database that is moved, deleted or replaced while it is open.
 #include <cstdlib>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a Store holds. For the files that implement Store only.
 #pragma once
 

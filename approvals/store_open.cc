@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Opening: who may, what the file must be, and what is done before the first use.
 #include <array>
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The wall clock, for what is stored and shown. Deadlines use std::chrono::steady_clock. Safe from any
 // thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names of files and of environment variables, UTF-8 everywhere in this program. On POSIX the bytes are the
 // system's own; on Windows they are converted at this door, for its narrow functions read them in whatever
 // code page is set. Safe from any thread; environment_variable() must not run beside a setenv().

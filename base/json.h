@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bounded JSON parsing. Peers and files are not trusted: size and depth are limits of the call.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "base/maybe_tls_stream.h"
 
 #include <boost/beast/ssl.hpp>

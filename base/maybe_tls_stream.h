@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One stream type for TCP and for TLS over TCP, so that everything above it is compiled once. Which of the
 // two it is, is decided when it is made. Completions and buffers lose their types at this border, so that
 // everything below it is compiled once too: that was half of the time and code of whatever reads a WebSocket.

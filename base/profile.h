@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Several nodes on one machine: a profile has a state directory, a service and an account of its own, as
 // OpenClaw's --profile has. It is named with --profile, else by HOSTCLAW_PROFILE; empty: the usual one.
 // Thread rule: use_profile() once, before other threads; the others as environment_variable().

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Result<T>: a value or an Error. Every room returns Results; exceptions come from third parties only and
 // are caught at the door of the room that called them.
 //

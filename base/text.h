@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small text helpers shared by every room. Pure functions, safe from any thread.
 #pragma once
 

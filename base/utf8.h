@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // UTF-8 without surprises. Pure functions, safe from any thread.
 #pragma once
 

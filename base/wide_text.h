@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // UTF-16, the text of Windows' own functions. Only built for Windows. Pure; safe from any thread.
 #pragma once
 

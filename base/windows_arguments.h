@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Quoting for command lines that CommandLineToArgvW and the C runtime of Windows take apart. Pure text, the
 // same on every system; safe from any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How long a decision takes, as one JSON object on stdout: p50 and p99 for growing allowlists, and the time
 // of patterns that stall a backtracking matcher. Exits with 1 when a bound that we hold ourselves to is
 // missed.

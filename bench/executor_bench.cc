@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the executor adds to the bare cost of starting a program (spawn_loop): judging the files, pipes,
 // events, reaping, the look for orphans.
 //

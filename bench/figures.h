@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Times of repeated runs as the JSON that the benches print.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What it costs that every decision is a durable row of a hash chain, and how long verifying takes.
 //
 //   record_bench [--count N] [--rows N] [--directory DIR]

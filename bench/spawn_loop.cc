@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What starting a program costs on this machine at the least: posix_spawn and waitpid, nothing else.
 //
 //   spawn_loop [--count N] [--at-once N] [--program PATH]

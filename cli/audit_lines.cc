@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cli/audit_lines.h"
 
 #include "approvals/shown_text.h"

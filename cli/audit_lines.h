@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rows of the audit chain as text for people. Everything that came from elsewhere is escaped.
 #pragma once
 

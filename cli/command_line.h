@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the verbs share: where the state is, how to print, how to fail.
 // Data goes to stdout, everything else to stderr. A verb answers the exit status of the process.
 #pragma once

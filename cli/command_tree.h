@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What --help knows, as plain values: every visible verb with its flags, in the order of definition.
 #pragma once
 

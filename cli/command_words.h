@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is said about a command line that cannot be read, and the verbs about the command line itself: the
 // nearest word that there is, everything that is missing, `hostclaw help WORD`.
 #pragma once

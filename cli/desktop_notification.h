@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tells the desktop, where there is one, that a question waits. The text is always the same: no command, no
 // secret leaves the terminal.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The named checks of `hostclaw doctor`. They look and change nothing.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cli/entry_story.h"
 
 #include <algorithm>

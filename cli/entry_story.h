@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What entries of the approvals document mean to people: the command and the directory behind a digest, when
 // and by whom the entry came, and when it was last used. Put together from the record and the runs; what they
 // do not hold any more is left out. Nothing of it is for a run: it would show what others ran.

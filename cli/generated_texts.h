@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The man page and the shells' completions, made from the command definitions themselves. Pure: the same tree
 // gives the same text. Verbs and flags without a group (hidden from --help) are left out here as well.
 #pragma once

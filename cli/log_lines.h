@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lines of a log file that `node run --log-file` wrote, in either form.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Glue: parse the command line, run the verb.
 #include <algorithm>
 #include <cstdio>

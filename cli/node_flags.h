@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The flags of `node run` and `connect`: the official ones, and which of them mean nothing here.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `hostclaw node install` and its siblings, and what `connect --service` shares with them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A whole policy as one file that its owner keeps under version control: rules, switches, the lists of the
 // approvals document. What the file does not have is left alone; what it has is exactly so afterwards.
 // Entries that allow-always answers have left are no part of it and stay.

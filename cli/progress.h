@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A line on standard error that says how far long work is. Where standard error is no terminal nothing is
 // written, and work that is over in a moment shows nothing; the line goes when the work is over.
 // One at a time. Thread rule: the thread that made it; a thread of its own writes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What `hostclaw status` and `hostclaw node status` say about link, pairing, policy and last runs. From the
 // store alone.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A terminal that answers single keys. Made only where standard input and output are a terminal; puts the
 // terminal back when it goes, also when a signal ends the process. At most one at a time, one thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the commands know about the system they run on. One file for each kind of system.
 #pragma once
 

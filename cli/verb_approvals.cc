@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw approvals get | set | allowlist add | remove: the document, with the official spellings.
 #include "cli/verb_approvals.h"
 

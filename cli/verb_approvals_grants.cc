@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw approvals grants list | revoke: what answers have left behind.
 #include "approvals/questions.h"
 #include "base/clock.h"

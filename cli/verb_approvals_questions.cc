@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw approvals pending | show | resolve: the questions that this node asks itself.
 #include <chrono>
 #include <iostream>

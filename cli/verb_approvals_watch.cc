@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw approvals watch: a calm screen that shows each question as it arrives and takes the answer.
 // Nothing is repainted but the time that is left: what was shown and answered stays above, as a record of the
 // sitting.

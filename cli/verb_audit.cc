@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw audit tail | show | verify | export | checkpoint | stats | prune | retention | mirror: the record
 // nobody can rewrite.
 #include <chrono>

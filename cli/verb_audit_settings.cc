@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw audit retention show | set, hostclaw audit mirror show | set.
 #include <filesystem>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw bugreport: one file that says how this node is, without secrets.
 #include <algorithm>
 #include <cerrno>

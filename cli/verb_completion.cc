@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw completion bash|zsh|fish|powershell, what its scripts ask (hostclaw complete KIND), and what
 // packages are made from: hostclaw generate man|unit; and, for a test, which verbs there are: hostclaw
 // generate verbs.

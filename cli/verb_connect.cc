@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw connect [target]: one pasted command that pairs this machine and runs the node.
 #include <filesystem>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw doctor: what is wrong, and what to type next.
 #include <cstdio>
 #include <cstdlib>

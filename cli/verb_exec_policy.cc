@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw exec-policy show | set | preset: the policy in one step.
 #include "approvals/policy_cache.h"
 #include "approvals/settings.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw import --from DIR: take over identity, token, settings and approvals of an OpenClaw state
 // directory.
 #include "approvals/openclaw_import.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw logs: what the node said, wherever it says it.
 #include <chrono>
 #include <cstdio>

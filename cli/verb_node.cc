@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw node run | identity (the others are in verb_node_service.cc)
 #include "cli/command_line.h"
 #include "cli/node_flags.h"

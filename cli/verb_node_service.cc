@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw node install | uninstall | status | start | stop | restart
 #include "approvals/store.h"
 #include "base/file_names.h"

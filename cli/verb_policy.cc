@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw policy check | explain | lint: the verdict and its whole trace, without running anything.
 #include <chrono>
 #include <iostream>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw policy export | apply | test: a policy as a file, and examples that must come out as they say.
 #include "base/text.h"
 #include "cli/command_line.h"

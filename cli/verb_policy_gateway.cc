@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw policy check --via gateway: what becomes of a command that an agent sends through a gateway.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw policy rules | add | remove | import | starter | observed: the owner's own rules.
 #include <chrono>
 #include <map>

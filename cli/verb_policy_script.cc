@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw policy allow-script FILE: one script, with its interpreter and its arguments, until it changes.
 #include <algorithm>
 

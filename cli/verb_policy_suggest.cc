@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw policy suggest: rules for what was asked lately, each as narrow as it can be. Changes nothing.
 #include <algorithm>
 #include <map>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw policy template list | show | off | NAME: reviewed sets of rules, shown before they are stored.
 #include <algorithm>
 #include <map>

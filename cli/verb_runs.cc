@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw runs [list] | show ID | cancel ID: what ran here, and what did not.
 #include "cli/verb_runs.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw runs show --follow ID | cancel ID: runs of the node that runs now.
 #include <chrono>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Service managers of POSIX systems start `hostclaw node run` itself.
 #include "cli/command_line.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw service run | logon | logon-node: what the Service Control Manager and the logon task start; not
 // for people.
 #include <windows.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw status: one screen, from the store alone.
 #include "cli/command_line.h"
 #include "cli/status_report.h"

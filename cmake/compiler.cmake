@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Warnings are errors in our own code; third-party headers are SYSTEM includes.
 add_library(hostclaw_options INTERFACE)
 if(MSVC)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Every third-party library is a Debian package; docs/dependencies.md gives the reason for each. For Windows,
 # scripts/windows-dependencies builds the same sources; a build with MSVC takes them from vcpkg.
 find_package(Threads REQUIRED)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # hostclaw_room(NAME [FAST] DEPENDS ... SOURCES ...): one folder of the design, one static library. The release is
 # built for size, what is FAST for speed: what an invocation passes through.
 # The library hostclaw_<folder with underscores>; PUBLIC dependencies are the folders it may include from.

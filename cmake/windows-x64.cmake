@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Windows x64 with Debian's MinGW-w64 (posix threads); the libraries come from scripts/windows-dependencies.
 set(CMAKE_SYSTEM_NAME Windows)
 set(CMAKE_SYSTEM_PROCESSOR x86_64)

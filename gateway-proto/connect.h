@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The connect handshake: what a node sends, what the gateway answers, and what an answer means for the node.
 // Source: transport contract sections 1.9, 2 and 3. Pure; safe from any thread.
 #pragma once

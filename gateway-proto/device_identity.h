@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The device key: Ed25519, its encodings and the connect signature.
 // Source: transport contract sections 2.5 and 2.6. Safe from any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the gateway is, and whether it may be spoken to in the clear.
 // Source: transport contract sections 1.1, 1.3, 1.4. Pure; safe from any thread.
 #pragma once

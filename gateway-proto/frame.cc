@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "gateway-proto/frame.h"
 
 namespace hostclaw::gateway_proto {

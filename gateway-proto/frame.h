@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The envelope of the gateway protocol: one JSON value per WebSocket text message.
 // Source: transport contract section 1.5. Pure; safe from any thread.
 #pragma once

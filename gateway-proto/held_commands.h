@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a gateway holds of a node's commands, as it tells those who may read its nodes. A node itself is told
 // nothing: names that the gateway does not take from this kind of node are dropped in silence.
 // Pure; safe from any thread. Source: node commands contract, sections 2 and 3.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Messages after hello-ok: invocations, results, events. Source: transport contract sections 5 and 6.
 // Pure; safe from any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // When to try again. A pure state machine: time and chance come from the caller.
 // Source: transport contract section 1.9 (1, 2, 4, 8, 16, 30, 30 ... seconds; reset by hello-ok).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Setup codes and join URLs. Source: transport contract section 4. Pure; safe from any thread.
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Which Debian packages are inside the executable, and an SPDX document that says so. Sourced by ./package.
 # shellcheck shell=bash
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `argPattern`: an ECMAScript regular expression without flags, matched by RE2 in linear time (exec
 // contract 7.4, 17.2). The pattern is translated, so that classes, `.`, escapes and code units mean what they
 // mean there. What cannot be translated faithfully (look-around, back references, counts above 1000) never

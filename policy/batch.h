@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decisions for scripts: one JSON line in, one JSON line out, by the same code that decides for real.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an approval is bound to beside its words: the working directory and the file that will be read as a
 // program. Exec contract 11.2, 11.3, 4.3. Learns about files through FileProbe.
 #pragma once

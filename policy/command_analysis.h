@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One request as the commands that would run, each resolved to a file and judged against the lists. Exec
 // contract 4.2 step 5, 7, 8, 9. Pure; learns about files through FileProbe.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Display form of an argv and the keys that are derived from it. Exec contract 3.3 and 7.5. Pure; safe from
 // any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every code that a Decision can carry, with its meaning. The documentation lists this table.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The approvals document in OpenClaw's JSON shape: policy defaults, per-agent policy and allowlists.
 // Source: exec contract sections 5.3-5.6. Pure; values; safe from any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which policy applies to a request: agent over wildcard over defaults over the node owner's settings, then
 // bounded by the owner's limits. Exec contract 5.5, 11.5. Pure; safe from any thread.
 #pragma once

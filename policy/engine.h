@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The decision. One function decides a `system.run`, one prepares an approval plan for it; both are pure:
 // they learn about files through FileProbe and about nothing else. No clock, no threads, no I/O.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The environment of children: what they inherit from the host, what a request may add. Exec contract
 // section 10. Advisories: GHSA-82g8-464f-2mv7, GHSA-2fgq-7j6h-9rm4. Pure; safe from any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names that upstream keeps out of children, as data. Sorted, upper-case.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "policy/executable_lookup.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From a command word to the file that would run. Exec contract 7.2, 13.2. Learns about files through
 // FileProbe only.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What will be spawned: the analysed programs themselves, never a rendered text.
 #pragma once
 

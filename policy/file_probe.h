@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Facts about the file system, the only way policy/ learns them. The real implementation (node-host/system)
 // opens what it looks at and keeps it open, so that what was judged is what is spawned; tests use a fake.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The glob of allowlist patterns (exec contract 7.3): whole string, `**` any characters, `*` any run without
 // `/`,
 // `?` one UTF-16 code unit other than `/`, everything else literal. Time is bounded by length of pattern ×

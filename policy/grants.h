@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an allow-always approval of a command would store. Exec contract 7.6, 11.4. Pure; safe from any
 // thread.
 #pragma once

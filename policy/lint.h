@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an owner should know about a policy: entries that open more than they seem to, and entries that never
 // match. Looks at files through a FileProbe, which may be null. Pure otherwise.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The verbs of this program's own command line, and what a run of the node may do with each. The command line
 // and the decision both go by this one table; a test compares it with the verbs that there are. What is not
 // in it is not for a run.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Allowlist patterns in the form in which they are looked up: exact paths and names by hash, globs by their
 // literal ends, so that a list of 100 000 entries costs what a list of ten does. Exec contract 7.1, 7.3, 7.4.
 // Immutable once made; safe from any thread.

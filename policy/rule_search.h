@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which of the owner's deny and ask rules a command falls under, however it is dressed: behind wrappers,
 // inside the text of shells, in what other programs are told to run. Where a part of it cannot be known (a
 // variable, a text that is not to be read, a bound), it says which rule could not be excluded. Learns about

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reviewed sets of rules for common work, as data: what an agent needs for it runs, what destroys is asked
 // about or refused. A set is filled with directories and names, so that it is about this work only; its rules
 // carry the name of the set (Rule::of_template) and are stored and removed together.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rules that say what people mean, beside the official document: deny > ask > allow on a program and its
 // arguments, each with a note that refusals show and with examples that are checked when the rule is stored.
 //

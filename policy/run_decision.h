@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The decision about one request together with everything it was made from; shared by `system.run` and its
 // prepare.
 #pragma once

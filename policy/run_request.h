@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A run as a caller asks for it: what is written down (RunCommand), who asks (Asker), and both checked in the
 // order in which upstream checks them, with its messages (RunRequest). Exec contract 3, 4.1, 11.5. Pure; safe
 // from any thread.

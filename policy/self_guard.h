@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Commands that would use this very program on itself. What changes its policy, answers, grants, keys or
 // record is never for a run of the node, whatever the policy says and whoever approves; nor is what shows
 // other runs. Everything else is a program like others.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The reviewed rules for hosts that work with git, docker (podman) and curl. Data: a row becomes one rule for
 // each of its programs. Words of a pattern and of an example are separated by blanks, examples by `;`, and
 // `@` stands for the program.

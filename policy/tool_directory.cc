@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "policy/tool_directory.h"
 
 #include "policy/analysis/wrappers.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Directories whose configuration a tool obeys (git, docker compose): which of them nobody but root and this
 // process's user can change. Learns about files through FileProbe.
 #pragma once

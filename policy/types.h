@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The vocabulary of a decision. OpenClaw's words keep OpenClaw's spelling on the wire.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a decision on Windows never looks at: names that stand for another file than they show, the network,
 // devices. Looking alone would log on at a machine of the request's choice, or wake a device.
 #pragma once

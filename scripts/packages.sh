@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Debian packages by purpose; sourced by quickstart and run-tests.
 # shellcheck shell=bash
 packages_build=(g++ cmake ninja-build pkg-config libboost1.81-dev libre2-dev libssl-dev libsqlite3-dev

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The accounts that services run as. Thread rule: one thread (getpwnam).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The service as systemd sees it. See node-host/app/service_manager.h for promises and errors.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The text of our unit file, written and read. Pure. Each directive that is absent on purpose has its reason
 // in docs/service.md. Source: systemd.service(5), systemd.exec(5), systemd.syntax(7).
 #pragma once

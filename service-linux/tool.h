@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs a program of the system (systemctl, useradd ...) to its end. Not for commands of a gateway: those walk
 // the corridor. Thread rule: any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Accounts of Windows, as services run under them. Thread rule: one thread.
 #pragma once
 

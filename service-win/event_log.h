@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Windows event log (Application): when the service runs, stops, fails. Everything else is in the
 // service's own log. Errors are not told: who cannot write there has its log. Thread rule: any thread.
 #pragma once

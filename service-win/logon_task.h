@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The text of the task that starts the node when its user logs on, written and read. Pure. Source: the schema
 // of Task Scheduler 2.0 (MS-TSCH 2.5); the order of elements is the schema's.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "service-win/scm_service.h"
 
 #include <windows.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The machine's service, as the Service Control Manager sees it. See node-host/app/service_manager.h for
 // promises and errors. Changing it needs an elevated prompt.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Running this program once as the service's account. Windows lets nobody else become that account, so the
 // service itself is started for it, with the word below as its argument; what is to be run lies in a file as
 // secrets do.

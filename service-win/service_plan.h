@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the service's definition says and what the Service Control Manager's numbers mean. Pure: no call of
 // Windows here, so that it can be tested everywhere.
 #pragma once

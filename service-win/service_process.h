@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The process that the Service Control Manager starts. It answers the manager while the node runs: starting
 // until the node serves or honestly waits for a person, running, stopping while commands end. It ends the
 // process when the node makes no progress or does not stop, so that the manager can start it again.

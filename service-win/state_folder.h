@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The folders of a service: its state, its log, the secrets that were handed over. Errors:
 // SERVICE_PERMISSIONS, SERVICE_FAILED. Thread rule: any thread, one call on a folder at a time.
 #pragma once

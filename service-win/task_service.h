@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A user's own node: a task that starts it at logon, through the interface of Task Scheduler 2.0. No
 // administrator is needed. See node-host/app/service_manager.h for promises and errors.
 #pragma once

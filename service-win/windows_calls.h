@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Handles of Windows that close themselves, and its error numbers as our errors.
 #pragma once
 

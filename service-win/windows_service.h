@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What both managers of Windows do alike: the log is a file in the state, and what doctor finds follows from
 // what the manager says.
 #pragma once

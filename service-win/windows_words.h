@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Words of a Windows command line, as CommandLineToArgvW and the C runtime take them apart. Pure.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The least gateway that a node host accepts: a challenge, a hello, invokes, and yes to everything.
 // Keeping it this small keeps its own cost out of the figures.
 import { randomUUID } from 'node:crypto';

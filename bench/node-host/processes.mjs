@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Memory and threads of a process with all its descendants, from /proc.
 import { readdirSync, readFileSync } from 'node:fs';
 

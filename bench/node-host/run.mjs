@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Times a node host through the same minimal gateway, and prints one JSON object:
 //   node bench/node-host/run.mjs --hostclaw PATH [--official] [--spawn-loop PATH] [--repeat N]
 // With --official the official host is timed in the same minutes, in turns with hostclaw, and the ratios

@@ -4,6 +4,7 @@
 #   bench/service/run.sh [--hostclaw FILE] [--windows FILE] [--dev-gateway FILE] [--starts N]
 # start_ms is the time from `systemctl start` to the moment the gateway sees the node; under Wine from `node start` to its
 # return. Memory is RSS of every process of the service, 5 s after that.
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/service/container.sh

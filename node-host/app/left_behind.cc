@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/app/left_behind.h"
 
 #include <boost/asio/steady_timer.hpp>

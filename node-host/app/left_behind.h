@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // After a kill -9 the commands of a node run on, past their time-outs and with nobody who reads them. The
 // next start ends them. Thread rule: the io_context thread.
 #pragma once

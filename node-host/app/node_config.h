@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What this node remembers about itself and its gateway, in OpenClaw's own shape (nodeHost.config):
 // {"version":1,"nodeId","displayName","gateway":{"host","port","tls","tlsFingerprint"?,"contextPath"?},"commands"?}.
 // Source: transport contract 8.3. Thread rule: the thread that owns the store.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One node: its store, its link to the gateway, its corridor. What `hostclaw node run` runs.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/app/running_node.h"
 
 #include "approvals/private_files.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is known of a node from outside: whether one runs with a state directory, and with which database.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The service of this machine that keeps `hostclaw node run` alive: systemd on Linux, the Service Control
 // Manager (or a logon task) on Windows. service-linux/ and service-win/ each implement it; CMake links one.
 //

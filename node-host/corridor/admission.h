@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One queue for all doors: how many requests are under way at once, and whose turn is next.
 //
 // - at most `max_running` have a place; who comes later waits

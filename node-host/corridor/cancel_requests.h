@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs that a person at this machine wants to end (hostclaw runs cancel). The command line writes the request
 // into the database, as it writes answers; this looks for it while something runs.
 //

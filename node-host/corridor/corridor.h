@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The corridor: the one path from a request to a spawn, whatever door it came in by. It knows no door.
 //
 //   admission -> judge -> (desk: a person is asked, and judged anew) -> journal: a row -> run -> journal: the

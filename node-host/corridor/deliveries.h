@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Results that reached their callers, marked in the record together: one commit for all of a moment.
 // Thread rule: the io_context thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The desk where a person is asked: finds the answer to a question, or the grant that makes it needless, or
 // asks. Knows nothing of what is asked about but the question.
 //

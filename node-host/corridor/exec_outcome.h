@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What becomes of a request. A door turns it into its own words.
 #pragma once
 

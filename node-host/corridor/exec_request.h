@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a door hands to the corridor.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The journal: a row when something was decided, before anything is done, and a row when it has ended.
 //
 // Grant, row, audit row and usage commit together: nothing is done without its row, and a grant that a person

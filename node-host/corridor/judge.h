@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The judge: decides what was asked for, on opened files and with the policy as it is at this moment, and has
 // the desk find an answer where the policy asks for a person. Writes nothing.
 // Thread rule: the store's thread; what is answered is handed over and belongs to nobody else.

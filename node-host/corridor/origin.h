@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who asks. The door by which a request comes in makes it, from what it has authenticated; nothing that a
 // caller writes changes it. Pure values; safe from any thread.
 #pragma once

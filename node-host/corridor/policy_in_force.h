@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What holds on this node at this moment: the document, the owner's settings and rules, and what the engine
 // has to know of the machine. Nothing is kept across a change.
 // Thread rule: the store's thread.

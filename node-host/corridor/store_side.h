@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Everything of the corridor that belongs to the store's thread, in one object of that thread: it is reached
 // through StoreOwned only.
 #pragma once

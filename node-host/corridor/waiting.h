@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Waiting for the answer to a question, with everybody else who waits.
 // Thread rule: the io_context thread.
 #pragma once

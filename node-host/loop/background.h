@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one way to start work that nobody waits for. Thread rule: the executor's.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Log lines on stderr: one per event that an operator can act on. Never a secret.
 // Thread rule: any thread; a line is written with one call. Standard error is never waited for: lines that
 // nobody reads in time are dropped, and their number is told later.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What other threads hand to the io_context thread.
 //
 // Asio's own post() wakes that thread while it still holds the queue's lock, and on a machine with few

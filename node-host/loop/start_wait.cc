@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/loop/start_wait.h"
 
 #include <boost/asio/post.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a start has to wait for: trouble of the store that passes by itself, before there is a loop. Signals
 // and the supervisor are answered meanwhile. Thread rule: one thread, which has no loop of its own while this
 // exists.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The database lives on one thread of its own, so that a slow disk never delays a pong.
 // Thread rule: construct and destroy on the io_context thread; start() and on_store() from it.
 #pragma once

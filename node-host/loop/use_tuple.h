@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The completion token of every wait: co_await gives (error_code, results...) and never throws.
 #pragma once
 

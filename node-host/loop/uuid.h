@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random UUIDs (RFC 4122 version 4). Safe from any thread.
 #pragma once
 

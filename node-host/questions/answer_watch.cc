@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/questions/answer_watch.h"
 
 #include <optional>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One look at the store for everybody who waits for the answer to a question. Answers are written by other
 // processes, so somebody has to look; a hundred who wait cost as much as one.
 // Thread rule: the io_context thread.

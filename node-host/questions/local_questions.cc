@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/questions/local_questions.h"
 
 #include "approvals/secret_masking.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a person on this machine is asked about a request, and what a grant has to cover to stand in for them.
 // Pure; safe from any thread.
 #pragma once

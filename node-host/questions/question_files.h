@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a question says about the files that would run: looked up when it is asked, by the node, so that
 // everybody who reads the question sees what was true then.
 #pragma once

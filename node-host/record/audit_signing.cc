@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/record/audit_signing.h"
 
 #include "base/sha256.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The device key signs the checkpoints of the audit chain; whoever has its public part can check them.
 // Safe from any thread.
 #pragma once

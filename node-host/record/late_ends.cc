@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/record/late_ends.h"
 
 #include "approvals/audit_chain.h"

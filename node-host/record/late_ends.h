@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ends of runs that could not be recorded when they came, because the disk was full or the database locked.
 // They are kept here and recorded as soon as the store takes something again, so that a run that ended is not
 // called interrupted later.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What happens to the record beside its being written: retention, and mirrors elsewhere.
 //
 // Both read over a connection of their own, on a thread that lives only while there is something to do, so

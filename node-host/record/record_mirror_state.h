@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the mirrors of the record are doing, as the node keeps it in the store for whoever looks.
 // Pure; safe from any thread.
 #pragma once

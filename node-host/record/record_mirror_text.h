@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One row of the record as a mirror takes it: the same masked row that `hostclaw audit export` writes.
 // Pure; safe from any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sends rows of the record to its mirrors. A mirror that fails loses rows and disturbs nobody: they are
 // counted, the reason is kept, and the log tells of the first failure and of the recovery.
 // Thread rule: one thread at a time.

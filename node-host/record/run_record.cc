@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/record/run_record.h"
 
 #include "approvals/secret_masking.h"

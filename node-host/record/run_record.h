@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the audit chain holds about runs: one row when it was decided and one when it ended. Secrets are
 // masked; the full text of a command stays in the runs table of this machine.
 // Pure; safe from any thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A row of the table of runs, as everybody reads it: the command line, and the agent whose run it is.
 // Pure; safe from any thread.
 #pragma once

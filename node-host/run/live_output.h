@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a run has written so far, while it runs, for the command line of this machine: a file of its own in
 // the node's state directory, which goes with the run. Most runs are over before anybody could look and never
 // have one.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The environment of one run, as children get it. Thread rule: one thread at a time.
 #pragma once
 

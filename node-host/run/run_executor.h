@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs an ExecutionPlan: pipelines of programs without a shell, in a process tree that this host owns.
 //
 // - the executable and the working directory are spawned from the descriptors that were judged

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Captured output: bytes in arrival order, both streams under one cap, head kept, and of stdout its last line
 // where that is a result for a program (`OPENCLAW_RESULT_JSON:...`). Source: exec contract section 13.1.
 // Thread rule: one thread at a time.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The reading end of one output stream of a run. Most programs end before anyone needs to look at their
 // output, so the pipe enters the event queue only when watch() is called; until then drain() reads what has
 // come. Thread rule: the executor's thread. Handlers keep the object alive; close() ends them.

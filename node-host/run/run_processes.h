@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The processes of one run: the programs it started (children of this process) and everything below them.
 // Thread rule: the executor's thread. Handlers keep the object alive; abandon() ends them.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/windows/object_handle.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One run, from its turn in the queue to the result.
 // Thread rule: the executor's thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One coroutine waits here until what it waits for holds; whoever changes the state calls notify().
 // Nothing is lost between looking and waiting, because all of it happens on one thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The working directory of one run: a descriptor that was opened and judged, and the logical path a shell
 // would show for it. `cd` and `pwd` work on this; the directory of the host itself never changes.
 //

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """zip.py PARENT NAME FILE: packs PARENT/NAME so that the same content gives the same bytes: sorted names, the time
 stamp SOURCE_DATE_EPOCH, fixed modes."""
 import os

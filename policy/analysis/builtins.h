@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The few shell builtins that the host runs itself, and quoting of words for display and rewritten text.
 // Exec contract 4.4, 9.3, 17.1 items 2 and 6. Pure; safe from any thread.
 #pragma once

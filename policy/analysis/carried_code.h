@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Listed tools that carry other code to run: an interpreter's inline code, `find -exec`, `git -c
 // core.pager=...`, `tar --to-command`, `ssh -o ProxyCommand=...`. In hardened mode such a use is asked about
 // even when the tool is listed. A reviewed data table per tool (carried_code_table.cc), easy to extend; see

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How to extend: find the tool's entry (or add one), add a pattern with the narrowest form that is sure to
 // catch the use (carried_code_table.h has the grammar), choose the verb that says what it opens, and add a
 // row and an allow twin to tests/unit/policy/analysis_carried_code_test.cc. List under `takes` only what is

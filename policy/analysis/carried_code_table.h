@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The data of carried_code: which argument forms of which tools carry other code, write files, or read what
 // they should not. Private to this folder. Pure data; safe from any thread.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One layer of a wrapper, read by its own option grammar. Used by unwrap_command and find_shell_wrapper only.
 // Pure; safe from any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // strictInlineEval: code given on the command line of an interpreter. Exec contract 8.8. Pure; safe from any
 // thread.
 #pragma once

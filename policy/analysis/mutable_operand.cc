@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which operand of an approved command is a file that could be changed between the approval and the run: exec
 // contract 11.3. What cannot be bound is refused before anybody is asked (oc changelog: bun, deno, shell
 // script swaps; GHSA-gj9q-8w99-mp8j).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The file that a mutable operand names, where the word holds more or less than its name: `awk -fFILE`,
 // `sed --file=FILE`, `python3 -m MODULE`. Exec contract 11.3. Pure but for looks through the FileProbe; safe
 // from any thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads a command line into options and operands, by what is known of the program's options. One reader for
 // every table that asks about options: clusters (`-xvf`, digits too: `-1O`), attached values (`-oFILE`,
 // `--output=FILE`), values in the next word, abbreviated long options (`--out`), `--`, tar's oldest form

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Safe bins: filters that may run without an entry as long as their arguments cannot name a file or run
 // anything. Exec contract 9.1, 9.2, 17.1 item 7. Advisories: GHSA-xvhf-x56f-2hpp, GHSA-mhq8-78pj-5j79,
 // GHSA-4gc7-qcvf-38wg, GHSA-3c6h-g97w-fg78, GHSA-4685-c5cp-vp95, GHSA-g75x-8qqm-2vxp, GHSA-5gj7-jf77-q2q2.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // POSIX shell text as simple commands, by a small conservative grammar of our own.
 //
 // What is accepted means the same to dash and to bash, and is accepted by OpenClaw's parser too (exec

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shell text as the rules that deny and ask see it: every text is read as far as it can be, compound
 // commands, substitutions, redirections and here-documents included, and what is not known of a word is a
 // hole in it. For finding, never for allowing: what is doubtful is read as more commands rather than fewer.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Windows command line as pure text: splitting as CommandLineToArgvW does, quoting for it, the text of
 // cmd.exe and PowerShell carriers (exec contract 8.9), batch targets (13.2; CVE-2024-24576 class), words that
 // name another file than they seem to. Builds and is tested on every platform. Pure; safe from any thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who really runs: programs that run another program (env, nice, timeout, ...), multiplexers (busybox), shell
 // carriers (command, exec), shells with their inline text, script operands. Exec
 // contract 8.1-8.3, 8.6, 11.3, 4.1 item 8. Advisories: GHSA-jj82-76v6-933r, GHSA-3fp5-v549-9v66,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Replays recorded cases and says where this program differs. Fails on anything looser than the recording,
 // and when too little is the same; with --elsewhere, on a system that has not the files of the recorded one,
 // only looser counts.

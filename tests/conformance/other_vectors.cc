@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The recorded vectors of what stands around the decision: bindings, policy arithmetic, what a person is
 // shown, device authentication, and the Windows node's own tests. Where this program has no such function,
 // the reason is printed instead.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the replayed collections share: rows, comparison, the table.
 #pragma once
 

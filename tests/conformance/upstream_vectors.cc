@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Inputs and results of upstream's own functions, answered by ours where we have the same question.
 #include <functional>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A running development gateway with its own thread, for tests in this process and for the executable.
 // Safe from any thread; call() must not be used from the server's thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The gateway's side of the device signature, written from the protocol alone: it shares no code with the
 // node's signing, so that both can be wrong only independently.
 // Source: transport contract sections 2.5, 2.6 and 2.8. Pure; safe from any thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Questions to the operators about one command, and their answers. In memory.
 // Source: exec contract section 12. Thread rule: one thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The gateway's exec tool with host=node, as the operator method `dev.exec`: prepare, own check, question,
 // run. Source: exec contract sections 12.1 to 12.5. Thread rule: the server's thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The development gateway's behaviour: handshake, pairing, invocations, approvals, faults. It sees JSON and
 // the small interfaces of transport.h, no sockets. Everything is in memory. Source: the transport contract
 // (sections in the .cc files) and exec contract section 12. Thread rule: the server's thread only;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the TCP connection to hello-ok. Source: transport contract sections 1.2, 1.7 to 1.9, 2, 3 and 10.2.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Invocations: dispatch, budget, cancel, not-ready, loss. Source: transport contract sections 5.1 to 5.6.
 #include <array>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a connected node may call. Source: transport contract sections 5.2, 5.7, 5.9, 6 and 7.
 #include "tests/devgateway/gateway.h"
 #include "tests/devgateway/json_members.h"

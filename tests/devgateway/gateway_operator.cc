@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an operator may call, and trouble on demand. Source: transport contract sections 4.1, 5 and 7;
 // exec contract sections 5.6 and 12.3.
 #include "base/text.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What happened at the gateway, in order, for tests to wait on. Safe from any thread.
 //
 // A record is a JSON object with "kind" and "index". Kinds:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading members of JSON that may not have them. Pure.
 #pragma once
 

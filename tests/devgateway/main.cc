@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw-dev-gateway: the development gateway as a program, and an operator's verbs for scripts.
 #include <unistd.h>
 

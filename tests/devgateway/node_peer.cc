@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/devgateway/node_peer.h"
 
 #include "tests/devgateway/json_members.h"

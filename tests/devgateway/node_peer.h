@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A node that does exactly what a test tells it, for proving the gateway. Thread rule: one thread.
 #pragma once
 

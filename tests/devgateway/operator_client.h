@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An operator's connection to a gateway: client.id gateway-client, mode backend, shared token.
 // Thread rule: one thread.
 #pragma once

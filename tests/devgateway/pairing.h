@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who may connect and what a node may offer: devices, their tokens, command surfaces, setup codes.
 // In memory; time comes from the caller. Source: transport contract sections 2.10, 3.2, 4 and 7.
 // Thread rule: one thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/devgateway/random_id.h"
 
 #include <openssl/rand.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Identifiers and secrets of the development gateway. Safe from any thread.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The outcome of one request, before it becomes a response frame.
 #pragma once
 

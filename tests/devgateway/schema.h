@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Closed schemas of everything a node may send. Unknown members, nulls and empty strings are refused where
 // the contract says so. Each function returns what is wrong ("at /client/displayName: ..."), or nothing.
 // Source: transport contract sections 1.5, 2.2, 5.2, 6 and 7.1. Pure; safe from any thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the gateway's logic sees of the network: connections that carry text, and timers.
 // Thread rule: everything here is called on the one thread that runs the server.
 #pragma once

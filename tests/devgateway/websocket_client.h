@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A small WebSocket client for operators and for tests that play a node: one background thread reads, the
 // caller waits for messages. Safe from any thread.
 #pragma once

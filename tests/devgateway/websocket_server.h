@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one place of the development gateway that knows Boost.Beast's server side: plain and TLS WebSockets,
 // plain HTTP requests, timers, and the thread that runs them.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Commands and lists for the comparison. Seeded: the same seed gives the same rows, so that a finding can be asked again.
 import { basename, join } from 'node:path';
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sends the same generated commands to the real official node host and to hostclaw's decision with
 // `--strictness official`, and fails when hostclaw allows what the official host refuses.
 //   node tests/differential/run.mjs --hostclaw PATH [--count N] [--seed N] [--list]

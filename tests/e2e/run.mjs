@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs the end-to-end suites against real gateways:
 //   node tests/e2e/run.mjs --hostclaw PATH (of Windows, under Wine, when it ends in .exe) | --official [--gateway RELEASE]... [--only TEXT]
 //   ... --suite releases [--gateway all] [--table FILE]: one suite, on any of the releases of lib/packages.mjs; its

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Installs what the end-to-end tests need into tests/e2e/.packages (quick when it is already there).
 import { ensurePackages, newest, oldest, packagesDirectory, turnOf } from './lib/packages.mjs';
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes as a stored approvals document: reading never fails otherwise than by denying, what is accepted
 // is stored in a form that reads back as itself, and a peer never sees the socket's token.
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A pattern, a line end, arguments (one a line): the translation to RE2 never fails otherwise than by saying
 // so, what describes is also found, and for plain ASCII patterns the answer is that of a backtracking
 // ECMAScript matcher, asked about small inputs only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any argument list (elements separated by line ends): wrappers, shells, tables and detectors answer without
 // failing, and agree with each other where they must.
 #include <cstddef>

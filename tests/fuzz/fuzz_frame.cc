@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes as a message of the gateway, and what is read out of it afterwards: handshake, invocations,
 // refusals.
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A pattern, a line end, a subject: the automaton and the index of a list agree with the obvious reading of
 // the grammar, which is exponential and therefore asked about small inputs only.
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes as a setup code, as the object inside one, as a join URL and as a gateway's address. What is
 // accepted can be spelled again and is the same address; no message repeats the text, which holds a secret.
 #include <cstddef>

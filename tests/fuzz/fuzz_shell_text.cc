@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes: the grammar never fails otherwise than by saying so, and what it accepts means the same after it
 // was quoted again.
 #include <algorithm>

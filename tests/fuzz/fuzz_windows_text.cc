@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Any bytes as a Windows command line, as carrier text, as a path, and as arguments that must survive
 // quoting.
 #include <cstddef>

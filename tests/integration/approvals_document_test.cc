@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // docs/approvals.md and docs/audit.md: every `hostclaw ...` line of its ```sh blocks is run, in order, with
 // one fresh state. A line must end with the exit status that its comment names ("# exit 1: ..."), else with
 // 0, and with the verdict that it names ("# exit 1, deny"). QUESTION stands for a question that is open,

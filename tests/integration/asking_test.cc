@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // This node asks a person itself: questions, answers, grants and what runs, through the shipped executable.
 #include <sqlite3.h>
 

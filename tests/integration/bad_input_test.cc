@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a peer, a file or a program may do wrong: the node says what was wrong and lives on.
 #include <sys/stat.h>
 

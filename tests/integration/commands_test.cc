@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The commands: which, run, prepare, approvals, the exec tool's way, results, cancel and loss.
 // Source: exec contract sections 3, 11 to 15; transport contract sections 5, 6 and 11.
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `hostclaw doctor`, `logs` and `bugreport` of the shipped executable: each fault is made for real.
 #include <catch2/catch.hpp>
 #include <csignal>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The shipped `hostclaw` executable as a child process, with its stderr as lines to wait on.
 // Thread rule: one thread uses an object; a thread of its own reads.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a node that was killed left running.
 #include <signal.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The link: signature, frames, both pairing stages, tokens, setup codes, TLS, liveness, reconnecting, exit
 // statuses. Source: transport contract sections 1 to 4, 7, 9.1, 10 and 11.
 #include <netinet/in.h>

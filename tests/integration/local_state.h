@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A state directory of its own with questions in it, and the shipped executable beside it. No gateway.
 #pragma once
 

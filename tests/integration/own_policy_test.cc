@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // No run lifts its own policy: what a command that came through the node gets when it turns hostclaw on
 // itself, whatever it does to hide where it comes from. And what such a command may read.
 #include <catch2/catch.hpp>

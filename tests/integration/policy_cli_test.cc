@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sets of rules, a policy as a file and what is made of it, at the command line of the shipped executable and
 // through the gateway.
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a node inherits from whoever starts it is put into a known state.
 #include <signal.h>
 #include <sys/stat.h>

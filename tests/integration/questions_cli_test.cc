@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Questions, answers and grants at the command line of the shipped executable.
 #include <fcntl.h>
 #include <poll.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The record: what the shipped executable writes down about decisions, runs and changes, and how it is read.
 #include <poll.h>
 #include <sys/socket.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dependencies go one way: every `#include "room/..."` and every link between room targets must be an edge of
 // the table below. docs and design call the folders rooms; a folder in a room may be a room of its own.
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs that go on: seen from a terminal while they write, and ended there.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One development gateway in this process and one real `hostclaw node run` beside it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a program that the node runs can reach of the node's own.
 #include <unistd.h>
 

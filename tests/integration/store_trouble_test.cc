@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A running node whose disk is full, whose database is locked or whose policy is damaged: nothing runs, each
 // refusal says what is wrong and what to type, and when the trouble is over so is the refusing.
 #include <sqlite3.h>

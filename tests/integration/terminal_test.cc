@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a person at a terminal reads when something is in the way.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The command line itself: words that are misspelt or missing, help, and texts that a reader needs.
 #include <unistd.h>
 

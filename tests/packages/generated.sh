@@ -2,6 +2,7 @@
 # The man page and the completions say what --help says: every visible verb and flag, found by asking --help of
 # each verb, stands in each of them; the shells that are installed really complete; groff finds nothing to warn of.
 #   tests/packages/generated.sh [--hostclaw FILE]
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -3,6 +3,7 @@
 # the npm packages installed offline and started with npx; and made twice, they are the same bytes.
 #   tests/packages/run.sh [--build-dir DIR]
 # DIR (default: build/release) holds a release build; without one it is built. The clean Debian needs root and debootstrap.
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/service/container.sh

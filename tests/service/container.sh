@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A booted Debian with a real systemd, in a directory: for tests of services and packages. Sourced.
 # Needs root. Everything it makes is below $service_build; everything it starts, container_off ends by its id.
 # shellcheck shell=bash

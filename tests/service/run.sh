@@ -4,6 +4,7 @@
 #   tests/service/run.sh [--hostclaw FILE] [--dev-gateway FILE] [--official FOLDER] [--keep]
 # FOLDER: what tests/e2e/setup.mjs installed; the official installer is tried where it is there.
 # systemd need not be process 1 here: the tests boot one in a container of its own (tests/service/container.sh).
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/service/container.sh

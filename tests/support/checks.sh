@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Checks of the shell tests; sourced. A test that has more to show of a failure defines show_trouble.
 # shellcheck shell=bash
 started=$SECONDS

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A FileProbe for recorded cases: the real file system, seen as another user would see it, with files laid
 // over it that this machine does not have. Nothing is opened; tests only.
 #pragma once

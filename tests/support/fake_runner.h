@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs nothing: says what it was asked to run and answers what the test wants. It keeps the promises of a
 // Runner: before_spawn is awaited before anything counts as spawned, and a cancelled run says so.
 // Thread rule: the io_context thread.

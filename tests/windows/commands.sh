@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The commands of hostclaw.exe under Wine: what they print, and what they leave behind.
 #   tests/windows/commands.sh [--build FOLDER]     default: build/windows
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/windows/session.sh

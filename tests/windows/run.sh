@@ -2,6 +2,7 @@
 # Runs the test programs that were built for Windows under Wine, in a Windows session of its own:
 #   tests/windows/run.sh [--build FOLDER] [TEST...]     default: build/windows, and every test program that is there
 # Prints one line for each program, and its whole output when it fails. `-- ARGUMENTS...` go to each of them.
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/windows/session.sh

@@ -5,6 +5,7 @@
 # Default: build/windows/bin/hostclaw.exe with the development gateway of build/debug, or, when it is not built, the
 # probe, whose node does nothing. Nothing here leans on what Wine only pretends to do: docs/windows-service.md has
 # the list.
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/support/checks.sh

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A Windows session for programs that were cross-built, below their build folder; sourced. Bash, `set -euo pipefail`.
 # shellcheck shell=bash
 wine=/usr/lib/wine/wine64

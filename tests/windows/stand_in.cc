@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stands in for git.exe, docker.exe, curl.exe and pwsh.exe: notes in calls.log beside itself its name, the
 // directory and its words, and says the same. `docker compose up` is slow enough that somebody could end it.
 #include <windows.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // OpenClaw's words for a decision that does not allow: what a gateway, its agents and its exec tool compare.
 // Exec contract 3.5. Pure; safe from any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The gateway's door: turns its invocations into requests to the corridor or calls of its other methods, and
 // carries the answers back in its words.
 // Thread rule: the io_context thread.

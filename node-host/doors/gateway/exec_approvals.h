@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The approvals document as OpenClaw users see it: `get`, `set`, and the local edits of the command line.
 // One implementation for every door. Source: exec contract 5.6.
 // Thread rule: the thread that owns the store.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/doors/gateway/gateway_link.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Keeps one node connected to its gateway for ever: chooses credentials, connects, follows both pairing
 // stages, waits and tries again. Says one log line per state change, with the command the operator must type
 // next. Thread rule: the io_context thread. Source: transport contract sections 1.9, 3 and 7.4.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who asks when a gateway does. Pure; safe from any thread.
 #pragma once
 

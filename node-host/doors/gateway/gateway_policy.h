@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the gateway's own exec policy is, as far as its calls tell. `system.run.prepare` carries the caller's
 // security and ask (exec contract 11.1; gateways of protocol 3 leave them out). The stricter of the two
 // policies holds: what a gateway refuses or asks about by itself never reaches this node as a run.

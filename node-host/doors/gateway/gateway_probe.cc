@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/doors/gateway/gateway_probe.h"
 
 #include <boost/asio/co_spawn.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One look at a gateway, as far as anybody may go without credentials: name, TCP, TLS and pin, WebSocket
 // upgrade, and the challenge that a gateway sends first. Nothing is sent that names this node.
 // Thread rule: any thread; blocks until the outcome or the time is over. (A name server that does not answer

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One connection to a gateway: handshake, calls with answers, events, liveness. Ends with the connection.
 // Thread rule: the io_context thread.
 // Source: transport contract sections 1.5-1.9, 2, 5.9.

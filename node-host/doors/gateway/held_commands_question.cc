@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/doors/gateway/held_commands_question.h"
 
 #include <boost/asio/co_spawn.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Asks a gateway, as an operator that only reads, which commands of this node it holds.
 // Thread rule: the io_context thread.
 #pragma once

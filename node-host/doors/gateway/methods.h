@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The gateway's methods beside `system.run`: prepare a plan, find programs, read and replace the approvals
 // document. None of them runs anything; refusals at `prepare` are recorded, because a gateway ends them
 // there. Thread rule: the io_context thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Plans that this node has answered to a gateway, by what binds them, and what its next look at the approvals
 // document may show. A plan that comes back is judged again; what is remembered only stands in for what a
 // gateway drops on the way (2026.4.20 drops the policy snapshot).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a gateway is told of a run: the answer to its invocation and the event before it, in OpenClaw's words.
 // Exec contract 3.4, 3.5, 14. Pure; safe from any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // `hostclaw_runs`: a tool that this node publishes, so that an agent sees its own runs, their state and their
 // output. It reads; nothing is run, asked or changed by it. Whose runs, the envelope says, which the gateway
 // writes: the agent and the session of its session key, never a word of the arguments. Without both nothing

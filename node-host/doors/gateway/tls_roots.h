@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The certificate authorities that this system trusts. Thread rule: that of the context.
 #pragma once
 

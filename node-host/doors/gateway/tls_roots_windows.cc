@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // windows.h and wincrypt.h first: they have macros named as types of OpenSSL, which takes them away again.
 #include <windows.h>
 // Order matters.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a prepared plan tells the gateway about asking. Thread rule: the thread that owns the store.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A WebSocket client connection to a gateway, plain or TLS. The only file of the runtime that knows Beast.
 //
 // Promises: one TCP connection per object; TLS pins are compared after the TLS handshake and before the first

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Makes the bytes that were judged the bytes that run, also when someone writes to the file meanwhile.
 //
 // Two means. A lease keeps writers waiting while a program is started: until the kernel has it, from when on

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The limit of open files that children get, where this process has another one. POSIX only.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Owned descriptors and the real FileProbe. Everything that is judged stays open from the decision to the
 // spawn.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who can change what a path gives, in words for a person who is asked about it. Accounts are named by number
 // (on Windows by security identifier; those that every machine has apart): looking a name up may ask another
 // machine. Looks at the file system as it is now and never fails. Safe from any thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One node per state directory: two with the same identity would steal each other's invocations.
 #pragma once
 

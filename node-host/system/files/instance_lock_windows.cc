@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/system/files/instance_lock.h"
 
 #include <windows.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/system/files/own_program.h"
 
 #include "node-host/system/files/file_handles.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The file of this very program, as decisions compare files with it. Looked at once, the first time it is
 // asked for. Thread rule: safe from any thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who else could make a path lead to another file? Two questions about the directories and symlinks on the
 // way. Both look at the file system as it is now and never fail: what cannot be seen counts as unsafe. Thread
 // rule: safe from any thread.

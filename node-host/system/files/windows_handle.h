@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A HANDLE is kept as a number, so that headers need not know windows.h.
 #pragma once
 

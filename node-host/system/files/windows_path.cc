@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/system/files/windows_path.h"
 
 #include <windows.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which paths mean what they say on Windows. Safe from any thread.
 #pragma once
 

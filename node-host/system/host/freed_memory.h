@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What becomes of memory that this process has freed. Thread rule: any thread.
 #pragma once
 

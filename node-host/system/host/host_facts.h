@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Facts about this machine and this process. Thread rule: safe from any thread; current_environment() must
 // not run beside a setenv().
 #pragma once

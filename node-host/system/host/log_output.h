@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where log lines go: a private file, or standard error without ever waiting for whoever reads it.
 #pragma once
 

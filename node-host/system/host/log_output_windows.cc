@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/system/host/log_output.h"
 
 #include "base/file_names.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random bytes from the kernel, for names that nobody can guess. Safe from any thread.
 #pragma once
 

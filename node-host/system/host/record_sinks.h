@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where rows of the record go beside the database: local datagram sockets and a file. None ever waits for
 // longer than it is told.
 // Thread rule: one thread at a time for each object.

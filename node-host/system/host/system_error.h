@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // errno, translated once, at the edge of the operating system. Safe from any thread.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/system/host/system_error_windows.h"
 
 #include <windows.h>

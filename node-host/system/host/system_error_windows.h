@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Windows' error numbers as errno values, which is what the rest of this program speaks.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/system/process/command_line_windows.h"
 
 #include <cerrno>

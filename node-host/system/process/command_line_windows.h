@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Command lines that are read as the arguments that were meant. Pure; safe from any thread.
 #pragma once
 

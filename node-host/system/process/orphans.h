@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a run leaves behind when its programs have ended, or when this program has. Thread rule: safe from any
 // thread.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What /proc says about processes. Linux only. Thread rule: safe from any thread.
 #pragma once
 

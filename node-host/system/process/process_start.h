@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a process inherited from whoever started it, put into a known state. On Windows nothing of it is
 // inherited.
 #pragma once

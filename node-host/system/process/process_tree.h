@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Owning all descendants of a run without control groups.
 //
 // This process is made the reaper of its orphaned descendants, so nothing a run starts ever leaves the tree

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether a process descends from a run of a node: by the tree of processes, which nobody can lie about, not
 // by a variable that a caller can unset.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which process belongs to which run, kept by a node for the command line of this program: a small file in
 // the state directory with a line for each program that a run has started and that has not been reaped.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Starts one program from descriptors, never from names.
 //
 // The child: leads a new session and process group; has every signal at its default and none blocked; has

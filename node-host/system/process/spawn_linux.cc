@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fast path is clone(CLONE_VM | CLONE_VFORK): no page table is copied and the parent sleeps until exec,
 // as posix_spawn does it, which has no way to exec a descriptor. The child shares our memory until then, so
 // it runs raw system calls on values that were prepared before and nothing else. ThreadSanitizer does not

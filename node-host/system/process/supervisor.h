@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The link from a running node to whoever supervises it (systemd, the Service Control Manager, or nobody).
 // Thread rule: the io_context thread; the constructor before any other thread exists.
 #pragma once

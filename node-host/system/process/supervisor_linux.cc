@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // systemd's side: sd_notify(3) is one datagram of NAME=value lines to the socket named by NOTIFY_SOCKET, so
 // no library is needed. Credentials are files below CREDENTIALS_DIRECTORY (systemd.exec(5)).
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Nobody supervises a process that was started by hand. The Service Control Manager's side is passed in by
 // whoever talks to it (run_node).
 #include "node-host/system/process/supervisor.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What programs write, where the system has programs that do not write UTF-8. Safe from any thread.
 #pragma once
 

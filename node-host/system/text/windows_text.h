@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // UTF-16 for what must reach another program exactly. Safe from any thread.
 #pragma once
 

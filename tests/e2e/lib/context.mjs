@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the suites of one gateway release share: one gateway, one model, one policy-driven node.
 import { randomUUID } from 'node:crypto';
 import { describe, test } from 'node:test';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A scripted model provider on loopback that speaks the chat-completions interface.
 //
 // A turn is scripted under an id; the prompt carries the marker [[turn:ID]]. The provider finds the

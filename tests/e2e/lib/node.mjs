@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs the node host under test: hostclaw, or the official host of one of the gateway packages.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An operator on the gateway's WebSocket: requests, answers, events.
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';

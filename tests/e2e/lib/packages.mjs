@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the npm packages of the real gateways live, and how to get them there.
 // tests/e2e/.packages/<name>/ holds one npm project per runtime and per gateway release, so that
 // releases with different Node requirements never see each other's dependencies.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A node written for the tests: connects like a node host, records every frame, and answers invokes
 // with functions that the test supplies.
 import { createHash, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';

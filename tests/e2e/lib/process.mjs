@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A child process in its own group, with its output kept line by line and awaitable.
 import { spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The outcomes of the releases suite as a table in a document.
 import { readFileSync, writeFileSync } from 'node:fs';
 

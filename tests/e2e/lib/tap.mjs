@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A forwarder between a node and a gateway that records every frame. It can make the node look like a
 // remote one (the gateway must trust the forwarder as a proxy), and can cut the line.
 import { EventEmitter } from 'node:events';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The `ws` library that the gateway package brings along.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program for Windows runs under Wine, in the Windows session that tests/windows/run.sh made.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

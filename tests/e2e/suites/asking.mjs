@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A human is asked through the gateway: what they see, and what each answer does.
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';

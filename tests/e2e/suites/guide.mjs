@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // docs/guide.md as a newcomer follows it: every command of its ```sh blocks is run as written, in order, against a
 // real gateway behind TLS. A line must end with the exit status that its comment names ("# exit 1: ..."), else with 0.
 //   GATEWAY   the gateway's name; its port stands in for the usual one

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The user's own story: an agent upgrades a compose stack on the host with git, docker and curl, listed through the
 // official command line and nothing else. docker is a stand-in that notes what it was told; its `up` can restart the
 // gateway, as the real one does when the gateway's container is part of the stack. With the program for Windows git, curl

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The commands of a node, called by an operator, and its approvals document, edited from afar.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Both stages of pairing, followed to the end without restarting the node.
 import assert from 'node:assert/strict';
 import { eventually } from '../lib/process.mjs';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What every release of the gateway has to do with this node: pairing, surface, which, a listed command, a question,
 // a refusal, an edit of the approvals. Short, so that many releases can be played; the answers go into
 // docs/compatibility.md.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Setup codes and join URLs: one pasted text pairs a machine.
 import assert from 'node:assert/strict';
 

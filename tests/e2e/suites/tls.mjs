@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TLS with a pinned certificate.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:tls';

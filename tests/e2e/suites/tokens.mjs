@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Device tokens: kept, rotated, revoked, removed.
 import assert from 'node:assert/strict';
 import { eventually } from '../lib/process.mjs';

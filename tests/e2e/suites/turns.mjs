@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Real agent turns: a scripted model makes the agent call exec with host=node.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

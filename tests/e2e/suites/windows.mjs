@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program for Windows, under Wine, on the real gateway: pairing, the commands, agent turns.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';

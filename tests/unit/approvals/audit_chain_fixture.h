@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A chain in a store of its own, with a clock and a signing key that a test can turn.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Verification, exhaustively: a chain with a row of each kind, and every way of one step to falsify it.
 #include <set>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Proof under fire: every single disk operation failing in turn, and processes killed at random moments.
 #include <fcntl.h>
 #include <poll.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A disk that fails on request: an SQLite VFS in front of the system's own, the default while an object
 // lives. Counts what changes the disk (write, truncate, sync, a larger shared-memory file) and makes chosen
 // calls fail.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an OpenClaw host leaves in its state directory, both generations of it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "approvals/policy_cache.h"
 
 #include "approvals/sqlite.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For tests that need more than one process, another user, or a file system of their own. POSIX only.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Questions in a store of their own, and the answers that tests give.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ten processes at once on one store: nodes that ask, decide and record, people and scripts at the command
 // line that answer and edit, and the upkeep of the record. Nobody is ever told that the database is busy.
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "approvals/remote_edits.h"
 
 #include "approvals/random_id.h"

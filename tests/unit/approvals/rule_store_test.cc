@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "approvals/rule_store.h"
 
 #include "approvals/audit_chain.h"

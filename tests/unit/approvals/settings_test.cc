@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "approvals/settings.h"
 
 #include "approvals/sqlite.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every way a database can be unusable, with a real file on a real file system.
 #include <sys/resource.h>
 #include <sys/stat.h>

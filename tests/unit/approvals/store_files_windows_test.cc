@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <aclapi.h>
 #include <sddl.h>
 #include <windows.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Several processes on one database, and processes that die.
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the tests of this folder share: a private directory that disappears, and short forms for opening a
 // store.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a node does to its store, in short forms: ask, answer, decide, record.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "gateway-proto/device_identity.h"
 
 #include <catch2/catch.hpp>

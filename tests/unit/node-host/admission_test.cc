@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Turns, bounds and places of the one queue before the corridor.
 #include "node-host/corridor/admission.h"
 

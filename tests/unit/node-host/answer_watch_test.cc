@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Those who wait for answers share one look at the store.
 #include "node-host/questions/answer_watch.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The corridor from one end to the other: real policy, real store, a clock that stands still, and a runner
 // that runs nothing. Order of the phases, each way in which one of them can fail, cancel at each point, and
 // doors that leave.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a gateway is told of an outcome, in OpenClaw's words.
 #include <algorithm>
 #include <catch2/catch.hpp>

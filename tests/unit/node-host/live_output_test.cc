@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Output that can be read while it is written.
 #include "node-host/run/live_output.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a person is asked, and what the key of a question binds.
 #include "node-host/questions/local_questions.h"
 

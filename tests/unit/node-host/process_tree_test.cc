@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/system/process/process_tree.h"
 
 #include <sys/wait.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mirrors of the record, with real sockets and files.
 #include "node-host/record/record_mirrors.h"
 

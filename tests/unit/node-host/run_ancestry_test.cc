@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who descends from a run, with a table of processes that is made up, and the roster of a node.
 #include "node-host/system/process/run_ancestry.h"
 

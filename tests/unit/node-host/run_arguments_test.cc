@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The argv that was judged is the argv that runs, byte for byte.
 #include <random>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bytes that were judged are the bytes that run: scripts, operands and content that a rule names.
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How runs end: timeouts, cancels, background children. Exec contract 13.1, table.
 #include "run_support.h"
 

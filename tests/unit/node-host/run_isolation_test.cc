@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a program that runs here does not inherit.
 #include "run_support.h"
 

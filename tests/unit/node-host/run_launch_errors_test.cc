@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Launches that fail and launches that are refused. Texts: exec contract 3.4 and 13.3.
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where there is no other encoding than UTF-8.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Several programs: pipes, connectors and builtins, with the statuses a POSIX shell gives.
 #include "run_support.h"
 

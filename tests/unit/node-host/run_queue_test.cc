@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How many runs at once, in which order, and how they all end.
 #include <sys/wait.h>
 

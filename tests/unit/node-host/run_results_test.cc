@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a run gives back: status, output, identity of the child. Exec contract 13.1.
 #include <sys/wait.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs plans on an executor and waits for what children report.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // hostclaw_runs: what an agent sees of its own runs, and of nobody else's.
 #include "node-host/doors/gateway/runs_tool.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "node-host/loop/store_thread.h"
 
 #include <boost/asio/co_spawn.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Says which file it is and where it was started: its last eight bytes, its inode and that of its directory.
 #include <fcntl.h>
 #include <sys/stat.h>

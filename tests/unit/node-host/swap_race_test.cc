@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ten thousand decisions, and in each of them a second thread swaps something at a moment of its own choice:
 // the link that PATH leads to, a directory above the program, the program, its content, the working
 // directory, a script, a script's content. What ran must be what was judged; to refuse is always right.

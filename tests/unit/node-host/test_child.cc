@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program for tests to start: the first argument says what it does.
 #include <dirent.h>
 #include <fcntl.h>

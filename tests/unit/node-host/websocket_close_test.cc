@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every read and every close of a connection ends, in whatever order the peer's close frame arrives. The peer
 // is a socket that says exactly these bytes and then nothing more.
 #include <openssl/evp.h>

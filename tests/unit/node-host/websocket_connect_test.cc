@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An attempt to connect ends in time and at once when it is given up, in whatever state it waits.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>

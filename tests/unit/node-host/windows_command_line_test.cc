@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Command lines against the parser that programs use.
 #include <windows.h>
 // Order matters.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the gateway's request to the recorded run, on Windows: policy, opened files, spawn and store together.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>

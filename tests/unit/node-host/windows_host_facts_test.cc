@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a node says about a Windows machine, and the lock that keeps a second one away.
 #include "node-host/system/host/host_facts.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Two programs that differ in one letter, for tests that swap one for the other.
 #include <cstdio>
 

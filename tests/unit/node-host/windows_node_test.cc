@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A whole node on Windows: its link to a gateway, commands over it, and the end its supervisor asks for.
 #include <future>
 #include <mutex>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // OpenedFiles on Windows: what a path leads to, and that it stays so.
 #include "base/sha256.h"
 #include "base/text.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which paths are taken, and in which form the system gets them.
 #include <catch2/catch.hpp>
 

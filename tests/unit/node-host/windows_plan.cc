@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The environment and directory of runs in tests of Windows.
 #include "run_harness.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs on Windows, from the plan to the outcome.
 #include "node-host/system/process/run_ancestry.h"
 #include "node-host/system/text/windows_text.h"

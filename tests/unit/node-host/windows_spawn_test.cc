@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // spawn() on Windows: what a child is given, and nothing else.
 #include "node-host/system/process/spawn.h"
 

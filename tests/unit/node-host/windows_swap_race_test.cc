@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A second thread swaps a program's file and writes to it while the program is judged and run: what runs is
 // always what was judged, or nothing.
 #include <atomic>

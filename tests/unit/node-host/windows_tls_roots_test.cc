@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The certificate authorities of Windows, as OpenSSL sees them.
 #include <openssl/ssl.h>
 #include <openssl/x509.h>

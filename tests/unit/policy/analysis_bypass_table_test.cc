@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // docs/upstream-bypasses.md promises tests by title; here the promise is kept.
 #include <catch2/catch.hpp>
 #include <filesystem>

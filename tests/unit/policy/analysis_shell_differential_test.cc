@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What we derive from a text is what a shell executes: accepted texts are run by the real dash and bash, with
 // a PATH that holds one recording program under several names, and the recorded argument lists are compared
 // with ours.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The grammar against a second reading of it, written for obviousness and not for speed, on every text up to
 // a length over small alphabets. The reference works character class by character class and knows nothing of
 // the parser's structure.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Replays recorded inputs of the official host against the analysis. Where we differ on purpose the row's id
 // stands in a list below with its reason; every other difference is a failure. Skips, and says so, where the
 // cases are absent.

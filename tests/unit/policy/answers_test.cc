@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a person's answer on this node changes about a decision, and what it does not.
 #include <catch2/catch.hpp>
 

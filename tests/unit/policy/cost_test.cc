@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a caller sends is read in time that grows with its length: eight times the text takes about eight
 // times as long. A quadratic reader takes sixty-four times.
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A small machine for decision tests: /usr/bin with a few programs, a user's home, nothing from the disk.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who asks is what the door says, never what the request says.
 #include <algorithm>
 #include <catch2/catch.hpp>

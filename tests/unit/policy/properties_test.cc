@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Properties of the decision over generated commands. HOSTCLAW_PROPERTY_ROUNDS makes it more of them.
 #include <catch2/catch.hpp>
 #include <cstdlib>

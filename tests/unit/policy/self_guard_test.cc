@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Commands that would use hostclaw on itself, and their twins that only look or only name it.
 #include "policy/self_guard.h"
 

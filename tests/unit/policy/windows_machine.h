@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A small Windows machine for decision tests: names ignore case, some have a short form, and every look is
 // recorded.
 #pragma once

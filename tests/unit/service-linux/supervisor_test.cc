@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The datagrams that systemd gets, through a socket of our own.
 #include "node-host/system/process/supervisor.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "service-linux/systemd_unit.h"
 
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "service-win/logon_task.h"
 
 #include <catch2/catch.hpp>

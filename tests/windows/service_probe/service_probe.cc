@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The verbs of service-win with a node that does nothing: for tests of the Service Control Manager alone.
 // Named hostclaw.exe, for that is how a service is known as ours. Prints what `hostclaw node VERB --json`
 // prints, shorter.
