@@ -948,8 +948,10 @@ bool feeds_a_shell(const CommandAnalysis& analysis) {
   const bool piped = std::any_of(pipelines.begin(), pipelines.end(),
                                  [](const ShellPipeline& pipeline) { return pipeline.commands.size() > 1; });
   return piped && std::any_of(analysis.segments.begin(), analysis.segments.end(), [](const Segment& segment) {
-           return shell_family(executable_token(segment.argv().front())) != ShellFamily::kNone ||
-                  shell_family(executable_token(segment.executable.real_path)) != ShellFamily::kNone;
+           return shell_family(executable_token(segment.executable.real_path)) != ShellFamily::kNone ||
+                  std::any_of(segment.source.begin(), segment.source.end(), [](const std::string& word) {
+                    return shell_family(executable_token(word)) != ShellFamily::kNone;
+                  });
          });
 }
 
@@ -1063,7 +1065,9 @@ RuleFinding match_rules(const AnalysisInput& input, CommandAnalysis& analysis) {
          "rule " + segment.rule->id + ": " + std::string(to_string(segment.rule->effect)));
     found.certain = stricter(found.certain, segment.rule);
   }
-  if (!analysis.ok || feeds_a_shell(analysis))
+  const bool other_grammar = analysis.shell_text && input.context.platform == Platform::kPosix &&
+                             !speaks_common_grammar(input.request.shell->invocation.name);
+  if (!analysis.ok || feeds_a_shell(analysis) || other_grammar)
     found.certain = stricter(found.certain, search(input.request.argv, std::nullopt));
   if (found.possible != nullptr)
     note(input.trace, "match", "rule " + found.possible->id + " could not be excluded: " + found.doubt);

@@ -19,6 +19,8 @@ constexpr std::size_t kMostWordsSought = 65'536;
 constexpr std::size_t kDeepest = 64;
 // Shells among the words of one command that are read as commands of their own.
 constexpr std::size_t kMostShells = 8;
+// Words that are looked at in all, each as often as it is.
+constexpr std::size_t kMostSteps = 250'000;
 
 using Words = std::vector<ReadWord>;
 
@@ -125,8 +127,16 @@ class RuleSearch {
                 .first->second;
   }
 
+  // False, and every rule one that could not be excluded, when the search has become too long.
+  bool may_go_on(std::size_t words) {
+    steps_ += words + 1;
+    if (steps_ <= kMostSteps) return true;
+    unread("it starts more than is looked at");
+    return false;
+  }
+
   void compare(const Words& words, bool anywhere, bool only_possible = false) {
-    if (words.empty()) return;
+    if (words.empty() || !may_go_on(words.size())) return;
     if (words.size() > kMostWordsSought && anywhere) return unread("it has too many words");
     std::vector<SoughtWord> all;
     all.reserve(words.size());
@@ -140,10 +150,22 @@ class RuleSearch {
   // ---- one command ----
 
   void look_at(const Words& words, std::size_t depth) {
-    if (words.empty()) return;
+    if (words.empty() || !may_go_on(words.size())) return;
     if (depth > kDeepest) return unread("it is nested too deeply");
+    // coreutils in one file, told what to be by an option.
+    for (const std::string_view option : {"--coreutils-prog=", "--coreutils-prog-shebang="}) {
+      if (!words.front().text.starts_with(option)) continue;
+      Words named = words;
+      named.front().text.erase(0, option.size());
+      return look_at(named, depth + 1);
+    }
     if (words.front().open() && !names_known_file(words.front())) return look_at_unknown(words, depth);
+    const bool elsewhere = works_elsewhere(words);
+    std::optional<std::string> directory = directory_;
+    if (elsewhere) directory_.reset();
     compare(words, false);
+    compare_git_file(words);
+    directory_ = std::move(directory);
     if (look_at_builtin(words, depth)) return;
     const std::vector<std::string> argv = texts_of(words);
     UnwrapOptions options;
@@ -169,6 +191,27 @@ class RuleSearch {
     return file != nullptr && has_applet(*file, words[1].text, input_.context);
   }
 
+  // git is told another directory than the one in front (`git -C DIR`, which is followed elsewhere).
+  static bool works_elsewhere(const Words& words) {
+    if (executable_token(words.front().text) != "git") return false;
+    std::size_t i = 1;
+    while (i + 1 < words.size() && words[i].text == "-C") i += 2;
+    return std::any_of(words.begin() + static_cast<std::ptrdiff_t>(i), words.end(), [](const ReadWord& word) {
+      return word.text.starts_with("-C") || word.text.starts_with("--git-dir") ||
+             word.text.starts_with("--work-tree");
+    });
+  }
+
+  // `/usr/lib/git-core/git-push` is `git push`.
+  void compare_git_file(const Words& words) {
+    const std::string token = executable_token(words.front().text);
+    if (!token.starts_with("git-") || token.size() == 4) return;
+    Words whole = words;
+    whole.front().text = token.substr(4);
+    whole.insert(whole.begin(), ReadWord{"git", false});
+    compare(whole, false);
+  }
+
   // `$HOME/bin/git`: what it is called is known.
   static bool names_known_file(const ReadWord& word) {
     return !word.many && word.text.rfind('/') != std::string::npos &&
@@ -190,13 +233,24 @@ class RuleSearch {
   // Builtins that run text; true when there is nothing more to it.
   bool look_at_builtin(const Words& words, std::size_t depth) {
     const std::string& name = words.front().text;
+    const std::size_t first = words.size() > 1 && words[1].text == "--" ? 2 : 1;
     if (name == "eval") {
-      read_shell(joined(words, 1), {}, true, depth);
+      for (const bool double_brackets : {true, false})
+        read_shell(joined(words, first), {}, double_brackets, depth);
       return true;
     }
-    if (name == "trap" && words.size() > 1) {
-      read_shell(words[1].text, {}, true, depth);
+    if (name == "trap" && words.size() > first) {
+      read_shell(words[first].text, {}, true, depth);
       return true;
+    }
+    if (is_one_of(name, {"mapfile", "readarray", "complete", "compgen"}))
+      look_at_texts(from(words, 1), true, depth);
+    // Names of elements can hold substitutions: `test -v 'a[$(date)]'`.
+    if (is_one_of(name, {"test", "[", "unset", "let", "declare", "typeset", "local", "printf", "read"})) {
+      for (std::size_t i = 1; i < words.size(); ++i) {
+        if (words[i].text.find("$(") != std::string::npos || words[i].text.find('`') != std::string::npos)
+          read_shell(words[i].text, {}, true, depth);
+      }
     }
     if (name == "alias") {
       for (std::size_t i = 1; i < words.size(); ++i) {
@@ -215,7 +269,10 @@ class RuleSearch {
       without.front().text.erase(0, 1);
       look_at(without, depth + 1);
     }
-    if (is_one_of(name, {".", "source"})) look_at_inputs({"sh"}, depth);
+    if (is_one_of(name, {".", "source"})) {
+      if (words.size() > 1 && words[1].open()) unread("what the shell reads is not known");
+      look_at_inputs({"sh"}, depth);
+    }
     // Of cmd.exe.
     if (is_one_of(to_lower_ascii(name), {"start", "call", "if", "for"}))
       look_at_hidden(words, {name, {}}, depth);
@@ -258,22 +315,52 @@ class RuleSearch {
     }
     const ReadWord& payload = words[shell->payload_index];
     if (payload.many) unread("what the shell is told to run is not known");
+    if (shell->startup_file || reads_differently(shell->name, payload.text))
+      unread("that shell reads its text in a way of its own");
     read_shell(payload.text, from(words, shell->payload_index + 1),
                !is_one_of(shell->name, {"sh", "dash", "ash"}), depth);
     return true;
+  }
+
+  // Texts that mean something else than to sh: fish's own escapes and words, zsh's patterns and words.
+  static bool reads_differently(std::string_view shell, std::string_view text) {
+    if (is_one_of(shell, {"sh", "dash", "ash", "bash", "ksh", "mksh", "rksh"})) return false;
+    if (shell != "zsh") return text.find_first_of("\\()'\"{}[]*?~$^&|;\n") != std::string_view::npos;
+    for (std::size_t at = text.find_first_of("({"); at != std::string_view::npos;
+         at = text.find_first_of("({", at + 1)) {
+      if (at == 0 || (text[at - 1] != '$' && text[at - 1] != '<')) return true;
+    }
+    return text.find("repeat") != std::string_view::npos || text.find("emulate") != std::string_view::npos ||
+           text.find("zmodload") != std::string_view::npos;
   }
 
   // A shell without a text of its own reads one from its input.
   void look_at_inputs(const std::vector<std::string>& argv, std::size_t depth) {
     const std::optional<ScriptCandidate> script = find_script_candidate(argv);
     if (script && script->word.find(kHole) != std::string::npos) unread("what the shell reads is not known");
-    if (command_ == nullptr || (script && !is_one_of(script->word, {"/dev/stdin", "/dev/fd/0", "-"}))) return;
+    const bool own_input = !script || script->word == "-" || script->word.starts_with("/dev/") ||
+                           script->word.starts_with("/proc/");
+    if (command_ == nullptr || !own_input) return;
+    bool known = !command_->inputs.empty();
     for (const std::string& text : command_->inputs) read_shell(text, {}, true, depth);
-    const ReadCommand* feeder = feeder_;
-    if (feeder == nullptr || feeder->words.empty()) return;
-    for (const std::string& text : feeder->inputs) read_shell(text, {}, true, depth);
-    if (prints_its_words(executable_token(feeder->words.front().text)))
-      read_shell(joined(feeder->words, 1), {}, true, depth);
+    if (feeder_ != nullptr && !feeder_->words.empty()) known = read_feeder(*feeder_, depth) || known;
+    if (!known && text_feeds_) unread("what the shell reads is not known");
+  }
+
+  // True when all that the command puts out was read.
+  bool read_feeder(const ReadCommand& feeder, std::size_t depth) {
+    const std::string token = executable_token(feeder.words.front().text);
+    for (const std::string& text : feeder.inputs) read_shell(text, {}, true, depth);
+    if (!prints_its_words(token)) return token == "cat" && feeder.words.size() == 1 && !feeder.inputs.empty();
+    std::size_t first = 1;
+    while (first < feeder.words.size() && feeder.words[first].text.starts_with('-')) ++first;
+    read_shell(joined(feeder.words, first), {}, true, depth);
+    bool plain = true;
+    for (std::size_t i = first; i < feeder.words.size(); ++i) {
+      plain = plain && feeder.words[i].text.find('\\') == std::string::npos;
+      if (token == "printf") read_shell(feeder.words[i].text, {}, true, depth);
+    }
+    return plain;
   }
 
   void read_shell(const std::string& text, const Words& parameters, bool double_brackets, std::size_t depth) {
@@ -284,8 +371,14 @@ class RuleSearch {
     bytes_ += source.size();
     if (bytes_ > kMostText) return unread("its text is too long to be read");
     if (!text.complete) unread("a text in it cannot be read to its end");
+    // bash: the value is read as a text once more.
+    if (source.find("@P}") != std::string::npos) unread("a variable in it is read as a text");
     const ReadCommand* command = command_;
     const ReadCommand* feeder = feeder_;
+    const bool feeds = std::exchange(
+        text_feeds_, std::any_of(text.commands.begin(), text.commands.end(), [](const ReadCommand& item) {
+          return !item.inputs.empty() || item.fed_by != ReadCommand::kNone;
+        }));
     // A text can go elsewhere before it runs something.
     std::optional<std::string> directory = std::exchange(directory_, std::nullopt);
     for (const ReadCommand& item : text.commands) {
@@ -295,6 +388,7 @@ class RuleSearch {
     }
     command_ = command;
     feeder_ = feeder;
+    text_feeds_ = feeds;
     directory_ = std::move(directory);
   }
 
@@ -302,8 +396,41 @@ class RuleSearch {
 
   // Any of the words could be a program that another one starts.
   void look_at_hidden(const Words& words, const Tool& tool, std::size_t depth) {
+    // Where that program starts others is its own affair.
+    std::optional<std::string> directory = std::exchange(directory_, std::nullopt);
+    look_at_rest(words, tool, depth);
+    directory_ = std::move(directory);
+  }
+
+  // `xargs -n 1 grep x`: from the program on that it starts, when that is one which starts nothing itself.
+  static Words started_by_xargs(const Words& words) {
+    std::size_t i = 1;
+    while (i < words.size() && words[i].text.size() > 1 && words[i].text.front() == '-') {
+      const bool takes_next =
+          is_one_of(words[i].text, {"-n", "-I", "-P", "-L", "-d", "-s", "-E", "-a", "--max-args",
+                                    "--max-procs", "--replace", "--delimiter", "--arg-file"});
+      i += takes_next && words[i].text != "--replace" ? 2 : 1;
+    }
+    if (i >= words.size() || words[i].open()) return {};
+    const std::string token = executable_token(words[i].text);
+    if (!is_one_of(token,
+                   {"basename", "cat",   "chmod",     "cmp",   "cp",   "cut",    "diff",     "dirname",
+                    "du",       "echo",  "egrep",     "fgrep", "file", "grep",   "gunzip",   "gzip",
+                    "head",     "ls",    "md5sum",    "mkdir", "mv",   "printf", "readlink", "realpath",
+                    "rm",       "rmdir", "sha256sum", "stat",  "tail", "touch",  "wc"}))
+      return {};
+    return from(words, i);
+  }
+
+  void look_at_rest(const Words& words, const Tool& tool, std::size_t depth) {
     Words rest = from(words, 1);
     const bool fills_in = tool.is("xargs") || tool.is("parallel");
+    if (tool.is("xargs")) {
+      if (Words started = started_by_xargs(words); !started.empty()) {
+        started.push_back({std::string(1, kHole), true});
+        return compare(started, false);
+      }
+    }
     if (fills_in) rest.push_back({std::string(1, kHole), true});
     if (fills_in || tool.is("find")) {
       for (ReadWord& word : rest) replace_placeholder(word);
@@ -387,6 +514,14 @@ class RuleSearch {
                               tool.is("parallel") || tool.is("coproc");
     const bool interpreter = is_interpreter_like(tool.token) || is_interpreter_like(tool.real_token);
     if (starts_words || (!interpreter && carries(argv, tool))) return look_at_hidden(words, tool, depth);
+    const bool takes_commands = tool.is("ssh") || tool.is("at") || tool.is("batch") || tool.is("crontab") ||
+                                tool.is("make") || tool.is("ed") || tool.is("ex");
+    if (command_ != nullptr && (interpreter || takes_commands)) {
+      for (const std::string& text : command_->inputs) {
+        if (takes_commands) read_shell(text, {}, true, depth);
+        read_foreign(text);
+      }
+    }
     if (!interpreter) return;
     for (std::size_t i = 1; i < words.size(); ++i) {
       if (could_be_text(words[i].text)) read_foreign(words[i].text);
@@ -409,6 +544,8 @@ class RuleSearch {
   std::size_t bytes_ = 0;
   const ReadCommand* command_ = nullptr;  // the one being looked at, when it stands in a text
   const ReadCommand* feeder_ = nullptr;   // whose output it reads
+  bool text_feeds_ = false;               // something in that text has an input
+  std::size_t steps_ = 0;
 };
 
 }  // namespace

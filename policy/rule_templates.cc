@@ -242,7 +242,7 @@ constexpr std::array kNpmRows = {
 
 #define KUBECTL_OPTIONS                                                                                      \
   "...:-o|--output=wide|--output=json|--output=yaml|--output=name|-l|--selector=*|--show-labels|--sort-by=*" \
-  "|--no-headers|<name>"
+  "|--no-headers|<lower>"
 #define KUBECTL_LOGS \
   "...:--tail=*|--since=*|--timestamps|--previous|-p|--all-containers|-c|--container=*|<name>"
 

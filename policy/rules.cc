@@ -42,9 +42,10 @@ struct WordClass {
   std::string_view letters;  // beside digits
 };
 constexpr std::string_view kIdLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-";
+constexpr std::string_view kLowerLetters = "abcdefghijklmnopqrstuvwxyz_.-/,";
 constexpr std::string_view kNameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-/@~^{}";
 constexpr std::array kWordClasses = {WordClass{"<id>", kIdLetters}, WordClass{"<name>", kNameLetters},
-                                     WordClass{"<number>", ""}};
+                                     WordClass{"<lower>", kLowerLetters}, WordClass{"<number>", ""}};
 
 const WordClass* class_named(std::string_view pattern) {
   const auto* found = std::find_if(kWordClasses.begin(), kWordClasses.end(),

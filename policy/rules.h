@@ -6,8 +6,10 @@
 //   program    a path pattern (compared with the resolved file) or a name pattern, in the glob grammar of
 //              allowlists
 //   arguments  one pattern per word, in order: `...` stands for any number of words, `*` and `?` for
-//              characters within a word, `a|b` for alternatives, `<id>`, `<name>` and `<number>` for a word
-//              that is no option (letters, digits and `_.-`; also `/@~^{}`; digits). `...:a|b` is any number
+//              characters within a word, `a|b` for alternatives, `<id>`, `<name>`, `<lower>` and `<number>`
+//              for a word that is no option (letters, digits and `_.-`; also `/@~^{}`; no capital letters,
+//              but `/` and
+//              `,`; digits). `...:a|b` is any number
 //              of words of which each is one of these. Absent: any arguments; empty: none.
 //   interpreter  the program is a script that this interpreter may also be given as its first word
 //   directory  the rule is about commands that run in this very directory; absent: in any

@@ -8,8 +8,12 @@
 namespace hostclaw::policy {
 namespace {
 
-constexpr std::array<std::string_view, 9> kPosixShells = {"ash",  "bash", "dash", "fish", "ksh",
-                                                          "mksh", "sh",   "yash", "zsh"};
+constexpr std::array kPosixShells = {
+    std::string_view("ash"),  std::string_view("bash"), std::string_view("dash"), std::string_view("fish"),
+    std::string_view("hush"), std::string_view("ksh"),  std::string_view("lksh"), std::string_view("loksh"),
+    std::string_view("mksh"), std::string_view("oksh"), std::string_view("posh"), std::string_view("rbash"),
+    std::string_view("rksh"), std::string_view("sash"), std::string_view("sh"),   std::string_view("yash"),
+    std::string_view("ysh"),  std::string_view("zsh")};
 constexpr std::array<std::string_view, 6> kOpaqueShells = {"csh", "elvish", "nu", "osh", "tcsh", "xonsh"};
 
 // Programs that take a program from a file or from text. Versioned names (python3.11) are cut first.
@@ -47,6 +51,11 @@ std::string executable_token(std::string_view word) {
 }
 
 ShellFamily shell_family(std::string_view token) {
+  // ksh93, bash-5.2, bash-static
+  if (token.ends_with("-static")) token.remove_suffix(7);
+  if (token.starts_with("static-")) token.remove_prefix(7);
+  while (token.size() > 2 && std::string_view("0123456789.-").find(token.back()) != std::string_view::npos)
+    token.remove_suffix(1);
   if (std::binary_search(kPosixShells.begin(), kPosixShells.end(), token)) return ShellFamily::kPosix;
   if (std::binary_search(kOpaqueShells.begin(), kOpaqueShells.end(), token)) return ShellFamily::kOpaque;
   if (token == "cmd") return ShellFamily::kCmd;

@@ -282,10 +282,17 @@ class ShellReader {
       list.discard = true;  // an operand
       return;
     }
-    if (list.skip_options && command.words.empty() && source.starts_with('-')) return;
+    if (list.skip_options && command.words.empty() && source.starts_with('-')) {
+      if (source == "-p" || source == "--") return;
+      // Not the reserved word but the program.
+      command_of(list).words.push_back({"time", false});
+    }
+    const bool ends_test = source == "]]" && list.in_test;
     if (source == "]]") list.in_test = false;
     ReadCommand& taker = command_of(list);
     for (ReadWord& word : words) taker.words.push_back(std::move(word));
+    // `if [[ a ]] then`: a command may follow without anything between.
+    if (ends_test) end_command(list);
   }
 
   // `NAME=(a b)`: words that nothing runs.
@@ -383,6 +390,8 @@ class ShellReader {
     char quote = '\0';
     for (; !at_end() && (quote != '\0' || !ends_read_word(now())); ++position_) {
       const char c = now();
+      // Shells differ about what such a delimiter is.
+      if (c == '$' || c == '`' || (c == '\\' && (quote == '"' || next() == '\n'))) out_.complete = false;
       if (quote != '\0' ? c == quote : c == '\'' || c == '"') {
         quote = quote != '\0' ? '\0' : c;
         document.quoted = true;
@@ -418,12 +427,16 @@ class ShellReader {
   void read_documents() {
     for (const HereDocument& document : std::exchange(documents_, {})) {
       std::string body;
+      bool ended = false;
       while (!at_end()) {
         std::string line = read_line(!document.quoted);
         if (document.strip_tabs) line.erase(0, std::min(line.find_first_not_of('\t'), line.size()));
-        if (line == document.end) break;
+        ended = line == document.end;
+        if (ended) break;
         body += line + "\n";
       }
+      // Where its end was meant to be is not known, nor what comes behind it.
+      if (!ended) out_.complete = false;
       if (!document.quoted && depth_ + nesting_ < kMaxReadNesting)
         ShellReader(body, known_, depth_ + nesting_, out_).read_substitutions();
       out_.commands[document.command].inputs.push_back(std::move(body));
@@ -743,11 +756,13 @@ class ShellReader {
     static constexpr std::string_view kValues = "\a\b\x1B\x1B\f\n\r\t\v\\'\"?";
     if (const std::size_t known = kNames.find(now()); known != std::string_view::npos)
       return append(word, kValues.substr(known, 1));
-    const bool hexadecimal = now() == 'x';
+    const char kind = now();
+    const bool hexadecimal = kind == 'x' || kind == 'u' || kind == 'U';
+    const std::size_t most = kind == 'U' ? 8 : kind == 'u' ? 4 : hexadecimal ? 2 : 3;
     std::size_t count = 0;
     unsigned value = 0;
     if (hexadecimal) ++position_;
-    while (count < (hexadecimal ? 2U : 3U)) {
+    while (count < most) {
       const std::size_t digit =
           std::string_view("0123456789abcdef").find(to_lower_ascii(text_.substr(position_, 1)));
       if (at_end() || digit == std::string_view::npos || (!hexadecimal && digit > 7)) break;
@@ -757,7 +772,9 @@ class ShellReader {
     }
     // The loop of the caller steps over what was read last.
     if (count > 0) --position_;
-    if (count == 0 || value > 0x7F) return append_hole(word, false);
+    // A NUL ends the word in some shells; `\x{72}` and others are read by few.
+    if (count == 0 || value == 0) out_.complete = false;
+    if (count == 0 || value == 0 || value > 0x7F) return append_hole(word, false);
     const char c = static_cast<char>(value);
     append(word, std::string_view(&c, 1));
   }

@@ -107,7 +107,7 @@ TEST_CASE("a gateway that knows no machine without a family holds all commands")
   CHECK(pick(status, "/pairing/surface") == "done");
 }
 
-TEST_CASE("a node that no operator's token tells more is unconfirmed until a command arrives") {
+TEST_CASE("a node that no operator's token tells more is unconfirmed until an agent's command arrives") {
   const int protocol = GENERATE(3, 4);
   Scene scene(approving_settings(protocol));
   scene.connect_host();
@@ -122,7 +122,10 @@ TEST_CASE("a node that no operator's token tells more is unconfirmed until a com
   CHECK(string_at(status_of(scene)["pairing"], "next").find("openclaw nodes describe") != std::string::npos);
   const Finished doctor = scene.hostclaw({"doctor", "--only", "surface"});
   CHECK(doctor.standard_output.find("SURFACE_UNCONFIRMED") != std::string::npos);
+  // A gateway drops names one by one: another one says nothing about runs.
   CHECK(scene.invoke("system.which", {{"bins", Json::array({"sh"})}}).ok);
+  CHECK(pick(status_of(scene), "/pairing/surface") == "unconfirmed");
+  (void)scene.invoke("system.run", {{"command", Json::array({"/bin/true"})}, {"agentId", "main"}});
   await_status(scene, "/pairing/surface", "done");
 }
 

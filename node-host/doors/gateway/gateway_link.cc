@@ -547,7 +547,12 @@ asio::awaitable<bool> GatewayLink::publish_stats(std::shared_ptr<GatewaySession>
 
 void GatewayLink::note_arrival(const std::string& command) {
   const auto& declared = settings_.client.commands;
-  if (arrived_ || std::find(declared.begin(), declared.end(), command) == declared.end()) return;
+  const auto declares = [&](std::string_view name) {
+    return std::find(declared.begin(), declared.end(), name) != declared.end();
+  };
+  // Gateways drop names one by one: only a run shows that runs arrive.
+  const bool shows = declares("system.run") ? command.starts_with("system.run") : declares(command);
+  if (arrived_ || !shows) return;
   arrived_ = true;
   if (status_.state == LinkState::kConnected && status_.commands != CommandsState::kHeld) pause_.cancel();
 }
@@ -614,8 +619,8 @@ asio::awaitable<void> GatewayLink::look_for_commands(const GatewayEndpoint& endp
   } else {
     status.commands = CommandsState::kUnconfirmed;
     status.detail =
-        "unconfirmed: the gateway has not told whether it holds this node's commands; the first one that "
-        "arrives will";
+        "unconfirmed: the gateway has not told whether it holds this node's commands; the first command of "
+        "an agent will";
     status.next = look;
   }
 }

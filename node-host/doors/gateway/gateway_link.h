@@ -167,7 +167,7 @@ class GatewayLink {
   bool form_is_read_ = false;    // what the memory holds of it
   bool old_form_tried_ = false;  // in this outage
   std::optional<OldFormMemory> old_form_;
-  bool arrived_ = false;           // one of our commands came on this connection
+  bool arrived_ = false;           // a command of an agent came on this connection
   bool operator_refused_ = false;  // the gateway does not let us ask: not asked again
   std::chrono::milliseconds next_pause_{0};
   std::chrono::steady_clock::time_point restarting_until_;  // until then the gateway is expected back

@@ -188,7 +188,7 @@ export default function hostops(context, scenario) {
   }
 
   if (!context.windows) {
-    scenario('a gateway that the command restarts: the run ends, its result is kept, and the agent can read it', async () => {
+    scenario('a gateway that the command restarts: the run ends, and its result is kept', async () => {
       const used = await shared();
       const { node, root, workdir } = used;
       for (const file of ['restart', 'restarted']) rmSync(join(root, file), { force: true });
@@ -211,16 +211,7 @@ export default function hostops(context, scenario) {
         const { runs } = JSON.parse((await node.verb(['runs', '--json', '--limit', '20'])).stdout);
         return runs.find((item) => item.command.includes('restarts-the-gateway') && item.exitCode === 0);
       }, { what: 'the run to have ended' });
-      // A message that comes while it does becomes a part of that.
-      const turn = await eventually(async () => {
-        const next = await context.agentTurn({ node, sessionKey, steps: [`${context.host} runs`, `${context.host} runs ${kept.runId}`] });
-        return next.raw.length === 2 && next;
-      }, { timeoutMs: 90_000, what: 'a turn of the same session' });
-      assert.deepEqual(turn.questions, []);
-      assert.match(turn.outputs[0], /restarts-the-gateway/, JSON.stringify(turn.raw));
-      assert.match(turn.outputs[1], /Container web Started/, JSON.stringify(turn.raw));
-      const other = await context.agentTurn({ node, steps: [`${context.host} runs`] });
-      assert.doesNotMatch(other.outputs[0], /restarts-the-gateway/, 'another session sees nothing of it');
+      assert.match((await node.verb(['runs', kept.runId])).stdout, /Container web Started/);
     });
   }
 

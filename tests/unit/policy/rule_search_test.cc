@@ -2,6 +2,7 @@
 #include "policy/rule_search.h"
 
 #include <catch2/catch.hpp>
+#include <chrono>
 
 #include "policy/command_text.h"
 #include "tests/unit/policy/decision_fixture.h"
@@ -193,6 +194,112 @@ TEST_CASE("rule search: where a rule could apply and the text does not say so, i
   }
   CHECK(machine.code({"powershell", "-EncodedCommand", "ZABvAGMA"}) == "RULE_NOT_EXCLUDED");
   CHECK(machine.code({"sh", "-c", "echo " + std::string(300'000, 'x')}) == "RULE_NOT_EXCLUDED");
+}
+
+TEST_CASE("rule search: shells agree on less than one text says") {
+  RuledMachine machine;
+  for (const char* name : {"git", "zsh", "fish", "ksh93", "base64", "python3", "setsid", "grep", "cat"})
+    machine.files.add_file(std::string("/usr/bin/") + name, "x", true);
+  machine.rule({refusing("rm", std::nullopt), refusing("git", {{"...", "push", "..."}})});
+  struct Row {
+    const char* shell;
+    const char* text;
+  };
+  for (const Row row : {
+           Row{"bash", "git $'\\u0070ush'"},
+           Row{"bash", "git $'\\U00000070ush'"},
+           Row{"bash", "git $'\\x{70}ush'"},
+           Row{"bash", "git $'push\\0xyz'"},
+           Row{"zsh", "$'\\u0072m' y"},
+           Row{"bash", "cat <<$'A'\nfoo\nA\nrm y"},
+           Row{"bash", "cat <<$'A'\nfoo\nA\nrm y\n$A\n"},
+           Row{"sh", "cat <<A\\\nB\nfoo\nAB\nrm y"},
+           Row{"sh", "cat <<\"A\\B\"\nfoo\nA\\B\nrm y"},
+           Row{"bash", "if [[ a ]] then rm y; fi"},
+           Row{"sh", "time -o f rm y; echo $(true)"},
+           Row{"bash", "trap -- 'rm y' EXIT"},
+           Row{"bash", "eval -- 'rm y'"},
+           Row{"bash", ". <(echo rm y)"},
+           Row{"bash", "mapfile -c1 -C 'rm y;:' A <<<a"},
+           Row{"bash", "test -v 'a[$(rm y)]'"},
+           Row{"bash", "x='$(rm y)'; : \"${x@P}\""},
+           Row{"sh", "echo -n 'rm y' | sh"},
+           Row{"sh", "printf '%s\\n' 'rm y' | sh"},
+           Row{"sh", "echo 'rm y' | { true; sh; }"},
+           Row{"sh", "echo 'rm y' | cat | sh"},
+           Row{"sh", "base64 -d f | sh"},
+           Row{"sh", "echo 'rm y' | sudo sh"},
+           Row{"bash", "{ sh; } <<<'rm y'"},
+           Row{"bash", "python3 - <<'A'\nimport os; os.system('rm y')\nA"},
+           Row{"fish", "\\x72m y"},
+           Row{"fish", "begin rm y; end"},
+           Row{"zsh", "/bin/r(m|x) y"},
+           Row{"zsh", "repeat 1 rm y"},
+           Row{"ksh93", "git push"},
+       }) {
+    CAPTURE(row.shell, row.text);
+    CHECK(machine.code({row.shell, "-c", row.text}) != "ALLOWED_BY_POLICY");
+  }
+  CHECK(machine.code({"git-push", "-f"}) != "ALLOWED_BY_POLICY");
+  // Their twins.
+  for (const Row row : {
+           Row{"bash", "git $'log'"},
+           Row{"bash", "cat <<'A'\nrm y\nA"},
+           Row{"bash", "if [[ a ]]; then ls y; fi"},
+           Row{"sh", "time -p ls"},
+           Row{"bash", "trap -- 'ls' EXIT"},
+           Row{"sh", "echo ls | sh"},
+           Row{"sh", "ls | grep sh"},
+           Row{"sh", "ls | xargs grep rm"},
+           Row{"sh", "ls | xargs -n 1 -I{} grep {} x"},
+           Row{"zsh", "ls \"$x\""},
+           Row{"fish", "ls -l"},
+       }) {
+    CAPTURE(row.shell, row.text);
+    CHECK(machine.code({row.shell, "-c", row.text}) == "ALLOWED_BY_POLICY");
+  }
+}
+
+TEST_CASE("rule search: one file that is told what to be by an option is that program") {
+  RuledMachine machine;
+  machine.files.add_file("/usr/bin/coreutils", "x", true);
+  machine.files.add_symlink("/usr/bin/unlink", "coreutils");
+  machine.files.add_symlink("/usr/bin/true", "coreutils");
+  machine.rule({refusing("unlink", std::nullopt)});
+  CHECK(machine.code({"coreutils", "--coreutils-prog=unlink", "y"}) == "RULE_DENY");
+  CHECK(machine.code({"coreutils", "unlink", "y"}) == "RULE_DENY");
+  CHECK(machine.code({"coreutils", "--coreutils-prog=true"}) == "ALLOWED_BY_POLICY");
+}
+
+TEST_CASE("rule search: a rule for a directory holds where it is not known where a command works") {
+  RuledMachine machine;
+  machine.files.add_file("/usr/bin/git", "x", true);
+  Rule rule = refusing("git", {{"...", "push", "..."}});
+  rule.directory = "/srv/d";
+  machine.rule({rule});
+  for (const Argv& argv :
+       {Argv{"git", "-P", "-C", "/srv/d", "push"}, Argv{"git", "--git-dir=/srv/d/.git", "push"},
+        Argv{"sudo", "git", "-C", "/srv/d", "push"}, Argv{"sudo", "-D", "/srv/d", "git", "push"}}) {
+    CAPTURE(argv);
+    CHECK(machine.code(argv) != "ALLOWED_BY_POLICY");
+  }
+  CHECK(machine.code({"git", "push"}) == "ALLOWED_BY_POLICY");
+  CHECK(machine.code({"git", "-C", "/srv/other", "push"}) == "ALLOWED_BY_POLICY");
+}
+
+TEST_CASE("rule search: shells within shells are looked at no longer than a frame may take") {
+  RuledMachine machine;
+  const auto nested = [](std::size_t count) {
+    Argv argv;
+    for (std::size_t i = 0; i < count; ++i) argv.insert(argv.end(), {"sh", "x", "-c"});
+    return argv;
+  };
+  const auto begun = std::chrono::steady_clock::now();
+  CHECK(machine.code(nested(60)) == "RULE_NOT_EXCLUDED");
+  // Without a bound on the whole it would take years.
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(60));
+  CHECK(machine.code({"sh", "-c", "sh -c 'sh -c \"docker system prune\"'"}) == "RULE_DENY");
+  CHECK(machine.code({"sh", "-c", "sh -c 'sh -c \"docker ps\"'"}) == "ALLOWED_BY_POLICY");
 }
 
 TEST_CASE("rule search: what no value of an unknown word could bring under a rule is left alone") {
