@@ -194,7 +194,7 @@ export default function hostops(context, scenario) {
       for (const file of ['restart', 'restarted']) rmSync(join(root, file), { force: true });
       const sessionKey = `agent:main:upgrade-${randomUUID().slice(0, 8)}`;
       const command = 'docker compose up -d restarts-the-gateway';
-      const lost = context.agentTurn({ node, steps: [{ command, workdir }], decide: 'allow-once', sessionKey }).catch(() => undefined);
+      const lost = context.agentTurn({ node, steps: [{ command, workdir }], decide: 'allow-once', sessionKey, timeoutMs: 40_000 }).catch(() => undefined);
       const from = node.child.lines.length;
       if (!gatewayAsks('main')) {
         const { line } = await node.child.waitForLine(/a person is asked: .* approvals resolve /, { from });
@@ -204,7 +204,6 @@ export default function hostops(context, scenario) {
       // The gateway goes on by itself with the turn that it lost; its model has nothing more to do then.
       context.model.turns.get([...context.model.turns.keys()].at(-1)).steps.length = 0;
       await context.gateway.restart();
-      await lost;
       writeFileSync(join(root, 'restarted'), '');
       await node.connected({ timeoutMs: 60_000 });
       const kept = await eventually(async () => {
@@ -212,6 +211,7 @@ export default function hostops(context, scenario) {
         return runs.find((item) => item.command.includes('restarts-the-gateway') && item.exitCode === 0);
       }, { what: 'the run to have ended' });
       assert.match((await node.verb(['runs', kept.runId])).stdout, /Container web Started/);
+      await lost;
     });
   }
 

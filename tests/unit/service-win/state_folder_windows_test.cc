@@ -22,7 +22,7 @@ class StateFolder {
     GetTempPathW(MAX_PATH, base);
     path_ = from_wide(base) + "hostclaw-test-" + std::to_string(GetCurrentProcessId()) + "-" +
             std::to_string(++count_);
-    const auto made = make_state_folder(path_, {service_sid(kServiceName)});
+    const auto made = make_state_folder(path_, {service_sid(service_name())});
     REQUIRE(made.has_value());
   }
   ~StateFolder() { remove_tree(path_); }
@@ -64,7 +64,7 @@ TEST_CASE("a file that was not protected is no secret") {
 TEST_CASE("a state folder is not open to everybody, also when it was there before") {
   const StateFolder state;
   CHECK_FALSE(is_granted({"S-1-1-0", "S-1-5-11"}, state.path(), FILE_LIST_DIRECTORY));
-  REQUIRE(make_state_folder(state.path(), {service_sid(kServiceName)}).has_value());
+  REQUIRE(make_state_folder(state.path(), {service_sid(service_name())}).has_value());
   CHECK_FALSE(is_granted({"S-1-1-0", "S-1-5-11"}, state.path(), FILE_LIST_DIRECTORY));
 }
 
