@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A real OpenClaw gateway on loopback, with its own state directory, port and configuration.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -129,8 +129,17 @@ export class Gateway {
 
   async restart({ between } = {}) {
     await this.stop({ keep: true });
+    this.#removeLeftLocks();
     await between?.();
     await this.launch();
+  }
+
+  // 2026.4 that ends in the middle of a turn leaves the lock of its sessions behind, and waits for it after its start.
+  #removeLeftLocks() {
+    const agents = join(this.directory, 'agents');
+    if (!existsSync(agents)) return;
+    for (const name of readdirSync(agents, { recursive: true }))
+      if (name.endsWith('sessions.json.lock')) rmSync(join(agents, name), { force: true });
   }
 
   request(method, params, options) {

@@ -88,7 +88,7 @@ export default function resilience(context, scenario) {
       assert.equal(run.exitCode, 0);
     }
     const turn = await context.agentTurn({ node, command: 'uname -s' });
-    assert.equal(turn.outputs[0]?.trim(), 'Linux');
+    assert.equal(turn.outputs[0]?.trim(), 'Linux', JSON.stringify(turn));
   });
 
   scenario('a node that starts before its gateway connects when the gateway is there', async () => {
