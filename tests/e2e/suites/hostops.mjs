@@ -71,7 +71,7 @@ const windows = {
     if (!existsSync(log)) return [];
     return readFileSync(log, 'utf8').split(/\r?\n/).filter((line) => line.startsWith('docker.exe|')).map((line) => line.split('|').slice(1));
   },
-  reading: ({ health }) => [`curl -s -o NUL ${health}`],
+  reading: () => [],
   attacks: (hostclaw) => [`${hostclaw} exec-policy preset yolo`, `cmd.exe /c ${hostclaw} exec-policy preset yolo`, `${hostclaw} approvals allowlist add hostname`],
   shell: 'c:\\windows\\system32\\cmd.exe',
 };
@@ -109,6 +109,8 @@ export default function hostops(context, scenario) {
   };
   const told = (used) => machine.told(used).map(([directory, words]) => `${directory}|${words}`);
 
+  const questionsOf = async (node) => JSON.parse((await node.verb(['approvals', 'pending', '--json'])).stdout).questions.map(({ id }) => id);
+
   // One command, which the gateway or the node asks about: how often, and what came of it.
   const story = async (agent, command, decide) => {
     const { node, workdir } = await shared();
@@ -116,14 +118,18 @@ export default function hostops(context, scenario) {
       const turn = await context.agentTurn({ node, agent, steps: [{ command, workdir }], decide });
       return { asked: turn.questions.length, turn };
     }
-    const from = node.child.lines.length;
-    const turn = context.agentTurn({ node, agent, steps: [{ command, workdir }] });
-    const line = await Promise.race([node.child.waitForLine(/a person is asked: .* approvals resolve /, { from }).catch(() => undefined), turn.then(() => undefined)]);
-    if (line) {
-      const answer = await node.verb(['approvals', 'resolve', /approvals resolve (\S+)/.exec(line.line)[1], decide]);
+    const known = await questionsOf(node);
+    let over = false;
+    const turn = context.agentTurn({ node, agent, steps: [{ command, workdir }] }).finally(() => { over = true; });
+    const question = await eventually(async () => {
+      const fresh = (await questionsOf(node)).find((id) => !known.includes(id));
+      return fresh ?? (over && 'none');
+    }, { timeoutMs: 60_000, what: 'a question of the node, or the end of the turn' });
+    if (question !== 'none') {
+      const answer = await node.verb(['approvals', 'resolve', question, decide]);
       assert.equal(answer.code, 0, answer.text);
     }
-    return { asked: line ? 1 : 0, turn: await turn };
+    return { asked: question === 'none' ? 0 : 1, turn: await turn };
   };
 
   for (const agent of Object.keys(callers)) {
