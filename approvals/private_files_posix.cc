@@ -107,19 +107,14 @@ Result<void> write_all(int fd, std::string_view content, const std::string& path
   return {};
 }
 
-// Gives `from` the name `to` unless that name is taken.
+// Gives `from` the name `to` unless that name is taken. In one step where the file system can: whoever is
+// killed between two would leave a file with two names.
 Result<void> publish(const std::string& from, const std::string& to) {
-  if (::link(from.c_str(), to.c_str()) == 0) {
-    ::unlink(from.c_str());
-    return {};
-  }
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
   int failure = errno;
-  // Some file systems know no hard links.
-  if (failure != EEXIST && ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0)
-    return {};
-  if (failure != EEXIST) failure = errno;
+  if (failure != EEXIST) failure = ::link(from.c_str(), to.c_str()) == 0 ? 0 : errno;
   ::unlink(from.c_str());
-  if (failure == EEXIST) return {};
+  if (failure == 0 || failure == EEXIST) return {};
   return system_error(failure, "cannot create " + to);
 }
 
