@@ -92,6 +92,11 @@ export class Tap extends EventEmitter {
     return waitFor(this, () => this.frames.slice(from).find(matches), { what: () => `a frame through the tap`, ...options });
   }
 
+  // Whether that line is the node's own, not one on which it asks as an operator.
+  isNodes(connection) {
+    return this.frames.some((entry) => entry.connection === connection && entry.frame.method === 'connect' && entry.frame.params?.role === 'node');
+  }
+
   // The connect requests of the node, oldest first.
   connects() {
     return this.frames.filter((entry) => entry.from === 'node' && entry.frame.method === 'connect').map((entry) => entry.frame.params);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../lib/process.mjs';
 
-const lastConnect = (tap) => tap.connects().at(-1);
+const lastConnect = (tap) => tap.connects().filter(({ role }) => role === 'node').at(-1);
 
 export default function tokens(context, scenario) {
   const request = (method, params) => context.gateway.request(method, params);
@@ -15,11 +15,11 @@ export default function tokens(context, scenario) {
   }
 
   const helloAfter = (tap, from) => tap.waitFor(
-    (entry) => entry.from === 'gateway' && entry.frame.ok && entry.frame.payload?.type === 'hello-ok', { from, timeoutMs: 60_000 });
+    (entry) => entry.from === 'gateway' && entry.frame.ok && entry.frame.payload?.type === 'hello-ok' && tap.isNodes(entry.connection), { from, timeoutMs: 60_000 });
 
   // Waits for the close that the gateway sends, then for the next hello.
   async function reconnected(tap, from) {
-    const close = await tap.waitFor((entry) => entry.from === 'gateway' && entry.frame.control === 'close', { from });
+    const close = await tap.waitFor((entry) => entry.from === 'gateway' && entry.frame.control === 'close' && tap.isNodes(entry.connection), { from });
     const hello = await helloAfter(tap, from);
     return { close: close.frame, hello: hello.frame.payload };
   }
@@ -71,7 +71,7 @@ export default function tokens(context, scenario) {
     const { tap, node } = await tappedNode();
     const from = tap.mark();
     await request('device.token.revoke', { deviceId: node.id, role: 'node' });
-    const close = await tap.waitFor((entry) => entry.from === 'gateway' && entry.frame.control === 'close', { from });
+    const close = await tap.waitFor((entry) => entry.from === 'gateway' && entry.frame.control === 'close' && tap.isNodes(entry.connection), { from });
     assert.equal(close.frame.code, 4001);
     const refusedOrBack = await tap.waitFor((entry) => entry.from === 'gateway' && entry.frame.type === 'res' && (entry.frame.error || entry.frame.payload?.type === 'hello-ok'), { from, timeoutMs: 60_000 });
     if (refusedOrBack.frame.error) {
