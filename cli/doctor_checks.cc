@@ -25,6 +25,7 @@
 #include "cli/command_line.h"
 #include "cli/status_report.h"
 #include "cli/this_system.h"
+#include "cli/verb_policy.h"
 #include "node-host/app/running_node.h"
 #include "node-host/doors/gateway/gateway_probe.h"
 #include "node-host/record/audit_signing.h"
@@ -530,18 +531,9 @@ CheckResult settings_result(approvals::Store& store) {
 }
 
 CheckResult lint_result(approvals::Store& store, const policy::PolicyDocument& document,
-                        policy::EngineSettings settings) {
+                        const policy::EngineSettings& settings) {
   node_host::OpenedFiles files;
-  policy::EngineContext context;
-  context.platform = node_host::host_policy_platform();
-  context.settings = std::move(settings);
-  context.host_environment = node_host::current_environment();
-  context.host_cwd = node_host::current_directory();
-  context.home = node_host::home_directory();
-  context.running_as_root = node_host::running_as_root();
-  context.files = &files;
-  context.own_program = &node_host::own_program();
-  context.now_ms = unix_ms_now();
+  policy::EngineContext context = check_context(settings, files);
   approvals::RuleCache rules;
   rules.apply(store, context.settings);
   if (!rules.problem().empty())

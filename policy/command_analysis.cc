@@ -937,11 +937,6 @@ const Rule* strictest_rule(const AnalysisInput& input, RuleSubject subject) {
   });
 }
 
-const Rule* stricter(const Rule* left, const Rule* right) {
-  if (left == nullptr || right == nullptr) return left == nullptr ? right : left;
-  return right->effect < left->effect ? right : left;
-}
-
 // `... | sh`: what is put out there is run.
 bool feeds_a_shell(const CommandAnalysis& analysis) {
   const auto& pipelines = analysis.program.pipelines;

@@ -24,11 +24,6 @@ constexpr std::size_t kMostSteps = 250'000;
 
 using Words = std::vector<ReadWord>;
 
-const Rule* stricter_of(const Rule* left, const Rule* right) {
-  if (left == nullptr || right == nullptr) return left == nullptr ? right : left;
-  return right->effect < left->effect ? right : left;
-}
-
 Words literal(const std::vector<std::string>& argv) {
   Words out;
   out.reserve(argv.size());
@@ -85,14 +80,14 @@ class RuleSearch {
   // ---- findings ----
 
   void doubt(const Rule* rule, const char* why) {
-    const Rule* strictest = stricter_of(found_.possible, rule);
+    const Rule* strictest = stricter(found_.possible, rule);
     if (strictest == found_.possible) return;
     found_.possible = strictest;
     found_.doubt = why;
   }
 
   void take(const RulesFound& found, bool only_possible = false) {
-    if (!only_possible) found_.certain = stricter_of(found_.certain, found.certain);
+    if (!only_possible) found_.certain = stricter(found_.certain, found.certain);
     doubt(found.possible,
           "a variable, a wildcard or what another program puts out stands where a program or one of "
           "its words stands");
@@ -160,12 +155,14 @@ class RuleSearch {
       return look_at(named, depth + 1);
     }
     if (words.front().open() && !names_known_file(words.front())) return look_at_unknown(words, depth);
-    const bool elsewhere = works_elsewhere(words);
-    std::optional<std::string> directory = directory_;
-    if (elsewhere) directory_.reset();
-    compare(words, false);
+    if (works_elsewhere(words)) {
+      std::optional<std::string> directory = std::exchange(directory_, std::nullopt);
+      compare(words, false);
+      directory_ = std::move(directory);
+    } else {
+      compare(words, false);
+    }
     compare_git_file(words);
-    directory_ = std::move(directory);
     if (look_at_builtin(words, depth)) return;
     const std::vector<std::string> argv = texts_of(words);
     UnwrapOptions options;
@@ -235,8 +232,9 @@ class RuleSearch {
     const std::string& name = words.front().text;
     const std::size_t first = words.size() > 1 && words[1].text == "--" ? 2 : 1;
     if (name == "eval") {
-      for (const bool double_brackets : {true, false})
-        read_shell(joined(words, first), {}, double_brackets, depth);
+      const std::string text = joined(words, first);
+      read_shell(text, {}, true, depth);
+      if (text.find("[[") != std::string::npos) read_shell(text, {}, false, depth);
       return true;
     }
     if (name == "trap" && words.size() > first) {
@@ -402,24 +400,33 @@ class RuleSearch {
     directory_ = std::move(directory);
   }
 
-  // `xargs -n 1 grep x`: from the program on that it starts, when that is one which starts nothing itself.
-  static Words started_by_xargs(const Words& words) {
+  // `xargs -n 1 grep x`: from the program on that it starts, when that is one of the system's which starts
+  // nothing itself. Empty when an option is not known: the program could be another word.
+  Words started_by_xargs(const Words& words) {
     std::size_t i = 1;
-    while (i < words.size() && words[i].text.size() > 1 && words[i].text.front() == '-') {
-      const bool takes_next =
-          is_one_of(words[i].text, {"-n", "-I", "-P", "-L", "-d", "-s", "-E", "-a", "--max-args",
-                                    "--max-procs", "--replace", "--delimiter", "--arg-file"});
-      i += takes_next && words[i].text != "--replace" ? 2 : 1;
+    for (; i < words.size() && words[i].text.starts_with('-'); ++i) {
+      const std::string_view option = words[i].text;
+      if (is_one_of(option, {"-0", "-r", "-t", "-x", "--null", "--no-run-if-empty", "--verbose", "-I{}"}))
+        continue;
+      // Another placeholder could stand where the program does.
+      if (option == "-I" && i + 1 < words.size() && words[i + 1].text != "{}") return {};
+      if (!is_one_of(option.substr(0, 2), {"-n", "-P", "-L", "-d", "-s", "-E", "-a", "-I"}) ||
+          (option.size() > 2 && option.starts_with("-I")))
+        return {};
+      if (option.size() == 2) ++i;
     }
-    if (i >= words.size() || words[i].open()) return {};
-    const std::string token = executable_token(words[i].text);
-    if (!is_one_of(token,
+    if (i >= words.size() || words[i].text.find('/') != std::string::npos) return {};
+    const Tool tool = tool_of(words[i]);
+    if (tool.token != tool.real_token ||
+        !is_one_of(tool.token,
                    {"basename", "cat",   "chmod",     "cmp",   "cp",   "cut",    "diff",     "dirname",
                     "du",       "echo",  "egrep",     "fgrep", "file", "grep",   "gunzip",   "gzip",
                     "head",     "ls",    "md5sum",    "mkdir", "mv",   "printf", "readlink", "realpath",
                     "rm",       "rmdir", "sha256sum", "stat",  "tail", "touch",  "wc"}))
       return {};
-    return from(words, i);
+    Words started = from(words, i);
+    for (ReadWord& word : started) replace_placeholder(word);
+    return started;
   }
 
   void look_at_rest(const Words& words, const Tool& tool, std::size_t depth) {

@@ -680,6 +680,11 @@ const Rule* RuleSet::strictest_refusing(std::string_view agent, std::optional<st
   return best;
 }
 
+const Rule* stricter(const Rule* left, const Rule* right) {
+  if (left == nullptr || right == nullptr) return left == nullptr ? right : left;
+  return right->effect < left->effect ? right : left;
+}
+
 bool rule_is_in_force(const Rule& rule, std::optional<std::int64_t> now_ms) {
   if (!rule.expires_at_ms) return true;
   return now_ms ? *now_ms < *rule.expires_at_ms : rule.effect != RuleEffect::kAllow;

@@ -97,6 +97,9 @@ struct RulesFound {
 // True when the rule is about a program of this name (no separator) or path, whatever its arguments.
 bool rule_names_program(const Rule& rule, const std::string& program);
 
+// The stricter of two rules, the left one of equals; null stands for none.
+const Rule* stricter(const Rule* left, const Rule* right);
+
 // True when the rule has not expired. Without a clock (nullopt) deny and ask rules hold and allow rules do
 // not.
 bool rule_is_in_force(const Rule& rule, std::optional<std::int64_t> now_ms);

@@ -260,6 +260,29 @@ TEST_CASE("rule search: shells agree on less than one text says") {
   }
 }
 
+TEST_CASE("rule search: what xargs starts is known only where its words say so") {
+  RuledMachine machine;
+  machine.files.add_file("/usr/bin/grep", "x", true);
+  machine.files.add_file("/usr/bin/dash", "x", true);
+  machine.files.add_symlink("/usr/bin/wc", "dash");
+  for (const char* text : {
+           "ls | xargs --process-slot-var ls docker system prune",
+           "echo docker | xargs -I ls ls system prune",
+           "ls | xargs -i grep x",
+           "ls | xargs ./grep x",
+           "ls | xargs wc -c 'docker system prune'",
+           "ls | xargs docker system",
+       }) {
+    CAPTURE(text);
+    CHECK(machine.code_of_text(text) != "ALLOWED_BY_POLICY");
+  }
+  for (const char* text : {"ls | xargs grep docker", "ls | xargs -0 -n 1 grep x", "ls | xargs -n1 -P2 grep x",
+                           "ls | xargs -I{} grep {} x", "ls | xargs -I {} rm {}"}) {
+    CAPTURE(text);
+    CHECK(machine.code_of_text(text) == "ALLOWED_BY_POLICY");
+  }
+}
+
 TEST_CASE("rule search: one file that is told what to be by an option is that program") {
   RuledMachine machine;
   machine.files.add_file("/usr/bin/coreutils", "x", true);
