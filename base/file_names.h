@@ -12,6 +12,12 @@
 
 namespace hostclaw {
 
+// Whether a plain path (absolute, no `..`, no slash at its end) is the directory `root` or lies in it.
+inline bool lies_beneath(std::string_view path, std::string_view root) {
+  if (root == "/") return path.starts_with('/');
+  return path == root || (path.starts_with(root) && path[root.size()] == '/');
+}
+
 std::filesystem::path to_path(std::string_view text);
 // With `/` between the parts.
 std::string to_text(const std::filesystem::path& path);

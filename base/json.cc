@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/json_shape.h"
 #include "base/utf8.h"
 
 namespace hostclaw {
@@ -15,24 +16,11 @@ namespace {
 // Scans nesting outside strings before the library builds a tree, so that depth costs one pass and no memory.
 bool exceeds_depth(std::string_view text, std::size_t max_depth) {
   std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        in_string = false;
-      }
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > max_depth) return true;
-    } else if ((c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
+  return any_outside_strings(text, [&](char c) {
+    if (c == '[' || c == '{') return ++depth > max_depth;
+    if ((c == ']' || c == '}') && depth > 0) --depth;
+    return false;
+  });
 }
 
 template <class Value>

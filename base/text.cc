@@ -147,6 +147,13 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
+std::vector<std::string> comma_list(std::string_view text) {
+  std::vector<std::string> words;
+  for (const std::string& item : split(text, ','))
+    if (const std::string_view word = trim(item); !word.empty()) words.emplace_back(word);
+  return words;
+}
+
 std::string join(std::span<const std::string> parts, std::string_view separator) {
   std::string out;
   for (std::size_t i = 0; i < parts.size(); ++i) {

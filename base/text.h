@@ -21,6 +21,7 @@ std::string_view trim(std::string_view text);
 std::string to_lower_ascii(std::string_view text);
 std::string to_upper_ascii(std::string_view text);
 inline bool is_blank(char c) { return c == ' ' || c == '\t'; }
+inline bool is_ascii_digit(char c) { return c >= '0' && c <= '9'; }
 inline bool is_ascii_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 
 // Whether the text is one of these words, byte for byte.
@@ -43,6 +44,8 @@ std::string to_base64url(std::span<const std::uint8_t> bytes);
 std::optional<std::vector<std::uint8_t>> from_base64url(std::string_view text);
 
 std::vector<std::string> split(std::string_view text, char separator);
+// The words of a list such as "a, b,,c": without white space around them, none empty.
+std::vector<std::string> comma_list(std::string_view text);
 std::string join(std::span<const std::string> parts, std::string_view separator);
 
 // Compares without leaking the position of the first difference through time.

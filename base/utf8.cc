@@ -174,6 +174,20 @@ void append_unseen(std::string& out, std::uint32_t code, UnseenForm form) {
 
 }  // namespace
 
+std::size_t incomplete_utf8_tail(std::string_view bytes) {
+  const std::size_t longest = std::min<std::size_t>(bytes.size(), 3);
+  for (std::size_t back = 1; back <= longest; ++back) {
+    if (continues(bytes[bytes.size() - back])) continue;
+    const auto byte = static_cast<unsigned char>(bytes[bytes.size() - back]);
+    const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC2 ? 2 : 1;
+    if (byte > 0xF4 || length <= back) return 0;
+    std::size_t replaced = 0;
+    to_valid_utf8(bytes.substr(bytes.size() - back), &replaced);
+    return replaced == 1 ? back : 0;
+  }
+  return 0;
+}
+
 std::string show_unseen(std::string_view text, UnseenForm form) {
   std::string out;
   out.reserve(text.size());

@@ -25,6 +25,9 @@ std::string_view utf16_suffix(std::string_view text, std::size_t max_units);
 // The longest prefix of at most `max_bytes` bytes that does not end inside a character.
 std::string_view utf8_prefix(std::string_view text, std::size_t max_bytes);
 
+// How many bytes at the end begin a character without finishing it: a prefix that could still become one.
+std::size_t incomplete_utf8_tail(std::string_view bytes);
+
 // What a terminal would obey, hide or draw elsewhere, made visible: control characters (C0, DEL, C1),
 // bidirectional and zero-width ones, fillers that look like nothing. Requires: well-formed UTF-8.
 enum class UnseenForm {

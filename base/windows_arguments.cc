@@ -22,4 +22,13 @@ std::string quoted_windows_argument(std::string_view argument) {
   return out + "\"";
 }
 
+std::string quoted_msys_argument(std::string_view argument) {
+  std::string out = "\"";
+  for (const char c : argument) {
+    if (c == '\\' || c == '"') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
 }  // namespace hostclaw

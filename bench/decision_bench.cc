@@ -15,10 +15,10 @@
 #include <string>
 #include <vector>
 
-#include "policy/arg_pattern.h"
-#include "policy/engine.h"
-#include "policy/glob.h"
-#include "policy/pattern_index.h"
+#include "policy/decide/engine.h"
+#include "policy/document/arg_pattern.h"
+#include "policy/document/glob.h"
+#include "policy/document/pattern_index.h"
 
 namespace {
 

@@ -9,7 +9,6 @@
 // record and the use of its entry, in one transaction as the corridor does it ("durable_decision"); what the
 // durability adds to p50; and the verification of a record of --rows rows. The kinds take turns, so that a
 // busy moment of the machine meets all of them.
-#include <sqlite3.h>
 #include <stdlib.h>
 
 #include <cstdio>
@@ -20,21 +19,23 @@
 #include <memory>
 #include <string>
 
-#include "approvals/audit_chain.h"
-#include "approvals/policy_cache.h"
-#include "approvals/sqlite.h"
-#include "approvals/store.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/database/sqlite.h"
+#include "approvals/policy/policy_cache.h"
+#include "approvals/store/store.h"
 #include "base/clock.h"
+#include "bench/bare_rows.h"
 #include "bench/figures.h"
 #include "node-host/record/run_record.h"
 #include "node-host/system/files/file_handles.h"
 #include "node-host/system/host/host_facts.h"
-#include "policy/engine.h"
-#include "policy/run_decision.h"
+#include "policy/decide/engine.h"
+#include "policy/decide/run_decision.h"
 
 namespace {
 
 using namespace hostclaw;
+using bench::BareRows;
 using bench::Clock;
 using bench::Figures;
 
@@ -51,37 +52,6 @@ T must(Result<T> result) {
 void must(const Result<void>& result) {
   if (!result) give_up(result.error().code + ": " + result.error().message);
 }
-
-// The least that a durable row costs: one prepared INSERT in a transaction of its own.
-class BareRows {
- public:
-  BareRows(const std::string& path, const char* synchronous, std::size_t bytes) : text_(bytes, 'x') {
-    if (sqlite3_open(path.c_str(), &handle_) != SQLITE_OK) give_up("cannot open " + path);
-    execute("PRAGMA journal_mode = WAL");
-    execute((std::string("PRAGMA synchronous = ") + synchronous).c_str());
-    execute("CREATE TABLE rows (sequence INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT");
-    sqlite3_prepare_v2(handle_, "INSERT INTO rows (body) VALUES (?)", -1, &insert_, nullptr);
-  }
-  ~BareRows() {
-    sqlite3_finalize(insert_);
-    sqlite3_close(handle_);
-  }
-  BareRows(const BareRows&) = delete;
-  BareRows& operator=(const BareRows&) = delete;
-  void add() {
-    sqlite3_bind_text(insert_, 1, text_.data(), static_cast<int>(text_.size()), SQLITE_STATIC);
-    if (sqlite3_step(insert_) != SQLITE_DONE) give_up(sqlite3_errmsg(handle_));
-    sqlite3_reset(insert_);
-  }
-
- private:
-  void execute(const char* sql) {
-    if (sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) give_up(sqlite3_errmsg(handle_));
-  }
-  sqlite3* handle_ = nullptr;
-  sqlite3_stmt* insert_ = nullptr;
-  const std::string text_;
-};
 
 // The corridor's step on the store's thread.
 class Decider {
@@ -122,13 +92,12 @@ class Decider {
     row.command_text = evaluation.command_text;
     row.argv_json = dump_json(Json(evaluation.argv));
     row.verdict = "allow";
-    row.code = evaluation.decision.code;
+    row.code = to_string(evaluation.decision.code);
     row.reason = evaluation.decision.explanation;
     row.state = "running";
     row.started_at_ms = unix_ms_now();
-    node_host::DecisionContext context;
-    context.door = "gateway";
-    return node_host::decision_fields(decision, row, context);
+    row.door = "gateway";
+    return node_host::decision_fields(decision, row, {});
   }
 
   void decide_durably() {
@@ -200,7 +169,7 @@ void measure_verification(Decider& decider, std::int64_t rows) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   int count = 5000;
   std::int64_t rows = 1'000'000;
   std::string parent = std::filesystem::temp_directory_path().string();
@@ -238,4 +207,6 @@ int main(int argc, char** argv) {
     std::printf("}\n");
   }
   std::filesystem::remove_all(directory);
+} catch (const std::exception& error) {
+  give_up(error.what());
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/audit_lines.h"
 
-#include "approvals/shown_text.h"
+#include "approvals/shown/shown_text.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 
@@ -176,7 +176,8 @@ const std::vector<std::string>& audit_kinds() {
                                               "checkpoint",
                                               "pruned",
                                               "chain",
-                                              "cancel"};
+                                              "cancel",
+                                              "hostlink-token"};
   return kinds;
 }
 

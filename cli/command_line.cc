@@ -12,7 +12,7 @@
 #include <iterator>
 #include <vector>
 
-#include "approvals/private_files.h"
+#include "approvals/platform/private_files.h"
 #include "base/file_names.h"
 #include "base/profile.h"
 #include "base/utf8.h"
@@ -88,7 +88,7 @@ Result<std::unique_ptr<approvals::Store>> open_store(approvals::OpenMode mode) {
 }
 
 int fail(const Error& error) {
-  std::string text = "error: " + error.code + ": " + for_terminal(error.message) + "\n";
+  std::string text = "error: " + for_terminal(error.code) + ": " + for_terminal(error.message) + "\n";
   if (!error.next.empty()) text += "next: " + for_terminal(naming_profile(error.next)) + "\n";
   std::fwrite(text.data(), 1, text.size(), stderr);
   return kFailed;

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "base/json.h"
 #include "base/result.h"
 
@@ -27,6 +27,7 @@ void add_node(CLI::App& parent, Action& action);
 void add_bugreport(CLI::App& parent, Action& action);
 void add_connect(CLI::App& parent, Action& action);
 void add_doctor(CLI::App& parent, Action& action);
+void add_selftest(CLI::App& parent, Action& action);
 void add_logs(CLI::App& parent, Action& action);
 void add_status(CLI::App& parent, Action& action);
 void add_runs(CLI::App& parent, Action& action);
@@ -34,9 +35,13 @@ void add_approvals(CLI::App& parent, Action& action);
 void add_audit(CLI::App& parent, Action& action);
 void add_exec_policy(CLI::App& parent, Action& action);
 void add_policy(CLI::App& parent, Action& action);
+void add_hostlink(CLI::App& parent, Action& action);
 void add_import(CLI::App& parent, Action& action);
 void add_completion(CLI::App& parent, Action& action);
 void add_service(CLI::App& parent, Action& action);  // hidden: what Windows' service manager starts
+
+// What this program is under the name `hostlinkd`: the original daemon's command line, without its name.
+int hostlinkd_main(const std::vector<std::string>& arguments);
 
 std::string version();
 

@@ -10,19 +10,23 @@
 #include <mutex>
 #include <thread>
 
-#include "approvals/audit_chain.h"
-#include "approvals/audit_settings.h"
-#include "approvals/openclaw_import.h"
-#include "approvals/policy_cache.h"
-#include "approvals/private_files.h"
-#include "approvals/rule_store.h"
-#include "approvals/settings.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/audit/audit_settings.h"
+#include "approvals/platform/private_files.h"
+#include "approvals/policy/openclaw_import.h"
+#include "approvals/policy/policy_cache.h"
+#include "approvals/policy/rule_store.h"
+#include "approvals/store/database_limit.h"
+#include "approvals/store/settings.h"
 #include "base/clock.h"
 #include "base/file_names.h"
 #include "base/profile.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "cli/command_line.h"
+#include "cli/doctor_clawlink.h"
+#include "cli/doctor_hostlink.h"
+#include "cli/relay_settings.h"
 #include "cli/status_report.h"
 #include "cli/this_system.h"
 #include "cli/verb_policy.h"
@@ -33,7 +37,7 @@
 #include "node-host/system/files/file_handles.h"
 #include "node-host/system/files/own_program.h"
 #include "node-host/system/host/host_facts.h"
-#include "policy/lint.h"
+#include "policy/lint/lint.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -469,6 +473,14 @@ Results check_database(const Facts& facts) {
   if (auto space = approvals::check_space(facts.state_directory);
       !space && space.error().code == "STORE_FULL")
     return {database_trouble(space.error())};
+  const auto limit = approvals::read_database_limit(**store).limit;
+  const auto bytes = (*store)->bytes_in_use();
+  if (bytes && *bytes >= limit.bytes()) {
+    const Error over = approvals::database_at_limit(limit, *bytes);
+    return {limit.then == approvals::AtLimit::kRefuse
+                ? failure("database", "DATABASE_AT_LIMIT", over.message, over.next)
+                : warning("database", "DATABASE_AT_LIMIT", over.message, over.next)};
+  }
   return {ok("database", "DATABASE_OK", (*store)->path() + " is sound, and there is room to write")};
 }
 
@@ -605,6 +617,24 @@ Results check_policy(const Facts& facts) {
   return out;
 }
 
+Results check_hostlink(const Facts& facts) {
+  auto store = open_again(facts);
+  if (store) return examine_hostlink(**store);
+  Results out;
+  for (const char* name : {"hostlink", "hostlink-socket", "hostlink-tokens"})
+    out.push_back(skipped(name, "STATE_UNREADABLE", store.error().message));
+  return out;
+}
+
+Results check_clawlink(const Facts& facts) {
+  if (!facts.state_directory.empty()) return examine_clawlink(facts.state_directory);
+  if (const auto own = relay_state_directory()) return examine_clawlink(*own);
+  Results out;
+  for (const std::string& name : clawlink_checks())
+    out.push_back(skipped(name, "STATE_UNREADABLE", "there is no state directory; see state"));
+  return out;
+}
+
 Results without_state(const Names& names, const Error& why) {
   Results out;
   for (const std::string& name : names) {
@@ -643,7 +673,11 @@ void start_others(SideBySide& tasks, const CheckChoice& choice, const std::share
       {{"database"}, check_database, false},
       {{"audit"}, check_audit, false},
       {{"document", "settings", "policy", "identity"}, check_policy, false},
+      {{"hostlink", "hostlink-socket", "hostlink-tokens"}, check_hostlink, false},
+      {clawlink_checks(), check_clawlink, false},
   };
+  // These look at files of their own, with or without a node's database.
+  const Names without_node{"state", "database", "clawlink"};
   for (const Part& part : parts) {
     if (!wants_any(choice.only, part.names)) continue;
     const bool network = part.names.front() == "gateway";
@@ -655,7 +689,8 @@ void start_others(SideBySide& tasks, const CheckChoice& choice, const std::share
         return out;
       });
     } else if (facts->state_error && (part.needs_state || facts->state_error->code == "STORE_NOT_FOUND") &&
-               part.names.front() != "state" && part.names.front() != "database") {
+               std::find(without_node.begin(), without_node.end(), part.names.front()) ==
+                   without_node.end()) {
       tasks.start(part.names,
                   [names = part.names, why = *facts->state_error] { return without_state(names, why); });
     } else {
@@ -709,11 +744,33 @@ const std::vector<CheckInfo>& known_checks() {
       {"identity", "IDENTITY_OK IDENTITY_MISSING IDENTITY_INVALID IDENTITY_SHARED"},
       {"name", "NAME_UNKNOWN"},
       {"state", "STATE_PRIVATE STATE_OPEN STATE_MISSING STATE_UNUSABLE"},
-      {"database", "DATABASE_OK DATABASE_DAMAGED DATABASE_MOVED DATABASE_UNUSABLE"},
+      {"database", "DATABASE_OK DATABASE_DAMAGED DATABASE_MOVED DATABASE_AT_LIMIT DATABASE_UNUSABLE"},
       {"audit", "AUDIT_OK AUDIT_DAMAGED AUDIT_UNREADABLE AUDIT_MIRROR_MISSES"},
       {"document", "DOCUMENT_READABLE DOCUMENT_UNREADABLE DOCUMENT_UNRECORDED"},
       {"settings", "SETTINGS_OK SETTINGS_INVALID"},
       {"policy", "POLICY_OK POLICY_WARNINGS POLICY_OBSERVES POLICY_UNKNOWN RULES_UNREADABLE"},
+      {"hostlink",
+       "HOSTLINK_SERVED HOSTLINK_NOT_SERVED HOSTLINK_OLDER HOSTLINK_UNVERIFIED HOSTLINK_CONFIG_INVALID "
+       "HOSTLINK_OFF"},
+      {"hostlink-socket",
+       "HOSTLINK_SOCKET_OK HOSTLINK_SOCKET_OPEN HOSTLINK_SOCKET_GROUP HOSTLINK_SOCKET_MISSING "
+       "HOSTLINK_TCP_ONLY HOSTLINK_INSECURE"},
+      {"hostlink-tokens",
+       "HOSTLINK_TOKENS_OK HOSTLINK_TOKEN_NONE HOSTLINK_TOKEN_EXPIRED HOSTLINK_TOKEN_FULL "
+       "HOSTLINK_TOKENS_UNREADABLE"},
+      {"clawlink",
+       "CLAWLINK_SERVED CLAWLINK_NOT_SERVED CLAWLINK_STOPPED CLAWLINK_OTHER CLAWLINK_SILENT CLAWLINK_OFF"},
+      {"clawlink-clock", "CLAWLINK_CLOCK_OK CLAWLINK_CLOCK_OFF CLAWLINK_CLOCK_UNKNOWN"},
+      {"clawlink-cert",
+       "CLAWLINK_CERT_OK CLAWLINK_CERT_EXPIRED CLAWLINK_CERT_EXPIRES CLAWLINK_CERT_EARLY "
+       "CLAWLINK_CERT_UNREADABLE CLAWLINK_CERT_OLD CLAWLINK_KEY_UNREADABLE CLAWLINK_KEY_OPEN "
+       "CLAWLINK_TLS_NOT_NEEDED CLAWLINK_INSECURE"},
+      {"clawlink-token",
+       "CLAWLINK_TOKEN_OK CLAWLINK_TOKEN_NONE CLAWLINK_TOKEN_OPEN CLAWLINK_TOKEN_SHOWN "
+       "CLAWLINK_TOKEN_UNREADABLE"},
+      {"clawlink-store",
+       "CLAWLINK_STORE_OK CLAWLINK_STORE_OPEN CLAWLINK_STORE_DAMAGED CLAWLINK_STORE_UNUSABLE "
+       "CLAWLINK_STORE_FULL CLAWLINK_STORE_LOW CLAWLINK_STORE_MISSING"},
   };
   return checks;
 }
@@ -761,12 +818,22 @@ std::vector<CheckResult> run_checks(const CheckChoice& choice, bool& left_behind
   // Where nothing is set up, there is one thing to say; the rest would follow from it.
   const bool nothing_yet = choice.only.empty() && facts->state_error &&
                            facts->state_error->code == "STORE_NOT_FOUND" && no_service(found);
+  const bool relay_alone =
+      nothing_yet && std::any_of(found.begin(), found.end(), [](const CheckResult& result) {
+        return result.check == "clawlink" && result.code != kClawlinkOff;
+      });
   Results ordered;
   for (const CheckInfo& check : known_checks()) {
-    if (nothing_yet && check.name != "state") continue;
+    if (nothing_yet && check.name != "state" && !(relay_alone && check.name.starts_with("clawlink")))
+      continue;
     if (!wants(choice.only, check.name)) continue;
     for (const CheckResult& result : found) {
-      if (result.check == check.name) ordered.push_back(result);
+      // What is not used is one line of a look at everything.
+      const bool said =
+          (choice.only.empty() && ((result.code == kHostlinkOff && check.name != "hostlink") ||
+                                   (result.code == kClawlinkOff && check.name != "clawlink"))) ||
+          (relay_alone && result.code == "STATE_MISSING");
+      if (result.check == check.name && !said) ordered.push_back(result);
     }
   }
   return ordered;

@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
-#include "approvals/audit_chain.h"
-#include "approvals/secret_masking.h"
-#include "approvals/shown_text.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/shown/secret_masking.h"
+#include "approvals/shown/shown_text.h"
 #include "cli/command_line.h"
 #include "node-host/system/host/host_facts.h"
-#include "policy/analysis/shell_text.h"
-#include "policy/command_text.h"
+#include "policy/request/command_text.h"
+#include "policy/shell/shell_text.h"
 
 namespace hostclaw::cli {
 namespace {

@@ -10,7 +10,7 @@
 #include <tuple>
 #include <vector>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "base/json.h"
 
 namespace hostclaw::cli {

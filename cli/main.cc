@@ -6,17 +6,38 @@
 #include <string>
 #include <vector>
 
+#include "base/file_names.h"
 #include "base/profile.h"
+#include "cli/askpass.h"
+#include "cli/called_as.h"
 #include "cli/command_line.h"
 #include "cli/command_words.h"
 #include "cli/run_guard.h"
+#include "cli/selftest.h"
 #include "cli/this_system.h"
+#include "cli/verb_clawlink.h"
 #include "node-host/system/process/process_start.h"
+
+namespace {
+
+// The name by which the program was called, without `.exe`.
+std::string called_name(const std::vector<std::string>& arguments) {
+  return arguments.empty() ? std::string() : hostclaw::to_text(hostclaw::to_path(arguments.front()).stem());
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace hostclaw::cli;
+  if (const auto status = run_as_called(argc, argv)) return *status;
   hostclaw::node_host::settle_inherited_state();
-  const std::vector<std::string> arguments = command_line_arguments(argc, argv);
+  std::vector<std::string> arguments = command_line_arguments(argc, argv);
+  // Links by which users of HostLink and ClawLink know it.
+  const std::string called = called_name(arguments);
+  if (called == "hostlinkd") return hostlinkd_main({arguments.begin() + 1, arguments.end()});
+  if (called == "clawlink") arguments.insert(arguments.begin() + 1, called);
+  if (const auto status = refuse_to_answer(arguments)) return *status;
+  if (const auto status = selftest::run_child(arguments)) return *status;
   CLI::App app{
       "hostclaw makes this machine an OpenClaw node host: it pairs with a gateway, decides about every\n"
       "command with an allowlist of its own, runs what is allowed, and keeps a record.",
@@ -31,12 +52,15 @@ int main(int argc, char** argv) {
   add_doctor(app, action);
   add_logs(app, action);
   add_bugreport(app, action);
+  add_selftest(app, action);
   add_runs(app, action);
   add_approvals(app, action);
   add_audit(app, action);
   add_exec_policy(app, action);
   add_policy(app, action);
+  add_hostlink(app, action);
   add_import(app, action);
+  add_clawlink(app, action);
   add_completion(app, action);
   add_help(app, action);
   add_service(app, action);

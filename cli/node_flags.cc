@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "gateway-proto/endpoint.h"
+#include "hostlink/door/hostlink_door.h"
 #include "node-host/loop/log.h"
 #include "node-host/system/process/supervisor.h"
 
@@ -29,12 +30,6 @@ constexpr MeaninglessFlag kMeaningless[] = {
     {"--parent-stdin", "there is no parent launcher"},
 };
 
-node_host::LogLevel level_named(std::string_view name) {
-  if (name == "error") return node_host::LogLevel::kError;
-  if (name == "warn") return node_host::LogLevel::kWarn;
-  return name == "debug" ? node_host::LogLevel::kDebug : node_host::LogLevel::kInfo;
-}
-
 // The flag, else the variable, which must then hold one of the words.
 Result<std::string> flag_or_variable(const std::string& flag, const char* variable,
                                      std::initializer_list<std::string_view> words) {
@@ -56,7 +51,7 @@ Result<void> set_up_log(const NodeFlags& flags) {
   if (flags.verbose && flags.log_level.empty()) {
     node_host::set_log_level(node_host::LogLevel::kDebug);
   } else if (!level->empty()) {
-    node_host::set_log_level(level_named(*level));
+    node_host::set_log_level(node_host::log_level_named(*level));
   }
   const bool journal = flags.log_file.empty() && node_host::standard_error_is_journal();
   if (*format == "json") {
@@ -198,6 +193,7 @@ Result<node_host::NodeOptions> node_options(NodeFlags flags) {
     if (text && trim(*text).empty())
       return make_error("CONFIG_INVALID", "--display-name and --node-id may not be blank");
   }
+  options.doors.push_back(hostlink::hostlink_door({"", true}));
   return options;
 }
 

@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <set>
 
-#include "approvals/policy_cache.h"
-#include "approvals/rule_store.h"
-#include "approvals/settings.h"
+#include "approvals/policy/policy_cache.h"
+#include "approvals/policy/rule_store.h"
+#include "approvals/store/settings.h"
 #include "cli/command_line.h"
 #include "cli/verb_policy.h"
 #include "node-host/doors/gateway/exec_approvals.h"
-#include "policy/document.h"
+#include "policy/document/document.h"
 
 namespace hostclaw::cli {
 namespace {

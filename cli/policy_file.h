@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "base/json.h"
 #include "base/result.h"
-#include "policy/rules.h"
+#include "policy/rules/rules.h"
 
 namespace hostclaw::cli {
 

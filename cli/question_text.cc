@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "approvals/secret_masking.h"
-#include "approvals/shown_text.h"
+#include "approvals/shown/secret_masking.h"
+#include "approvals/shown/shown_text.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/times.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "approvals/questions.h"
+#include "approvals/questions/questions.h"
 #include "base/json.h"
 
 namespace hostclaw::cli {

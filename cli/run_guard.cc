@@ -5,13 +5,13 @@
 #include <chrono>
 #include <thread>
 
-#include "approvals/audit_chain.h"
-#include "approvals/private_files.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/platform/private_files.h"
 #include "base/clock.h"
 #include "cli/command_line.h"
 #include "node-host/app/service_manager.h"
 #include "node-host/system/process/run_ancestry.h"
-#include "policy/own_verbs.h"
+#include "policy/decide/own_verbs.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -93,7 +93,7 @@ int refuse(const std::string& directory, const Verb& verb, bool json) {
   if (!recorded)
     message += " The attempt could not be recorded (" + recorded.error().code + ": " +
                recorded.error().message + ").";
-  return fail(make_error(std::string(policy::self_code(verb.use)), message,
+  return fail(make_error(std::string(to_string(policy::self_code(verb.use))), message,
                          changes ? "in a terminal of this machine: hostclaw " + verb.words : "hostclaw runs"),
               json);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who types here: a person, or a command of a run of the node. The one gate between the parsed command line
-// and its verb: verbs that are not for runs (policy/own_verbs.h) are refused to what descends from one
+// and its verb: verbs that are not for runs (policy/decide/own_verbs.h) are refused to what descends from one
 // (node-host/system/process/run_ancestry.h), and the attempt becomes a row of the record. Verbs that show
 // runs ask here what may be shown.
 #pragma once
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "base/result.h"
 
 namespace hostclaw::cli {

@@ -3,10 +3,10 @@
 
 #include <sqlite3.h>
 
-#include "approvals/policy_cache.h"
-#include "approvals/private_files.h"
-#include "approvals/questions.h"
-#include "approvals/sqlite.h"
+#include "approvals/database/sqlite.h"
+#include "approvals/platform/private_files.h"
+#include "approvals/policy/policy_cache.h"
+#include "approvals/questions/questions.h"
 #include "base/clock.h"
 #include "base/profile.h"
 #include "cli/command_line.h"

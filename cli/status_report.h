@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "node-host/app/node_config.h"

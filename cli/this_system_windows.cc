@@ -47,11 +47,18 @@ std::vector<std::string> command_line_arguments(int, char**) {
   return out;
 }
 
+unsigned int console_page_at_start() { return g_usual_code_page; }
+
 std::size_t output_width() {
   CONSOLE_SCREEN_BUFFER_INFO info{};
   if (GetConsoleScreenBufferInfo(GetStdHandle(STD_OUTPUT_HANDLE), &info) == 0) return 0;
   const int columns = info.srWindow.Right - info.srWindow.Left + 1;
   return columns > 0 ? static_cast<std::size_t>(columns) : 0;
+}
+
+bool output_is_terminal() {
+  DWORD mode = 0;
+  return GetConsoleMode(GetStdHandle(STD_OUTPUT_HANDLE), &mode) != 0;
 }
 
 bool errors_go_to_terminal() {
@@ -66,6 +73,17 @@ bool output_understands_colours() {
   return (mode & ENABLE_VIRTUAL_TERMINAL_PROCESSING) != 0 ||
          SetConsoleMode(output, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING) != 0;
 }
+
+Result<void> detach_from_terminal() {
+  return make_error("UNSUPPORTED", "on Windows this program does not go into the background by itself",
+                    "hostlinkd --foreground");
+}
+
+Result<void> write_pid_file(const std::string&) {
+  return make_error("UNSUPPORTED", "there are no files of process ids on Windows");
+}
+
+bool everybody_may_read(const std::string&) { return false; }
 
 std::vector<std::string> gateway_carrier(const std::string& text) {
   return {"cmd.exe", "/d", "/s", "/c", text};

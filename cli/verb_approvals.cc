@@ -2,9 +2,9 @@
 // hostclaw approvals get | set | allowlist add | remove: the document, with the official spellings.
 #include "cli/verb_approvals.h"
 
-#include "approvals/policy_cache.h"
-#include "approvals/rule_store.h"
-#include "approvals/settings.h"
+#include "approvals/policy/policy_cache.h"
+#include "approvals/policy/rule_store.h"
+#include "approvals/store/settings.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/command_line.h"
@@ -15,7 +15,7 @@
 #include "node-host/doors/gateway/exec_approvals.h"
 #include "node-host/system/files/file_handles.h"
 #include "node-host/system/files/own_program.h"
-#include "policy/command_text.h"
+#include "policy/request/command_text.h"
 
 namespace hostclaw::cli {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hostclaw approvals grants list | revoke: what answers have left behind.
-#include "approvals/questions.h"
+#include "approvals/questions/questions.h"
 #include "base/clock.h"
 #include "cli/question_text.h"
 #include "cli/times.h"

@@ -5,8 +5,8 @@
 #include <map>
 #include <thread>
 
-#include "approvals/questions.h"
-#include "approvals/settings.h"
+#include "approvals/questions/questions.h"
+#include "approvals/store/settings.h"
 #include "base/clock.h"
 #include "cli/question_text.h"
 #include "cli/times.h"

@@ -6,8 +6,8 @@
 #include <chrono>
 #include <set>
 
-#include "approvals/questions.h"
-#include "approvals/settings.h"
+#include "approvals/questions/questions.h"
+#include "approvals/store/settings.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/desktop_notification.h"

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// hostclaw audit tail | show | verify | export | checkpoint | stats | prune | retention | mirror: the record
-// nobody can rewrite.
+// hostclaw audit tail | show | verify | export | checkpoint | stats | prune | retention | limit | mirror: the
+// record nobody can rewrite.
 #include <chrono>
 #include <iostream>
 #include <set>
 #include <thread>
 
-#include "approvals/audit_chain.h"
-#include "approvals/audit_settings.h"
-#include "approvals/retention_clock.h"
-#include "approvals/shown_text.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/audit/audit_settings.h"
+#include "approvals/shown/shown_text.h"
+#include "approvals/store/retention_clock.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/audit_lines.h"
@@ -155,6 +155,11 @@ int report(const approvals::AuditVerification& found, bool json) {
                     {"lastHash", found.last_hash},
                     {"checkpoints", found.checkpoints},
                     {"lastCheckpointSequence", found.last_checkpoint_sequence},
+                    {"promisedFrom", found.promised_from},
+                    {"promisedBy", found.promised_by},
+                    {"notSigned", found.not_signed ? Json{{"from", found.not_signed->from},
+                                                          {"through", found.not_signed->through}}
+                                                   : Json()},
                     {"removed", found.removed ? removal_json(*found.removed) : Json()},
                     {"notes", found.notes}});
     return found.valid ? kDone : kFailed;
@@ -164,6 +169,10 @@ int report(const approvals::AuditVerification& found, bool json) {
                " to " + std::to_string(found.last_sequence) + ", chain " + for_terminal(found.chain));
     print_line("signed up to row " + std::to_string(found.last_checkpoint_sequence) + ", " +
                std::to_string(found.checkpoints) + " checkpoints");
+    if (found.last_sequence > found.last_checkpoint_row)
+      print_line("not signed yet: rows " +
+                 std::to_string(std::max(found.last_checkpoint_row, found.promised_from) + 1) + " to " +
+                 std::to_string(found.last_sequence));
     if (found.removed) print_line(removal_text(*found.removed));
   } else {
     print_line("NOT VALID: " + for_terminal(found.problem));
@@ -229,6 +238,8 @@ int verify(const AuditFlags& flags) {
   auto store = open_store(approvals::OpenMode::kReadOnly);
   if (!store) return fail(store.error(), flags.json);
   options.check_signature = node_host::audit_signature_check(devices_of(**store));
+  if (const auto identity = node_host::load_identity(**store, false))
+    options.promised_by = identity->public_key();
   std::optional<Progress> progress(std::in_place, "verifying the record", "rows", newest_row(**store));
   options.reached = [&progress](std::int64_t row) { progress->reached(row); };
   auto found = AuditChain(**store).verify(options);

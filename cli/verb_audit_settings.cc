@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// hostclaw audit retention show | set, hostclaw audit mirror show | set.
+// hostclaw audit retention show | set, audit limit show | set, audit mirror show | set.
 #include <filesystem>
 
-#include "approvals/audit_settings.h"
+#include "approvals/audit/audit_settings.h"
+#include "approvals/store/database_limit.h"
 #include "cli/command_line.h"
 #include "cli/verb_audit.h"
 #include "node-host/record/record_mirror_state.h"
@@ -18,6 +19,12 @@ struct RetentionFlags {
   std::int64_t rows = 0;
   std::int64_t megabytes = 0;
   bool everything = false;
+  bool json = false;
+};
+
+struct LimitFlags {
+  std::int64_t megabytes = 0;
+  std::string then;
   bool json = false;
 };
 
@@ -78,6 +85,41 @@ int set_retention(const RetentionFlags& flags) {
   if (limited && !flags.json)
     note("the running node removes what is older within seconds; without one: hostclaw audit prune");
   return show_retention(**store, flags.json);
+}
+
+int show_limit(approvals::Store& store, bool json) {
+  const approvals::DatabaseLimitReading reading = approvals::read_database_limit(store);
+  const auto bytes = store.bytes_in_use();
+  if (!bytes) return fail(bytes.error(), json);
+  if (json) {
+    Json shown = to_json(reading.limit);
+    shown["bytesInUse"] = *bytes;
+    print_json(shown);
+    return kDone;
+  }
+  static constexpr std::string_view kThen[] = {"says so", "removes the oldest runs and rows of the record",
+                                               "begins nothing"};
+  print_line("at " + std::to_string(reading.limit.megabytes) + " MB the node " +
+             std::string(kThen[static_cast<std::size_t>(reading.limit.then)]) +
+             "; in use: " + std::to_string(*bytes / 1'000'000) + " MB");
+  if (reading.problem) note("warning: " + for_terminal(reading.problem->message));
+  return kDone;
+}
+
+int set_limit(const LimitFlags& flags) {
+  if (flags.megabytes == 0 && flags.then.empty()) {
+    fail(make_error("CONFIG_INVALID", "give --megabytes, --then or both", "hostclaw audit limit set --help"),
+         flags.json);
+    return kUsage;
+  }
+  auto store = open_store(approvals::OpenMode::kReadWrite);
+  if (!store) return fail(store.error(), flags.json);
+  approvals::DatabaseLimit limit = approvals::read_database_limit(**store).limit;
+  if (flags.megabytes > 0) limit.megabytes = flags.megabytes;
+  if (const auto then = approvals::at_limit_from(flags.then)) limit.then = *then;
+  if (auto stored = approvals::put_database_limit(**store, limit, local_actor()); !stored)
+    return fail(stored.error(), flags.json);
+  return show_limit(**store, flags.json);
 }
 
 int show_mirrors(approvals::Store& store, bool json) {
@@ -215,6 +257,19 @@ void add_audit_settings(CLI::App& audit, Action& action) {
   set_keep->add_flag("--keep-all", keep->everything, "No limit (the default)");
   set_keep->add_flag("--json", keep->json, "Print JSON");
   set_keep->callback([&action, keep] { action = [keep] { return set_retention(*keep); }; });
+
+  CLI::App* limit = audit.add_subcommand("limit", "How large the database may become");
+  limit->require_subcommand(1);
+  const auto at = std::make_shared<LimitFlags>();
+  CLI::App* show_size = limit->add_subcommand("show", "The limit, and how much is in use");
+  show_size->add_flag("--json", at->json, "Print JSON");
+  show_size->callback([&action, at] { action = [at] { return with_reading_store(at->json, show_limit); }; });
+  CLI::App* set_size = limit->add_subcommand("set", "The running node takes it within seconds");
+  set_size->add_option("--megabytes", at->megabytes, "How much (4096)")->check(CLI::Range(1, 1'000'000));
+  set_size->add_option("--then", at->then, "What the node does at the limit: warn, prune or refuse (warn)")
+      ->check(CLI::IsMember({"warn", "prune", "refuse"}));
+  set_size->add_flag("--json", at->json, "Print JSON");
+  set_size->callback([&action, at] { action = [at] { return set_limit(*at); }; });
 
   CLI::App* mirror = audit.add_subcommand("mirror", "Where the running node sends each row as well");
   mirror->require_subcommand(1);

@@ -9,11 +9,11 @@
 #include <filesystem>
 #include <iostream>
 
-#include "approvals/audit_chain.h"
-#include "approvals/private_files.h"
-#include "approvals/rule_store.h"
-#include "approvals/secret_masking.h"
-#include "approvals/settings.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/platform/private_files.h"
+#include "approvals/policy/rule_store.h"
+#include "approvals/shown/secret_masking.h"
+#include "approvals/store/settings.h"
 #include "base/clock.h"
 #include "base/file_names.h"
 #include "base/text.h"
@@ -226,6 +226,7 @@ void add_state(Json& body, Redaction& redaction, Log& log) {
     return;
   }
   redaction.hide_files_of(*directory + "/credentials");
+  redaction.hide_files_of(*directory + "/clawlink");
   if (log.text.empty()) {
     if (auto text = read_input(*directory + "/node.log", kMostBytesOfLog))
       log = {"node.log", std::move(*text)};

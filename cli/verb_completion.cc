@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <iostream>
 
-#include "approvals/questions.h"
-#include "approvals/rule_store.h"
+#include "approvals/policy/rule_store.h"
+#include "approvals/questions/questions.h"
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "cli/command_line.h"
@@ -15,7 +15,7 @@
 #include "cli/this_system.h"
 #include "cli/verb_runs.h"
 #include "node-host/record/run_view.h"
-#include "policy/own_verbs.h"
+#include "policy/decide/own_verbs.h"
 
 namespace hostclaw::cli {
 namespace {

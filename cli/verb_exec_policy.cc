@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hostclaw exec-policy show | set | preset: the policy in one step.
-#include "approvals/policy_cache.h"
-#include "approvals/settings.h"
+#include "approvals/policy/policy_cache.h"
+#include "approvals/store/settings.h"
 #include "cli/command_line.h"
 #include "cli/times.h"
 #include "node-host/doors/gateway/exec_approvals.h"

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // hostclaw import --from DIR: take over identity, token, settings and approvals of an OpenClaw state
 // directory.
-#include "approvals/openclaw_import.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/policy/openclaw_import.h"
 #include "cli/command_line.h"
 #include "cli/progress.h"
 #include "node-host/app/node_config.h"
 #include "node-host/doors/gateway/exec_approvals.h"
 #include "node-host/loop/uuid.h"
-#include "policy/document.h"
+#include "node-host/record/audit_signing.h"
+#include "policy/document/document.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -31,7 +33,14 @@ Result<void> take_identity(approvals::Store& store, const approvals::OpenClawSta
                       "this node already has an identity of its own (" + (*mine)->device_id + ")",
                       "hostclaw import --force --from DIR   (the gateway will see another device)");
   }
-  return store.replace_identity(*state.identity);
+  // From here on this key signs the record, and what is there already counts as signed by it.
+  return store.transaction([&]() -> Result<void> {
+    if (auto kept = store.replace_identity(*state.identity); !kept) return kept;
+    approvals::AuditOptions options;
+    options.signer = node_host::audit_signer(*key);
+    if (auto made = approvals::AuditChain(store, std::move(options)).checkpoint(); !made) return made.error();
+    return {};
+  });
 }
 
 Result<void> take_token(approvals::Store& store, const approvals::OpenClawState& state) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hostclaw node install | uninstall | status | start | stop | restart
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "base/file_names.h"
 #include "base/profile.h"
 #include "base/text.h"

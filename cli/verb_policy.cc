@@ -3,9 +3,9 @@
 #include <chrono>
 #include <iostream>
 
-#include "approvals/policy_cache.h"
-#include "approvals/rule_store.h"
-#include "approvals/settings.h"
+#include "approvals/policy/policy_cache.h"
+#include "approvals/policy/rule_store.h"
+#include "approvals/store/settings.h"
 #include "base/clock.h"
 #include "base/profile.h"
 #include "base/text.h"
@@ -19,10 +19,10 @@
 #include "node-host/system/files/file_handles.h"
 #include "node-host/system/files/own_program.h"
 #include "node-host/system/host/host_facts.h"
-#include "policy/batch.h"
-#include "policy/command_text.h"
-#include "policy/decision_codes.h"
-#include "policy/engine.h"
+#include "policy/decide/batch.h"
+#include "policy/decide/engine.h"
+#include "policy/model/decision_codes.h"
+#include "policy/request/command_text.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -94,8 +94,8 @@ int report(const policy::RunEvaluation& evaluation, const std::vector<approvals:
       if (stage.size() < 9) stage.append(9 - stage.size(), ' ');
       print_line("  " + stage + for_terminal(step.text));
     }
-    print_line(verdict_in_colour(verdict, verdict) + "  " + decision.code +
-               (decision.layer.empty() ? "" : " (" + decision.layer + ")"));
+    print_line(verdict_in_colour(verdict, verdict) + "  " + std::string(to_string(decision.code)) +
+               (decision.layer.empty() ? "" : " (" + std::string(decision.layer) + ")"));
     if (!decision.explanation.empty()) print_line(for_terminal(decision.explanation));
     for (const policy::PlannedPipeline& pipeline : evaluation.plan.pipelines) {
       for (const policy::PlannedCommand& command : pipeline.commands) {
@@ -154,12 +154,14 @@ int check(const CheckFlags& flags) {
 // ---- explain
 
 int explain(const std::string& name, bool json) {
-  if (const policy::DecisionCode* code = policy::find_decision_code(name)) {
+  if (const auto code = policy::decision_code_from(name); code && *code != policy::DecisionCode::kNone) {
+    const policy::DecisionCodeFacts& facts = policy::facts_of(*code);
+    const std::string layer(policy::to_string(facts.layer));
     if (json) {
-      print_json(Json{{"code", code->code}, {"layer", code->layer}, {"meaning", code->meaning}});
+      print_json(Json{{"code", facts.name}, {"layer", layer}, {"meaning", facts.meaning}});
     } else {
-      print_line(std::string(code->code) + " (" + std::string(code->layer) + ")");
-      print_line(std::string(code->meaning));
+      print_line(std::string(facts.name) + " (" + layer + ")");
+      print_line(std::string(facts.meaning));
     }
     return kDone;
   }

@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "approvals/rule_store.h"
+#include "approvals/policy/rule_store.h"
 #include "cli/command_line.h"
-#include "policy/engine.h"
-#include "policy/lint.h"
-#include "policy/rules.h"
+#include "policy/decide/engine.h"
+#include "policy/lint/lint.h"
+#include "policy/rules/rules.h"
 
 namespace hostclaw::cli {
 

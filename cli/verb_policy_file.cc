@@ -7,8 +7,8 @@
 #include "cli/verb_policy.h"
 #include "node-host/system/files/file_handles.h"
 #include "node-host/system/host/host_facts.h"
-#include "policy/command_text.h"
-#include "policy/engine.h"
+#include "policy/decide/engine.h"
+#include "policy/request/command_text.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -171,7 +171,7 @@ int test(const FileFlags& flags) {
     if (flags.json) continue;
     print_line("FAILED  " + for_terminal(example.shown));
     print_line("        expected " + verdict_in_colour(example.expected, example.expected) + ", is " +
-               verdict_in_colour(verdict, verdict) + "  " + decision.code);
+               verdict_in_colour(verdict, verdict) + "  " + std::string(to_string(decision.code)));
     if (!decision.explanation.empty()) print_line("        " + for_terminal(decision.explanation));
     if (!example.why.empty()) print_line("        because: " + for_terminal(example.why));
   }

@@ -2,7 +2,7 @@
 // hostclaw policy check --via gateway: what becomes of a command that an agent sends through a gateway.
 #include <algorithm>
 
-#include "approvals/settings.h"
+#include "approvals/store/settings.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/command_line.h"
@@ -13,8 +13,8 @@
 #include "node-host/doors/gateway/gateway_policy.h"
 #include "node-host/doors/gateway/told_answers.h"
 #include "node-host/system/files/file_handles.h"
-#include "policy/command_text.h"
-#include "policy/engine.h"
+#include "policy/decide/engine.h"
+#include "policy/request/command_text.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -92,18 +92,19 @@ void print_story(const policy::PrepareEvaluation& prepared, const GatewayCaller&
     const Json& said = prepared.payload.at("execPolicy");
     print_line("answers   security=" + said.value("security", "") + " ask=" + said.value("ask", ""));
   } else {
-    const std::string why = decision.verdict == Verdict::kDeny ? node_host::denial_words(decision).message
-                                                               : prepared.wire_message;
+    const std::string why = decision.verdict == Verdict::kDeny
+                                ? node_host::denial_words(decision).message
+                                : node_host::prepare_words(prepared.refusal).message;
     const char* name = "no plan   ";
     for (const std::string& line : split(why, '\n')) {
       print_line(name + for_terminal(line));
       name = "          ";
     }
   }
-  if (!decision.code.empty()) {
+  if (decision.code != policy::DecisionCode::kNone) {
     const std::string verdict(policy::to_string(decision.verdict));
-    print_line("decided   " + verdict_in_colour(verdict, verdict) + "  " + decision.code + "  " +
-               for_terminal(decision.explanation));
+    print_line("decided   " + verdict_in_colour(verdict, verdict) + "  " +
+               std::string(to_string(decision.code)) + "  " + for_terminal(decision.explanation));
   }
   print_line("outcome   " + outcome.text);
   if (!outcome.older.empty()) print_line("          a gateway before 2026.8 " + outcome.older);
@@ -142,7 +143,8 @@ int check_via_gateway(const CheckRequest& asked, const InForce& in_force, bool j
                {"outcome", outcome.word},
                {"verdict", policy::to_string(prepared.run.decision.verdict)},
                {"code", prepared.run.decision.code},
-               {"reason", prepared.ok ? prepared.run.decision.explanation : prepared.wire_message},
+               {"reason", prepared.ok ? prepared.run.decision.explanation
+                                      : node_host::prepare_words(prepared.refusal).message},
                {"caller", caller_json(caller)}};
   if (prepared.ok) {
     body["plan"] = prepared.payload.at("plan");

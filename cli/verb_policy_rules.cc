@@ -4,18 +4,18 @@
 #include <map>
 #include <tuple>
 
-#include "approvals/rule_store.h"
-#include "approvals/settings.h"
+#include "approvals/policy/rule_store.h"
+#include "approvals/store/settings.h"
 #include "base/clock.h"
 #include "cli/command_line.h"
 #include "cli/terminal.h"
 #include "cli/verb_policy.h"
 #include "node-host/system/files/file_handles.h"
 #include "node-host/system/host/host_facts.h"
-#include "policy/analysis/shell_text.h"
-#include "policy/command_text.h"
-#include "policy/engine.h"
-#include "policy/lint.h"
+#include "policy/decide/engine.h"
+#include "policy/lint/lint.h"
+#include "policy/request/command_text.h"
+#include "policy/shell/shell_text.h"
 
 namespace hostclaw::cli {
 namespace {

@@ -7,9 +7,9 @@
 #include "cli/verb_policy.h"
 #include "node-host/system/files/file_handles.h"
 #include "node-host/system/host/host_facts.h"
-#include "policy/analysis/wrappers.h"
-#include "policy/command_text.h"
-#include "policy/executable_lookup.h"
+#include "policy/programs/executable_lookup.h"
+#include "policy/programs/wrappers.h"
+#include "policy/request/command_text.h"
 
 namespace hostclaw::cli {
 namespace {

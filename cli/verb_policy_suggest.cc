@@ -4,16 +4,16 @@
 #include <map>
 #include <set>
 
-#include "approvals/secret_masking.h"
+#include "approvals/shown/secret_masking.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/times.h"
 #include "cli/verb_policy.h"
 #include "node-host/system/files/file_handles.h"
-#include "policy/analysis/wrappers.h"
-#include "policy/command_text.h"
-#include "policy/run_decision.h"
+#include "policy/decide/run_decision.h"
+#include "policy/programs/wrappers.h"
+#include "policy/request/command_text.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -95,8 +95,8 @@ void remember(std::vector<Seen>& all, Seen item, std::int64_t at_ms) {
 std::string no_rule_because(const policy::RunDecision& decision) {
   const policy::Decision& its = decision.evaluation.decision;
   if (!decision.analysis.ok) return its.explanation;
-  if (its.code == "RULE_ASK") return "your own rule asks about it: " + its.explanation;
-  if (its.code == "ASK_ALWAYS") return its.explanation;
+  if (its.code == policy::DecisionCode::kRuleAsk) return "your own rule asks about it: " + its.explanation;
+  if (its.code == policy::DecisionCode::kAskAlways) return its.explanation;
   return {};
 }
 

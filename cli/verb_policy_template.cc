@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <map>
 
-#include "approvals/rule_store.h"
+#include "approvals/policy/rule_store.h"
 #include "cli/command_line.h"
 #include "cli/terminal.h"
 #include "cli/verb_policy.h"
-#include "policy/command_text.h"
-#include "policy/rule_templates.h"
+#include "policy/request/command_text.h"
+#include "policy/rules/rule_templates.h"
 
 namespace hostclaw::cli {
 namespace {

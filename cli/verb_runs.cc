@@ -39,8 +39,25 @@ std::string exact_duration(std::int64_t ms) {
   return std::to_string(ms / 1000) + "." + std::to_string(ms % 1000 / 100) + " s";
 }
 
+// "12 ms, at most 35.1 MiB"; of the programs alone where there was no group to count in.
+std::string usage_text(const approvals::RunRow& run) {
+  std::string text;
+  if (run.cpu_us) {
+    const std::int64_t ms = *run.cpu_us / 1000;
+    text = (ms < 1000 ? std::to_string(ms) + " ms" : exact_duration(ms)) + " of processor time";
+  }
+  if (run.peak_memory_bytes) {
+    const std::int64_t tenths = *run.peak_memory_bytes * 10 / (1 << 20);
+    text += (text.empty() ? "" : ", ") + std::string("at most ") + std::to_string(tenths / 10) + "." +
+            std::to_string(tenths % 10) + " MiB of memory";
+  }
+  if (!text.empty() && run.measured == "programs") text += " (of its programs, without what they left)";
+  return text;
+}
+
 std::string column(std::string text, std::size_t width) {
-  if (text.size() < width) text.append(width - text.size(), ' ');
+  // What is too long for its column is still a word of its own.
+  text.append(text.size() < width ? width - text.size() : 1, ' ');
   return text;
 }
 
@@ -101,7 +118,9 @@ int list(const RunsFlags& flags) {
 int show(const RunsFlags& flags) {
   auto store = open_store(approvals::OpenMode::kReadOnly);
   if (!store) return fail(store.error(), flags.json);
-  auto run = (*store)->run(flags.id);
+  const auto among = visible({});
+  if (!among) return fail(among.error(), flags.json);
+  auto run = (*store)->run(flags.id, *among);
   if (!run) return fail(run.error(), flags.json);
   if (!*run || !is_visible(**run)) return fail(no_such_run(flags.id), flags.json);
   approvals::RunRow& row = **run;
@@ -158,6 +177,7 @@ void print_run_end(const approvals::RunRow& run, bool node_runs) {
   if (run.ended_at_ms > 0) field("ended", format_time(run.ended_at_ms));
   if (run.verdict != "allow" || is_open_run(run)) return;
   field("duration", exact_duration(run_duration_ms(run, unix_ms_now())));
+  field("used", usage_text(run));
   field("output", std::to_string(run.stdout_bytes) + " + " + std::to_string(run.stderr_bytes) + " bytes, " +
                       std::to_string(run.dropped_bytes) + " dropped");
   field("delivered", run.delivered ? "yes" : "no");

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "base/json.h"
 #include "base/result.h"
 
@@ -23,7 +23,7 @@ Error no_such_run(const std::string& id);
 std::string output_until_now(approvals::Store& store, const approvals::RunRow& run);
 // Prints what it writes until it has ended, then how.
 int follow_run(approvals::Store& store, const approvals::RunRow& run, bool json);
-// Ends it. A person at this machine only: this is not for runs (policy/own_verbs.h).
+// Ends it. A person at this machine only: this is not for runs (policy/decide/own_verbs.h).
 int cancel_run(const std::string& id, bool json);
 
 }  // namespace hostclaw::cli

@@ -11,6 +11,7 @@
 #include "cli/node_flags.h"
 #include "node-host/app/node_host.h"
 #include "node-host/loop/log.h"
+#include "node-host/system/process/run_console_windows.h"
 #include "service-win/service_process.h"
 #include "service-win/state_folder.h"
 
@@ -66,6 +67,14 @@ int logon(const ServiceFlags& flags) {
   return kFailed;
 }
 
+// What a run's end starts, in a process that has no console of its own.
+void add_console(CLI::App& service, Action& action) {
+  CLI::App* verb = service.add_subcommand("console", "Ends the programs in the consoles of these processes");
+  const auto pids = std::make_shared<std::vector<std::string>>();
+  verb->add_option("pids", *pids, "Process ids")->required();
+  verb->callback([&action, pids] { action = [pids] { return node_host::serve_as_console_helper(*pids); }; });
+}
+
 int logon_node(const ServiceFlags& flags) {
   set_up_environment(flags);
   return run_supervised(flags, service_win::logon_node_supervisor(flags.state_directory));
@@ -92,6 +101,7 @@ void add_service(CLI::App& parent, Action& action) {
     add_node_flags(*added, flags->node, true);
     added->callback([&action, verb, flags] { action = [verb, flags] { return verb.run(*flags); }; });
   }
+  add_console(*service, action);
 }
 
 }  // namespace hostclaw::cli

@@ -12,7 +12,8 @@ linked_packages() {
     echo "$(sed -n 's/^NLOHMANN_JSON_INCLUDE:[A-Z]*=//p' "$cache")/nlohmann/json.hpp"
     echo "$(sed -n 's/^CLI11_INCLUDE:[A-Z]*=//p' "$cache")/CLI/CLI.hpp"
     echo /usr/include/boost/version.hpp
-    for name in libstdc++.a libgcc.a; do readlink -f "$("${CXX:-g++}" -print-file-name=$name)"; done
+    # The C library is in HostLink's client alone.
+    for name in libstdc++.a libgcc.a libc.a; do readlink -f "$("${CXX:-g++}" -print-file-name=$name)"; done
   } | packages_of_files
 }
 
@@ -67,6 +68,7 @@ licence_of() {
     libsqlite3-dev | source:sqlite3=*) echo blessing ;;
     libre2-dev | source:re2=* | libcli11-dev) echo BSD-3-Clause ;;
     nlohmann-json3-dev) echo MIT ;;
+    libc6-dev) echo LGPL-2.1-or-later ;;
     mingw-w64-x86-64-dev) echo "ZPL-2.1 AND MIT" ;;
     libstdc++-*-dev | libgcc-*-dev | g++-mingw-w64-* | gcc-mingw-w64-*) echo GPL-3.0-or-later WITH GCC-exception-3.1 ;;
     *) echo NOASSERTION ;;

@@ -2,11 +2,12 @@
 # Debian packages by purpose; sourced by quickstart and run-tests.
 # shellcheck shell=bash
 packages_build=(g++ cmake ninja-build pkg-config libboost1.81-dev libre2-dev libssl-dev libsqlite3-dev
-  nlohmann-json3-dev libcli11-dev catch2)
-packages_test=(clang clang-format libclang-rt-14-dev git python3 openssl procps npm ca-certificates
-  systemd-container debootstrap groff mandoc zsh fish)
+  nlohmann-json3-dev libcli11-dev libavahi-client-dev catch2)
+packages_test=(clang clang-format libclang-rt-14-dev git openssh-client python3 openssl procps npm ca-certificates
+  systemd-container debootstrap groff mandoc zsh fish avahi-daemon avahi-utils dbus iproute2)
 packages_windows=(g++-mingw-w64-x86-64-posix cmake ninja-build make perl python3 tcl unicode-data dpkg-dev libboost1.81-dev
   nlohmann-json3-dev libcli11-dev catch2 wine64)
+packages_arm64=(g++-aarch64-linux-gnu cmake ninja-build libboost1.81-dev nlohmann-json3-dev qemu-user-static)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi

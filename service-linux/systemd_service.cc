@@ -17,7 +17,8 @@
 #include <iterator>
 
 #include "base/text.h"
-#include "node-host/system/files/file_handles.h"
+#include "service-linux/systemd_relay.h"
+#include "service-linux/unit_files.h"
 
 namespace hostclaw::service_linux {
 namespace {
@@ -33,88 +34,10 @@ constexpr std::chrono::seconds kStopWait{45};
 std::string system_settings() { return with_profile("/etc/hostclaw"); }
 std::string system_secrets() { return system_settings() + "/credentials"; }
 
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
-std::string own_home() {
-  if (const std::string home = variable("HOME"); home.starts_with('/')) return home;
-  const auto account = find_account(::geteuid());
-  return account ? account->home : "/";
-}
-
-std::string read_text(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
-}
-
-Error file_error(const std::string& what, const std::string& path) {
-  const std::string code =
-      errno == EACCES || errno == EPERM || errno == EROFS ? "SERVICE_PERMISSIONS" : "SERVICE_FAILED";
-  return make_error(code, what + " " + path + ": " + std::strerror(errno));
-}
-
-// All or nothing: a crash leaves the old file.
-Result<void> write_file(const std::string& path, const std::string& text, unsigned mode) {
-  const std::string temporary = path + ".new";
-  ::unlink(temporary.c_str());
-  const node_host::UniqueFd file(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
-  if (!file || ::fchmod(file.get(), mode) != 0) return file_error("cannot write", temporary);
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const ssize_t size = ::write(file.get(), text.data() + at, text.size() - at);
-    if (size < 0) return file_error("cannot write", temporary);
-    at += static_cast<std::size_t>(size);
-  }
-  if (::fsync(file.get()) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
-    return file_error("cannot write", path);
-  }
-  return {};
-}
-
-Result<void> make_directories(const std::string& path, unsigned mode) {
-  for (std::size_t at = path.find('/', 1);; at = path.find('/', at + 1)) {
-    const std::string part = path.substr(0, at);
-    const bool last = at == std::string::npos;
-    if (::mkdir(part.c_str(), last ? mode : 0755) != 0 && errno != EEXIST) {
-      return file_error("cannot make", part);
-    }
-    if (last) return {};
-  }
-}
-
-Error refused(const ToolOutput& said, const std::string& tool, const std::string& next) {
-  std::string text(trim(said.standard_error.empty() ? said.standard_output : said.standard_error));
-  const bool denied = text.find("Access denied") != std::string::npos ||
-                      text.find("authentication required") != std::string::npos;
-  for (char& c : text) {
-    if (c == '\n') c = ' ';
-  }
-  return make_error(denied ? "SERVICE_PERMISSIONS" : "SERVICE_FAILED", tool + ": " + text, next);
-}
-
 std::int64_t number(const std::string& text) {
   return text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos
              ? 0
              : std::stoll(text);
-}
-
-std::string status_word(const std::string& active) {
-  if (active == "active" || active == "reloading") return "running";
-  if (active == "activating") return "starting";
-  if (active == "deactivating") return "stopping";
-  if (active == "failed") return "failed";
-  if (active == "inactive") return "stopped";
-  return "unknown";
-}
-
-// `su -` and cron leave the variable unset although the user's manager runs.
-std::string user_runtime_directory() {
-  if (std::string named = variable("XDG_RUNTIME_DIR"); !named.empty()) return named;
-  const std::string directory = "/run/user/" + std::to_string(::geteuid());
-  return ::access(directory.c_str(), X_OK) == 0 ? directory : std::string();
 }
 
 }  // namespace
@@ -126,9 +49,7 @@ std::string journal_line(ServiceScope scope) {
 
 std::string unit_path_of(ServiceScope scope) {
   if (scope == ServiceScope::kSystem) return std::string("/etc/systemd/system/") + unit_name();
-  const std::string config = variable("XDG_CONFIG_HOME");
-  const std::string base = config.starts_with('/') ? config : own_home() + "/.config";
-  return base + "/systemd/user/" + unit_name();
+  return user_units_directory() + "/" + unit_name();
 }
 
 std::string unit_text_of(ServiceScope scope) { return read_text(unit_path_of(scope)); }
@@ -142,9 +63,7 @@ bool lingering_is_on(const std::string& account) {
   return ::access(("/var/lib/systemd/linger/" + account).c_str(), F_OK) == 0;
 }
 
-SystemdService::SystemdService(ServiceScope scope) : scope_(scope) {
-  if (!system()) runtime_directory_ = user_runtime_directory();
-}
+SystemdService::SystemdService(ServiceScope scope) : scope_(scope) {}
 
 std::string SystemdService::unit_path() const { return unit_path_of(scope_); }
 
@@ -158,16 +77,7 @@ std::string SystemdService::secrets_directory(const std::string& state_directory
   return system() ? std::string(system_secrets()) : state_directory + "/credentials";
 }
 
-std::string SystemdService::unavailable() const {
-  if (::access("/run/systemd/system", F_OK) != 0) {
-    return "systemd does not run on this machine (a container?)";
-  }
-  if (system()) return {};
-  if (!runtime_directory_.empty() && ::access((runtime_directory_ + "/systemd").c_str(), F_OK) == 0)
-    return {};
-  return "no user manager of systemd runs for " + current_account_name() +
-         " (log in through a session, or: sudo loginctl enable-linger " + current_account_name() + ")";
-}
+std::string SystemdService::unavailable() const { return systemd_unavailable(scope_); }
 
 Result<void> SystemdService::require_manager() const {
   const std::string why = unavailable();
@@ -191,15 +101,7 @@ Result<void> SystemdService::require_installed(const char* verb) {
 }
 
 Result<ToolOutput> SystemdService::systemctl(std::vector<std::string> words, std::chrono::seconds timeout) {
-  std::vector<std::string> argv{"systemctl"};
-  if (!system()) argv.emplace_back("--user");
-  argv.emplace_back("--no-pager");
-  argv.insert(argv.end(), words.begin(), words.end());
-  ToolOptions options;
-  options.timeout = timeout;
-  options.extra = {{"LC_ALL", "C.UTF-8"}, {"SYSTEMD_COLORS", "0"}, {"SYSTEMD_PAGER", ""}};
-  if (!runtime_directory_.empty()) options.extra.emplace_back("XDG_RUNTIME_DIR", runtime_directory_);
-  return run_tool(argv, options);
+  return run_systemctl(scope_, std::move(words), timeout);
 }
 
 Result<void> SystemdService::must(std::vector<std::string> words, std::chrono::seconds timeout) {
@@ -225,13 +127,6 @@ std::map<std::string, std::string> SystemdService::properties() {
       out[line.substr(0, at)] = line.substr(at + 1);
   }
   return out;
-}
-
-int SystemdService::systemd_version() {
-  const auto said = run_tool({"systemctl", "--version"});
-  if (!said) return 0;
-  const auto words = split(said->standard_output, ' ');
-  return words.size() > 1 ? static_cast<int>(number(words[1])) : 0;
 }
 
 ServiceState SystemdService::query() {
@@ -459,6 +354,10 @@ Result<ServiceChange> SystemdService::uninstall(bool purge) {
     return make_error("SERVICE_FOREIGN", unit_path() + " was not written by hostclaw; it is left alone",
                       "systemctl disable --now " + unit_name() + " && rm " + unit_path());
   }
+  if (purge && !relay_unit_text_of(scope_).empty()) {
+    return make_error("SERVICE_IN_USE", "the relay for agents is a service that keeps its state there too",
+                      own_command() + " clawlink disable");
+  }
   ServiceChange change;
   change.result = text.empty() ? "not-loaded" : "uninstalled";
   if (!text.empty()) {
@@ -603,10 +502,13 @@ std::unique_ptr<ServiceManager> make_service_manager(ServiceScope scope) {
 }
 
 std::optional<std::string> installed_state_directory() {
-  const std::string text = unit_text_of(default_service_scope());
-  const auto unit = read_unit(text);
-  if (!unit.ours || unit.state_directory.empty()) return std::nullopt;
-  return unit.state_directory;
+  const auto unit = read_unit(unit_text_of(default_service_scope()));
+  if (unit.ours && !unit.state_directory.empty()) return unit.state_directory;
+  if (::geteuid() != 0) return std::nullopt;
+  // Root means the machine's relay where there is no node.
+  const auto relay = read_unit(service_linux::relay_unit_text_of(ServiceScope::kSystem));
+  if (!relay.of_relay || relay.state_directory.empty()) return std::nullopt;
+  return relay.state_directory;
 }
 
 Result<void> act_as_owner_of(const std::string& directory) {

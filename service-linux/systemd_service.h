@@ -53,13 +53,11 @@ class SystemdService final : public node_host::ServiceManager {
   Result<void> must(std::vector<std::string> words, std::chrono::seconds timeout = std::chrono::seconds(60));
   Result<std::vector<std::string>> log_command(const node_host::LogWish& wish);
   std::map<std::string, std::string> properties();
-  int systemd_version();
   std::string unit_path() const;
   std::string secrets_directory(const std::string& state_directory) const;
   std::string verb_line(const char* verb) const;  // "hostclaw node VERB" as this scope is named
 
   node_host::ServiceScope scope_;
-  std::string runtime_directory_;  // where the user's manager is found; empty: nowhere, or the system's scope
 };
 
 // The command that shows what the service of a scope said last.

@@ -9,6 +9,7 @@ namespace {
 using node_host::ServiceScope;
 
 constexpr const char* kMarker = "# Written by `hostclaw node install`";
+constexpr const char* kRelayMarker = "# Written by `hostclaw clawlink enable`";
 
 bool plain(std::string_view word) {
   return !word.empty() && word.find_first_not_of(
@@ -45,6 +46,16 @@ std::string path_value(std::string_view path) {
   for (const char c : path) {
     if (c == '%') out += '%';
     out += c;
+  }
+  return out;
+}
+
+// The inverse of path_value.
+std::string without_doubled(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text.substr(at).starts_with("%%")) ++at;
+    out += text[at];
   }
   return out;
 }
@@ -114,12 +125,35 @@ void add_hardening(UnitText& unit, const UnitPlan& plan) {
   unit.line("ProtectKernelTunables", "yes");
   unit.line("ProtectKernelModules", "yes");
   unit.line("ProtectKernelLogs", "yes");
-  unit.line("ProtectControlGroups", "yes");
 }
 
-void add_restarts(UnitText& unit, const UnitPlan& plan) {
+void add_relay_hardening(UnitText& unit, const RelayUnitPlan& plan) {
+  // By system calls alone: a user's manager can do that without namespaces of its own.
+  for (const char* name : {"RestrictRealtime", "RestrictSUIDSGID", "RestrictNamespaces", "LockPersonality",
+                           "MemoryDenyWriteExecute", "NoNewPrivileges"})
+    unit.line(name, "yes");
+  unit.line("KeyringMode", "private");
+  unit.line("RestrictAddressFamilies", "AF_INET AF_INET6 AF_UNIX");
+  unit.line("SystemCallArchitectures", "native");
+  unit.line("SystemCallFilter", "@system-service");
+  unit.line("SystemCallErrorNumber", "EPERM");
+  unit.line("UMask", "0077");
+  if (plan.scope != ServiceScope::kSystem) return;
+  unit.line("CapabilityBoundingSet", "");
+  unit.line("AmbientCapabilities", "");
+  unit.line("ProtectSystem", "strict");
+  if (!plan.standard_state) unit.line("ReadWritePaths", quoted(plan.state_directory, false));
+  unit.comment("A certificate or a state directory may lie in a home directory.");
+  unit.line("ProtectHome", "read-only");
+  for (const char* name :
+       {"PrivateTmp", "PrivateDevices", "ProtectClock", "ProtectHostname", "ProtectControlGroups",
+        "ProtectKernelTunables", "ProtectKernelModules", "ProtectKernelLogs"})
+    unit.line(name, "yes");
+}
+
+void add_restarts(UnitText& unit, int systemd_version) {
   unit.line("Restart", "always");
-  if (plan.systemd_version >= 254) {
+  if (systemd_version >= 254) {
     unit.line("RestartSec", "1");
     unit.line("RestartSteps", "8");
     unit.line("RestartMaxDelaySec", "60");
@@ -129,6 +163,22 @@ void add_restarts(UnitText& unit, const UnitPlan& plan) {
   unit.comment("78: the configuration must change first, starting again would not help.");
   unit.line("RestartPreventExitStatus", "78");
   unit.line("SuccessExitStatus", "130 143");
+}
+
+void add_command(UnitText& unit, const std::vector<std::string>& words) {
+  std::string command;
+  for (const std::string& word : words) command += (command.empty() ? "" : " ") + exec_word(word);
+  unit.line("ExecStart", command);
+}
+
+void add_state(UnitText& unit, const std::string& directory,
+               const std::vector<std::pair<std::string, std::string>>& environment, bool standard) {
+  unit.line("Environment", quoted("HOSTCLAW_STATE_DIR=" + directory, false));
+  for (const auto& [name, value] : environment) unit.line("Environment", quoted(name + "=" + value, false));
+  if (!standard) return;
+  const std::string name = directory.substr(directory.rfind('/') + 1);
+  unit.line("StateDirectory", name + " " + name + "/home");
+  unit.line("StateDirectoryMode", "0700");
 }
 
 }  // namespace
@@ -153,29 +203,20 @@ std::string render_unit(const UnitPlan& plan) {
   unit.section("Service");
   unit.line("Type", "notify");
   unit.line("NotifyAccess", "main");
-  std::string command;
-  for (const std::string& word : plan.program_arguments)
-    command += (command.empty() ? "" : " ") + exec_word(word);
-  unit.line("ExecStart", command);
+  add_command(unit, plan.program_arguments);
   if (system) unit.line("User", plan.account);
   if (!plan.groups.empty()) unit.line("SupplementaryGroups", join(plan.groups, " "));
   unit.line("WorkingDirectory", "-~");
-  unit.line("Environment", quoted("HOSTCLAW_STATE_DIR=" + plan.state_directory, false));
-  for (const auto& [name, value] : plan.environment) {
-    unit.line("Environment", quoted(name + "=" + value, false));
-  }
-  if (plan.standard_state) {
-    const std::string name = plan.state_directory.substr(plan.state_directory.rfind('/') + 1);
-    unit.line("StateDirectory", name + " " + name + "/home");
-    unit.line("StateDirectoryMode", "0700");
-  }
+  add_state(unit, plan.state_directory, plan.environment, plan.standard_state);
   for (const auto& [id, path] : plan.credentials) unit.line("LoadCredential", id + ":" + path_value(path));
-  add_restarts(unit, plan);
+  add_restarts(unit, plan.systemd_version);
   unit.line("TimeoutStartSec", "60");
   unit.line("TimeoutStopSec", std::to_string(kStopGraceSeconds + 10));
   unit.line("WatchdogSec", "120");
   unit.comment("SIGTERM to the node alone: it lets commands end, cancels and records the rest.");
   unit.line("KillMode", "mixed");
+  unit.comment("Each command gets a control group below this one: whatever it starts ends with it.");
+  unit.line("Delegate", "memory");
   unit.comment("A command that runs out of memory must not take the node with it.");
   unit.line("OOMPolicy", "continue");
   unit.line("SyslogIdentifier", "hostclaw");
@@ -186,9 +227,44 @@ std::string render_unit(const UnitPlan& plan) {
   return head + unit.take();
 }
 
+std::string render_relay_unit(const RelayUnitPlan& plan) {
+  const bool system = plan.scope == ServiceScope::kSystem;
+  UnitText unit;
+  const std::string head =
+      std::string(kRelayMarker) + (system ? "" : " --user") +
+      ": change it with `hostclaw clawlink enable ...`,\n# or add to it with `systemctl " +
+      (system ? "" : "--user ") + "edit hostclaw-clawlink`.\n";
+  unit.section("Unit");
+  unit.line("Description", "ClawLink relay: tasks, messages and files between agents");
+  unit.line("Documentation", "man:hostclaw(1)");
+  unit.line("After", "network-online.target");
+  if (system) unit.line("Wants", "network-online.target");
+  unit.line("StartLimitIntervalSec", "0");
+
+  unit.section("Service");
+  unit.line("Type", "notify");
+  unit.line("NotifyAccess", "main");
+  add_command(unit, plan.program_arguments);
+  if (system) unit.line("User", plan.account);
+  unit.line("WorkingDirectory", "-~");
+  add_state(unit, plan.state_directory, plan.environment, plan.standard_state);
+  if (!plan.token_file.empty())
+    unit.line("LoadCredential", std::string(kRelayToken) + ":" + path_value(plan.token_file));
+  add_restarts(unit, plan.systemd_version);
+  unit.line("TimeoutStartSec", "60");
+  unit.line("TimeoutStopSec", "30");
+  unit.line("SyslogIdentifier", "hostclaw-clawlink");
+  add_relay_hardening(unit, plan);
+
+  unit.section("Install");
+  unit.line("WantedBy", system ? "multi-user.target" : "default.target");
+  return head + unit.take();
+}
+
 UnitFacts read_unit(std::string_view text) {
   UnitFacts facts;
   facts.ours = text.starts_with(kMarker);
+  facts.of_relay = text.starts_with(kRelayMarker);
   for (const std::string& line : split(text, '\n')) {
     const std::size_t equals = line.find('=');
     if (equals == std::string::npos || line.starts_with('#') || line.starts_with(';')) continue;
@@ -197,6 +273,8 @@ UnitFacts read_unit(std::string_view text) {
     if (name == "ExecStart") facts.program_arguments = words_of(value, true);
     if (name == "User") facts.account = value;
     if (name == "WorkingDirectory") facts.working_directory = value;
+    if (const std::size_t colon = value.find(':'); name == "LoadCredential" && colon != value.npos)
+      facts.credentials.emplace_back(value.substr(0, colon), without_doubled(value.substr(colon + 1)));
     if (name == "SupplementaryGroups") facts.groups = words_of(value, false);
     if (name != "Environment") continue;
     for (const std::string& word : words_of(value, false)) {

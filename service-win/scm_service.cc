@@ -212,7 +212,7 @@ bool set_options(SC_HANDLE service, ServiceChange& change) {
   SERVICE_DELAYED_AUTO_START_INFO delayed{TRUE};
   set_more(service, SERVICE_CONFIG_DELAYED_AUTO_START_INFO, &delayed, "the delayed start", change);
   SERVICE_PRESHUTDOWN_INFO before_shutdown{
-      static_cast<DWORD>(std::chrono::duration_cast<std::chrono::milliseconds>(kStopBound).count())};
+      static_cast<DWORD>(std::chrono::duration_cast<std::chrono::milliseconds>(kManagerStopBound).count())};
   set_more(service, SERVICE_CONFIG_PRESHUTDOWN_INFO, &before_shutdown, "the time to end before a shutdown",
            change);
   SERVICE_SID_INFO own_identity{SERVICE_SID_TYPE_UNRESTRICTED};

@@ -179,19 +179,29 @@ std::chrono::milliseconds poll_pause(std::uint32_t wait_hint_ms) {
 }
 
 std::string told_status_text(const ToldStatus& status) {
-  std::string out = std::to_string(status.pid) + "\n";
+  std::string out = std::to_string(status.pid);
+  if (status.started_ms > 0) out += " " + std::to_string(status.started_ms);
+  out += "\n";
   for (const char c : status.text.substr(0, 500)) out += c == '\n' || c == '\r' ? ' ' : c;
   return out + "\n";
+}
+
+bool is_who_told(const ToldStatus& told, std::int64_t started_ms) {
+  return told.started_ms == 0 || started_ms == 0 || told.started_ms == started_ms;
 }
 
 ToldStatus read_told_status(std::string_view text) {
   const auto lines = split(text, '\n');
   ToldStatus out;
-  if (lines.size() < 2 || lines[0].empty() || lines[0].size() > 10 ||
-      lines[0].find_first_not_of("0123456789") != std::string::npos) {
-    return out;
-  }
-  out.pid = std::stoll(lines[0]);
+  const auto is_number = [](const std::string& digits, std::size_t longest) {
+    return !digits.empty() && digits.size() <= longest &&
+           digits.find_first_not_of("0123456789") == std::string::npos;
+  };
+  const auto numbers = split(lines.front(), ' ');
+  if (lines.size() < 2 || numbers.size() > 2 || !is_number(numbers[0], 10)) return out;
+  if (numbers.size() == 2 && !is_number(numbers[1], 15)) return out;
+  out.pid = std::stoll(numbers[0]);
+  if (numbers.size() == 2) out.started_ms = std::stoll(numbers[1]);
   out.text = std::string(trim(lines[1]));
   return out;
 }

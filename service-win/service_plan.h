@@ -32,6 +32,9 @@ inline constexpr const char* kMarker = "[hostclaw-service]";
 inline constexpr int kStopGraceSeconds = 20;  // for commands that run when the service stops
 // After that the process ends, whatever still runs; above the grace and the cancelling of what is left.
 inline constexpr std::chrono::seconds kStopBound{45};
+// What the Service Control Manager gives it before a shutdown: longer, or the manager would end the process
+// in the moment in which it ends by itself, and nothing would be recorded.
+inline constexpr std::chrono::seconds kManagerStopBound = kStopBound + std::chrono::seconds(15);
 // Before the first, the second and every further start after a failure.
 inline constexpr std::chrono::seconds kRestartDelays[] = {std::chrono::seconds(5), std::chrono::seconds(30),
                                                           std::chrono::seconds(120)};
@@ -119,7 +122,13 @@ std::chrono::milliseconds poll_pause(std::uint32_t wait_hint_ms);
 struct ToldStatus {
   std::int64_t pid = 0;
   std::string text;
+  // When that process started, Unix milliseconds: Windows gives a number to another process soon. 0: not
+  // told, as by versions that only told the number.
+  std::int64_t started_ms = 0;
 };
+// Whether a process that lives under the told number, started at `started_ms` (0: unknown), can be who told
+// it.
+bool is_who_told(const ToldStatus& told, std::int64_t started_ms);
 std::string told_status_text(const ToldStatus& status);
 ToldStatus read_told_status(std::string_view text);
 

@@ -95,7 +95,8 @@ class ServiceSession {
   }
   void status(std::string_view text) {
     text_ = text;
-    tell_status(process_.state_directory, {GetCurrentProcessId(), text_});
+    tell_status(process_.state_directory,
+                {GetCurrentProcessId(), text_, process_start_ms(GetCurrentProcessId())});
   }
   void stopping() {
     {
@@ -303,7 +304,8 @@ class LogonSupervisor final : public node_host::Supervisor {
   }
   void ready() override {}
   void status(std::string_view text) override {
-    tell_status(state_directory_, {GetCurrentProcessId(), std::string(text)});
+    tell_status(state_directory_,
+                {GetCurrentProcessId(), std::string(text), process_start_ms(GetCurrentProcessId())});
   }
   void stopping() override {}
   std::optional<std::chrono::milliseconds> watchdog_interval() const override { return std::nullopt; }
@@ -321,11 +323,14 @@ class LogonSupervisor final : public node_host::Supervisor {
   std::thread listener_;
 };
 
-// Everything that this process starts ends with it.
+// The node ends with this process, and with it the jobs of its runs. What a command left behind on purpose
+// does not: children of the node are in no job of ours, as they are in none under the Service Control
+// Manager.
 UniqueHandle job_that_ends_with_us() {
   UniqueHandle job(CreateJobObjectW(nullptr, nullptr));
   JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits{};
-  limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+  limits.BasicLimitInformation.LimitFlags =
+      JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK;
   SetInformationJobObject(job.get(), JobObjectExtendedLimitInformation, &limits, sizeof limits);
   return job;
 }

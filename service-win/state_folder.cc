@@ -278,7 +278,7 @@ std::int64_t process_start_ms(std::int64_t pid) {
 
 ToldStatus told_status(const std::string& state_directory) {
   ToldStatus told = read_told_status(read_whole_file(status_path(state_directory)));
-  return process_lives(told.pid) ? told : ToldStatus{};
+  return process_lives(told.pid) && is_who_told(told, process_start_ms(told.pid)) ? told : ToldStatus{};
 }
 
 std::string log_text(const std::string& state_directory, const node_host::LogWish& wish) {

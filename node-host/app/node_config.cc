@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "node-host/loop/uuid.h"
+#include "node-host/record/audit_signing.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -103,6 +104,36 @@ Result<void> save_node_config(approvals::Store& store, const NodeConfig& config)
   return store.put_setting(kSettingKey, to_json(config));
 }
 
+namespace {
+
+// The record is signed from here on, from its first row where it has none yet. Another process may have made
+// an identity meanwhile: then that one stays.
+Result<approvals::IdentityRow> make_identity(approvals::Store& store, const approvals::IdentityRow& candidate,
+                                             const gateway_proto::DeviceIdentity& key) {
+  approvals::IdentityRow kept;
+  const auto done = store.transaction([&]() -> Result<void> {
+    auto there = store.identity();
+    if (!there) return there.error();
+    if (*there) {
+      kept = std::move(**there);
+      return {};
+    }
+    approvals::AuditOptions options;
+    options.signer = audit_signer(key);
+    approvals::AuditChain record(store, std::move(options));
+    if (auto begun = record.begin(); !begun) return begun.error();
+    auto stored = store.insert_identity(candidate);
+    if (!stored) return stored.error();
+    kept = std::move(*stored);
+    if (auto made = record.checkpoint(); !made) return made.error();
+    return {};
+  });
+  if (!done) return done.error();
+  return kept;
+}
+
+}  // namespace
+
 Result<gateway_proto::DeviceIdentity> load_identity(approvals::Store& store, bool create) {
   auto row = store.identity();
   if (!row) return row.error();
@@ -118,7 +149,7 @@ Result<gateway_proto::DeviceIdentity> load_identity(approvals::Store& store, boo
     candidate.public_key_pem = made->public_key_pem();
     candidate.private_key_pem = made->private_key_pem();
     candidate.created_at_ms = unix_ms_now();
-    auto kept = store.insert_identity(candidate);
+    auto kept = make_identity(store, candidate, *made);
     if (!kept) return kept.error();
     *row = std::move(*kept);
   }

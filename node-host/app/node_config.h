@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "gateway-proto/device_identity.h"

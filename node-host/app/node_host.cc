@@ -12,13 +12,14 @@
 #include <csignal>
 #include <set>
 
-#include "approvals/audit_chain.h"
-#include "approvals/private_files.h"
-#include "approvals/questions.h"
-#include "approvals/settings.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/platform/private_files.h"
+#include "approvals/questions/questions.h"
+#include "approvals/store/settings.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "gateway-proto/setup_code.h"
+#include "node-host/app/door.h"
 #include "node-host/app/left_behind.h"
 #include "node-host/app/node_config.h"
 #include "node-host/app/running_node.h"
@@ -34,9 +35,11 @@
 #include "node-host/record/audit_signing.h"
 #include "node-host/record/record_keeper.h"
 #include "node-host/run/live_output.h"
+#include "node-host/run/run_wakeup.h"
 #include "node-host/system/files/instance_lock.h"
 #include "node-host/system/host/freed_memory.h"
 #include "node-host/system/host/host_facts.h"
+#include "node-host/system/process/control_group.h"
 #include "node-host/system/process/process_start.h"
 #include "node-host/system/process/run_roster.h"
 #include "node-host/system/process/supervisor.h"
@@ -160,11 +163,8 @@ Result<std::vector<std::string>> choose_commands(const NodeOptions& options, Nod
   if (options.all_commands) config.commands.reset();
   if (!options.commands.empty()) {
     std::set<std::string> wanted;
-    for (const std::string& list : options.commands) {
-      for (const std::string& item : split(list, ',')) {
-        if (const std::string_view name = trim(item); !name.empty()) wanted.emplace(name);
-      }
-    }
+    for (const std::string& list : options.commands)
+      for (std::string& name : comma_list(list)) wanted.insert(std::move(name));
     config.commands = std::vector<std::string>(wanted.begin(), wanted.end());
   }
   if (!config.commands) return supported_commands();
@@ -284,12 +284,16 @@ class StoredMemory final : public LinkMemory {
 constexpr std::uint64_t kOwnDescriptors = 96;
 // Files and directories of a decision, pipes, the handle of the process; a pipeline of a few programs.
 constexpr std::uint64_t kDescriptorsOfRun = 24;
+std::uint64_t descriptors_for(std::size_t max_concurrent) {
+  return kOwnDescriptors + max_concurrent * kDescriptorsOfRun;
+}
 
 // Who supervises, and the secrets this process was given.
 struct Supervision {
   std::string token;
   std::string password;
   std::unique_ptr<Supervisor> supervisor;
+  std::shared_ptr<ControlGroups> control_groups;  // null: none were delegated
 };
 
 // The environment's token or password, else the service manager's. Takes them out of the environment, so that
@@ -301,6 +305,7 @@ Supervision supervision_of(std::unique_ptr<Supervisor> supervisor) {
   const bool named = !given.token.empty() || !given.password.empty();
   const std::string token = supervised_secret("gateway-token");
   const std::string password = supervised_secret("gateway-password");
+  given.control_groups = ControlGroups::of_this_service();
   given.supervisor = supervisor ? std::move(supervisor) : supervisor_of_this_process();
   if (named) return given;
   given.token = token.empty() ? given.supervisor->secret("gateway-token") : token;
@@ -322,7 +327,9 @@ class Node {
         store_(
             io_.get_executor(), std::move(store),
             [&lock](const Result<void>& there, approvals::Store& found) { tell_file(lock, there, found); }),
-        executor_(io_.get_executor(), executor_settings(max_concurrent, options.state_directory)),
+        executor_(io_.get_executor(),
+                  executor_settings(max_concurrent, options.state_directory, supervision_.control_groups)),
+        descriptors_(descriptors_for(max_concurrent)),
         corridor_(io_.get_executor(), store_, executor_, corridor_settings(max_concurrent), clock_),
         keeper_(io_.get_executor(), store_, options.state_directory, audit_options()),
         signals_(io_),
@@ -330,6 +337,7 @@ class Node {
         upkeep_(io_),
         heartbeat_(io_) {
     for (const int number : stop_signals()) signals_.add(number);
+    hold_console_close();
   }
 
   int run() {
@@ -368,10 +376,12 @@ class Node {
 
   // The turns are the corridor's; nothing waits a second time.
   static RunExecutor::Settings executor_settings(std::size_t max_concurrent,
-                                                 const std::string& state_directory) {
+                                                 const std::string& state_directory,
+                                                 std::shared_ptr<ControlGroups> control_groups) {
     RunExecutor::Settings settings;
     settings.roster = state_directory + "/" + kRosterName;
     settings.live_output = state_directory + "/" + kLiveOutputName;
+    settings.control_groups = std::move(control_groups);
     settings.max_concurrent = max_concurrent + admission_limits(max_concurrent).own_places;
     settings.on_left_alive = [](const RunOutcome& outcome) {
       log_warn("a clean-up was given up: " + std::to_string(outcome.left_alive) +
@@ -500,6 +510,7 @@ class Node {
   }
 
   asio::awaitable<void> main() {
+    if (options_.without_gateway) co_return co_await serve_doors();
     if (options_.display_name) config_.display_name = *options_.display_name;
     if (options_.node_id) config_.node_id = *options_.node_id;
     auto settings = co_await link_settings();
@@ -517,8 +528,10 @@ class Node {
       exit_status_ = status_of_store_error(saved.error());
       co_return;
     }
-    const bool started = co_await start_up(*settings);
+    const bool started = co_await start_up(settings->client.commands);
     if (stopping_ && !started) co_return;
+    // The gateway's commands do not depend on another door.
+    if (const auto open = co_await open_doors(); !open) log_error_with_next(open.error());
 
     StoredMemory memory(store_, *supervision_.supervisor, identity_.device_id(), config_);
     Dispatcher::Settings dispatch;
@@ -550,17 +563,80 @@ class Node {
 
     const LinkEnd end = co_await link.run();
     link_ = nullptr;
+    for (const auto& door : doors_) door->close();
     co_await dispatcher.finish();
     dispatcher_ = nullptr;
-    co_await executor_.shutdown();
-    upkeep_.cancel();
-    co_await corridor_.write_late_ends();
-    co_await record_stop(end);
-    co_await keeper_.finish();
+    co_await shut_down(end);
     if (end.exit_status != 0) {
       log_error_with_next(end.error);
       exit_status_ = end.exit_status;
     }
+  }
+
+  // Without a gateway: until it is asked to stop.
+  asio::awaitable<void> serve_doors() {
+    const bool started = co_await start_up({});
+    if (stopping_ && !started) co_return;
+    LinkEnd end;
+    if (const auto open = co_await open_doors(); !open) {
+      log_error_with_next(open.error());
+      end.error = open.error();
+      end.exit_status = kExitConfiguration;
+    } else {
+      supervision_.supervisor->ready();
+      auto closed = [this] { return doors_closed_; };
+      co_await served_.wait(closed, std::nullopt);
+    }
+    co_await shut_down(end);
+    if (end.exit_status != 0) exit_status_ = end.exit_status;
+  }
+
+  asio::awaitable<Result<void>> open_doors() {
+    const DoorContext context{io_.get_executor(),       store_,      corridor_, clock_,
+                              options_.state_directory, descriptors_};
+    for (const DoorMaker& make : options_.doors) {
+      std::unique_ptr<Door> door = make(context);
+      if (!door) continue;
+      if (auto open = co_await door->open(); !open) co_return open;
+      doors_.push_back(std::move(door));
+    }
+    co_return Result<void>();
+  }
+
+  // Nobody is let in any more.
+  asio::awaitable<void> shut_down(const LinkEnd& end) {
+    for (const auto& door : doors_) door->close();
+    // First: a door waits for what it has started, and some of that goes on without its caller.
+    co_await executor_.shutdown();
+    for (const auto& door : doors_) co_await door->finish();
+    upkeep_.cancel();
+    co_await corridor_.write_late_ends();
+    co_await record_stop(end);
+    co_await keeper_.finish();
+  }
+
+  // Ends what main() waits for.
+  void stop_serving() {
+    if (link_ != nullptr) link_->stop();
+    doors_closed_ = true;
+    served_.notify();
+  }
+
+  std::size_t in_flight() const {
+    std::size_t count = dispatcher_ != nullptr ? dispatcher_->in_flight() : 0;
+    for (const auto& door : doors_) count += door->in_flight();
+    return count;
+  }
+
+  asio::awaitable<void> wait_until_idle(std::chrono::seconds patience) {
+    using std::chrono::milliseconds;
+    const auto until = std::chrono::steady_clock::now() + patience;
+    const auto left = [until] {
+      return std::chrono::duration_cast<milliseconds>(until - std::chrono::steady_clock::now());
+    };
+    if (dispatcher_ != nullptr) co_await dispatcher_->wait_idle(patience);
+    for (const auto& door : doors_)
+      if (left().count() > 0) co_await door->wait_idle(left());
   }
 
   // Does `work` on the store's thread, again and again while trouble is in the way that passes by itself.
@@ -583,16 +659,18 @@ class Node {
   }
 
   // False: asked to stop before the start was on record.
-  asio::awaitable<bool> start_up(const LinkSettings& link) {
+  asio::awaitable<bool> start_up(std::vector<std::string> commands) {
     const Json fields{{"version", options_.version},
                       {"device", identity_.device_id()},
                       {"pid", process_id()},
-                      {"commands", link.client.commands}};
+                      {"commands", commands}};
     co_await end_what_was_left_behind();
     std::size_t interrupted = 0;
-    const auto recorded = co_await once_possible([&fields, &interrupted](approvals::Store& store) {
+    const auto recorded = co_await once_possible([this, &fields, &interrupted](approvals::Store& store) {
       return store.transaction([&]() -> Result<void> {
-        if (auto kept = record(store, "start", fields); !kept) return kept;
+        approvals::sign_rows_of(store, audit_options());
+        if (auto kept = approvals::AuditChain(store, audit_options()).append("start", fields); !kept)
+          return kept.error();
         auto marked = store.mark_interrupted_runs(unix_ms_now());
         if (!marked) return marked.error();
         interrupted = *marked;
@@ -614,7 +692,8 @@ class Node {
     }
     log_info("hostclaw " + options_.version + ", device " + identity_.device_id() + ", state " +
              options_.state_directory);
-    log_info("serving " + join(link.client.commands, " "));
+    if (!commands.empty()) log_info("serving " + join(commands, " "));
+    if (supervision_.control_groups) log_info("each command has a control group of its own");
     log_info(co_await corridor_.describe_policy());
     start_background(io_.get_executor(), "the upkeep", [this]() { return upkeep(); });
     start_background(io_.get_executor(), "the keeping of the record", [this]() { return keeper_.run(); });
@@ -637,6 +716,8 @@ class Node {
       const auto done = co_await store_.on_store([this](approvals::Store& store) -> Result<void> {
         if (auto expired = approvals::Questions(store).expire(unix_ms_now()); !expired)
           return expired.error();
+        // The database may be another one than before.
+        approvals::sign_rows_of(store, audit_options());
         return approvals::AuditChain(store, audit_options()).checkpoint_if_due();
       });
       if (!done) log_warn("upkeep of the record: " + done.error().code + ": " + done.error().message);
@@ -650,9 +731,8 @@ class Node {
                       {"why", end.exit_status != 0 ? end.error.code : std::string("asked to")}};
     const auto done = co_await store_.on_store([this, &fields](approvals::Store& store) {
       return store.transaction([&]() -> Result<void> {
-        if (auto recorded = record(store, "stop", fields); !recorded) return recorded;
-        auto signed_now = approvals::AuditChain(store, audit_options()).checkpoint();
-        if (!signed_now) return signed_now.error();
+        auto recorded = approvals::AuditChain(store, audit_options()).append("stop", fields);
+        if (!recorded) return recorded.error();
         return {};
       });
     });
@@ -662,6 +742,10 @@ class Node {
   void await_signal() {
     signals_.async_wait([this](boost::system::error_code failed, int signal) {
       if (failed) return;
+      if (options_.hangup_reloads && name_of_signal(signal) == "SIGHUP") {
+        for (const auto& door : doors_) door->reload();
+        return await_signal();
+      }
       log_info("stopping (" + std::string(name_of_signal(signal)) + ")");
       exit_status_ = status_of_signal(signal);
       stop(signal != SIGINT);
@@ -675,18 +759,19 @@ class Node {
     supervision_.supervisor->stopping();
     patience_.cancel();
     redeeming_->stop();
-    const std::size_t busy = dispatcher_ != nullptr ? dispatcher_->in_flight() : 0;
+    const std::size_t busy = in_flight();
+    for (const auto& door : doors_) door->close();
     if (first && gently && busy > 0 && options_.stop_grace.count() > 0) {
       log_info(std::to_string(busy) + " commands have " + std::to_string(options_.stop_grace.count()) +
                " s to end");
-      dispatcher_->refuse_new();
+      if (dispatcher_ != nullptr) dispatcher_->refuse_new();
       start_background(io_.get_executor(), "the stop", [this]() -> asio::awaitable<void> {
-        co_await dispatcher_->wait_idle(options_.stop_grace);
-        if (link_ != nullptr) link_->stop();
+        co_await wait_until_idle(options_.stop_grace);
+        stop_serving();
       });
       return;
     }
-    if (link_ != nullptr) link_->stop();
+    stop_serving();
   }
 
   // Feeds the supervisor's watchdog while the loop, the store's thread and the link make progress. Runs live
@@ -720,6 +805,7 @@ class Node {
   StoreThread store_;
   RunExecutor executor_;
   const SystemClock clock_;
+  const std::uint64_t descriptors_;
   Corridor corridor_;
   RecordKeeper keeper_;
   asio::signal_set signals_;
@@ -727,6 +813,9 @@ class Node {
   asio::steady_timer upkeep_;
   asio::steady_timer heartbeat_;
   const std::shared_ptr<ConnectStop> redeeming_ = std::make_shared<ConnectStop>();
+  std::vector<std::unique_ptr<Door>> doors_;
+  Wakeup served_{io_.get_executor()};
+  bool doors_closed_ = false;
   GatewayLink* link_ = nullptr;
   Dispatcher* dispatcher_ = nullptr;
   bool stopping_ = false;
@@ -776,7 +865,7 @@ int run_node(const NodeOptions& options, std::unique_ptr<Supervisor> supervisor)
   auto config = wait->until_done([&store] { return load_node_config(**store); });
   if (!config) return ended(config.error());
   const std::size_t max_concurrent = approvals::max_concurrent_runs(**store);
-  const std::uint64_t wanted = kOwnDescriptors + max_concurrent * kDescriptorsOfRun;
+  const std::uint64_t wanted = descriptors_for(max_concurrent);
   if (const std::uint64_t may = raise_descriptor_limit(wanted); may < wanted) {
     log_warn("this process may have " + std::to_string(may) + " files open, and " +
              std::to_string(max_concurrent) + " commands at once may need " + std::to_string(wanted) +

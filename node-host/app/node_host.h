@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One node: its store, its link to the gateway, its corridor. What `hostclaw node run` runs.
+// One node: its store, its doors, its corridor. What `hostclaw node run` runs.
 #pragma once
 
 #include <chrono>
@@ -12,8 +12,9 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "gateway-proto/endpoint.h"
+#include "node-host/app/door_maker.h"
 #include "node-host/system/process/supervisor.h"
-#include "policy/types.h"
+#include "policy/model/types.h"
 
 namespace hostclaw::node_host {
 
@@ -38,6 +39,9 @@ struct NodeOptions {
   // After SIGTERM no new command is taken and those that run have this long to end; then they are cancelled
   // and recorded. A second signal ends the wait.
   std::chrono::seconds stop_grace{0};
+  bool hangup_reloads = false;   // SIGHUP: doors read their settings again, as daemons do
+  bool without_gateway = false;  // other doors alone; nothing is paired
+  std::vector<DoorMaker> doors;
 };
 
 // Every command this host can serve, sorted.

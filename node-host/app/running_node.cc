@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node-host/app/running_node.h"
 
-#include "approvals/private_files.h"
+#include "approvals/platform/private_files.h"
 #include "node-host/system/files/instance_lock.h"
 
 namespace hostclaw::node_host {

@@ -38,10 +38,10 @@ ExecOutcome not_admitted(Admission::Entry entry) {
   if (entry != Admission::Entry::kFull) return outcome;
   Denied denied;
   denied.decision.verdict = Verdict::kDeny;
-  denied.decision.code = "ADMISSION_FULL";
-  denied.decision.layer = "admission";
-  denied.decision.explanation = "This node has too many commands waiting.";
-  denied.decision.next = "send the request again later";
+  const policy::DecisionCodeFacts& facts = facts_of(policy::DecisionCode::kAdmissionFull);
+  denied.decision.set_code(facts.code);
+  denied.decision.explanation = facts.meaning;
+  denied.decision.next = facts.next;
   outcome.end = std::move(denied);
   return outcome;
 }
@@ -103,10 +103,16 @@ asio::awaitable<bool> Corridor::ask(const ExecRequest& request, const Judged& ju
   log_info("a person is asked: " + judged.shown_command() + " -- next: hostclaw approvals resolve " +
            judged.asking.question_id + " allow-once|allow-always|deny");
   place.leave();
+  if (request.sinks.asks) request.sinks.asks();
   const auto left = [&request] { return request.sinks.caller_left && request.sinks.caller_left(); };
-  if (co_await waiting_.answered(asking, request) &&
-      co_await place.enter(request.cancellation) == Admission::Entry::kAdmitted && !left())
-    co_return true;
+  const bool answered = co_await waiting_.answered(asking, request);
+  if (answered) {
+    const Admission::Entry entry = co_await place.enter(request.cancellation);
+    if (entry == Admission::Entry::kAdmitted && !left()) {
+      if (request.sinks.resumes) request.sinks.resumes();
+      co_return true;
+    }
+  }
   const auto done = co_await store_side_.on_store([&judged](StoreSide& side, approvals::Store& store) {
     return side.desk.caller_left(store, judged.asking);
   });
@@ -114,20 +120,52 @@ asio::awaitable<bool> Corridor::ask(const ExecRequest& request, const Judged& ju
   co_return false;
 }
 
+// An access to a file is the door's doing; it begins when it is on record.
+asio::awaitable<RunOutcome> Corridor::act(const ExecRequest& request, const FileAsked& asked,
+                                          Decided& decided) {
+  RunOutcome outcome;
+  co_await decided.recorded();
+  if (!*decided.row) co_return outcome;
+  const auto started = std::chrono::steady_clock::now();
+  if (request.cancellation.cancelled()) {
+    outcome.cancelled = true;
+    co_return outcome;
+  }
+  const FileAsked::Done done = co_await asked.act();
+  outcome.duration = std::chrono::steady_clock::now() - started;
+  outcome.standard_output.total_bytes = done.bytes;
+  if (done.failure) {
+    outcome.launch_error = done.failure->message;
+  } else {
+    outcome.exit_code = 0;
+  }
+  co_return outcome;
+}
+
 // Of the kinds of requests, only a run spawns.
 asio::awaitable<RunOutcome> Corridor::perform(const ExecRequest& request, Decided& decided) {
+  if (const auto* asked = std::get_if<FileAsked>(&request.what))
+    co_return co_await act(request, *asked, decided);
   const JudgedRun& run = std::get<JudgedRun>(decided.judged->what);
   const policy::RunEvaluation& evaluation = run.decided.evaluation;
   RunOptions options;
   if (evaluation.timeout_ms) options.timeout = std::chrono::milliseconds(*evaluation.timeout_ms);
-  options.limits = output_;
+  options.limits = request.form.output.value_or(output_);
+  options.kill_grace = request.form.kill_grace;
+  options.leaves_background = request.form.leaves_background;
+  options.input = request.form.input;
+  options.control = request.form.control;
+  options.terminal = request.form.terminal;
+  options.on_terminal = request.sinks.terminal;
+  options.on_output = request.sinks.output;
   options.cancellation = request.cancellation;
   CancelRequests::Run by_hand(cancel_requests_, evaluation.run_id, request.cancellation);
   // No spawn precedes its row.
-  options.before_spawn = [&decided, &by_hand]() -> asio::awaitable<std::optional<Error>> {
+  options.before_spawn = [&request, &decided, &by_hand]() -> asio::awaitable<std::optional<Error>> {
     co_await decided.recorded();
     if (!*decided.row) co_return decided.row->error();
     by_hand.begins(**decided.row);
+    if (request.sinks.begins) request.sinks.begins(decided.judged->row.run_id);
     co_return std::nullopt;
   };
   options.mark = run_mark(hash_key_, evaluation.run_id);
@@ -172,8 +210,8 @@ ExecOutcome Corridor::deny(const ExecRequest& request, const Decided& decided,
   if (judged.allowed()) denied.decision = unrecorded(*record_failure);
   if (denied.decision.verdict == Verdict::kAsk && judged.asking.question_id.empty())
     denied.nobody_asked = record_failure ? record_failure : judged.asking_failure;
-  log_info(std::string(policy::to_string(denied.decision.verdict)) + " " + denied.decision.code + ": " +
-           judged.shown_command());
+  log_info(std::string(policy::to_string(denied.decision.verdict)) + " " +
+           std::string(to_string(denied.decision.code)) + ": " + judged.shown_command());
   ExecOutcome outcome{std::move(denied), decided.judged, judged.row.run_id,
                       record_failure ? 0 : **decided.row};
   if (request.sinks.ended) request.sinks.ended(outcome);

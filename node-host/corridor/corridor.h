@@ -63,6 +63,8 @@ class Corridor {
   boost::asio::awaitable<Decided> decide(const ExecRequest& request, const Asking& asking);
   boost::asio::awaitable<bool> ask(const ExecRequest& request, const Judged& judged, Asking& asking,
                                    Admission::Place& place);
+  boost::asio::awaitable<RunOutcome> act(const ExecRequest& request, const FileAsked& asked,
+                                         Decided& decided);
   boost::asio::awaitable<RunOutcome> perform(const ExecRequest& request, Decided& decided);
   boost::asio::awaitable<void> end(const ExecRequest& request, ExecOutcome& outcome);
   ExecOutcome deny(const ExecRequest& request, const Decided& decided, std::optional<Error> record_failure);

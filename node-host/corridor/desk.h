@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "approvals/questions.h"
+#include "approvals/questions/questions.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/result.h"

@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 #include "node-host/run/run_executor.h"
-#include "policy/types.h"
+#include "policy/model/types.h"
 
 namespace hostclaw::node_host {
 

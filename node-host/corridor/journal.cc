@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "approvals/audit_chain.h"
-#include "approvals/policy_cache.h"
-#include "approvals/questions.h"
-#include "approvals/rule_store.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/policy/policy_cache.h"
+#include "approvals/policy/rule_store.h"
+#include "approvals/questions/questions.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
@@ -48,6 +48,22 @@ std::string output_tail(const RunOutcome& outcome) {
 Json fields_of(const JudgedRun& run, const Judged& judged) {
   return decision_fields(run.decided, judged.row, judged.context);
 }
+
+// {"door", "principal", "caller", "verdict", "code", "layer", "why", "operation", "path", "agent", "run"}
+Json fields_of(const JudgedFile& file, const Judged& judged) {
+  Json fields{
+      {"door", judged.row.door},       {"principal", judged.row.principal},
+      {"verdict", judged.row.verdict}, {"code", file.decision.code},
+      {"layer", file.decision.layer},  {"why", judged.row.reason},
+      {"operation", file.operation},   {"path", judged.row.command_text.substr(file.operation.size() + 1)},
+      {"agent", judged.row.agent_id},  {"run", judged.row.run_id}};
+  if (!file.real_path.empty()) fields["realPath"] = file.real_path;
+  if (!judged.context.caller.is_null()) fields["caller"] = judged.context.caller;
+  return fields;
+}
+
+Result<void> write_before(approvals::Store&, const JudgedFile&, const Judged&) { return {}; }
+Result<void> write_after(approvals::Store&, const JudgedFile&, const Judged&) { return {}; }
 
 Result<void> write_before(approvals::Store& store, const JudgedRun& run, const Judged& judged) {
   const policy::RunEvaluation& evaluation = run.decided.evaluation;
@@ -114,6 +130,7 @@ Result<void> Journal::end(approvals::Store& store, const Judged& judged, std::in
   row.dropped_bytes =
       static_cast<std::int64_t>(outcome.standard_output.dropped_bytes + outcome.standard_error.dropped_bytes);
   row.ended_at_ms = ended_at_ms;
+  put_use(row, outcome.used);
   row.output_tail = output_tail(outcome);
   Json fields = end_fields(row, outcome);
   auto kept = record_end(store, row, fields);

@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "node-host/corridor/judge.h"
 #include "node-host/record/late_ends.h"
 

@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "approvals/secret_masking.h"
+#include "approvals/shown/secret_masking.h"
+#include "approvals/shown/shown_text.h"
+#include "base/utf8.h"
+#include "node-host/corridor/file_decision.h"
 #include "node-host/loop/log.h"
 #include "node-host/loop/uuid.h"
 #include "node-host/questions/local_questions.h"
@@ -24,22 +27,86 @@ std::int64_t patience_of(const ExecRequest& request, std::int64_t now_ms) {
   return std::clamp<std::int64_t>((request.limits.caller_deadline_ms - now_ms) * 4 / 5, 1, kUnaskedWaitMs);
 }
 
-}  // namespace
-
+using policy::DecisionCode;
 using policy::LocalAnswer;
 using policy::Verdict;
 
+int strictness(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kAllow:
+      return 0;
+    case Verdict::kAsk:
+      return 1;
+    case Verdict::kDeny:
+      return 2;
+    case Verdict::kInvalid:
+      return 3;
+  }
+  return 3;
+}
+
+policy::Decision not_granted(const Origin& origin) {
+  policy::Decision decision;
+  decision.verdict = Verdict::kDeny;
+  decision.set_code(DecisionCode::kOriginNotGranted);
+  decision.detail = "exec";
+  decision.explanation = origin.who() + " may not have commands run.";
+  decision.next = facts_of(decision.code).next;
+  return decision;
+}
+
+// With the caller's policy and, for a caller that is part of a run, that run's: the stricter one holds.
+policy::RunDecision decide(const RunAsked& asked, const Origin& origin,
+                           const policy::PolicyDocument& document, const policy::EngineContext& context) {
+  policy::RunDecision decided = policy::decide_run(asked.command, origin.asker(), document, context);
+  if (origin.within) {
+    policy::RunDecision other = policy::decide_run(asked.command, origin.asker_within(), document, context);
+    const Verdict own = decided.evaluation.decision.verdict;
+    if (strictness(other.evaluation.decision.verdict) > strictness(own)) decided = std::move(other);
+  }
+  if (!origin.may_run && decided.evaluation.decision.verdict != Verdict::kInvalid)
+    decided.evaluation.decision = not_granted(origin);
+  return decided;
+}
+
+}  // namespace
+
 const policy::Decision& Judged::decision() const {
+  if (const auto* file = std::get_if<JudgedFile>(&what)) return file->decision;
   return std::get<JudgedRun>(what).decided.evaluation.decision;
 }
 
 std::string Judged::shown_command() const { return approvals::mask_secrets_in_text(row.command_text); }
 
+namespace {
+
+// A frame may hold 25 MiB: of a text that is longer, a row keeps beginning and end with length and hash
+// between.
+constexpr std::size_t kMostTextOfRow = 65'536;
+
+void keep_little(approvals::RunRow& row) {
+  constexpr std::size_t kLittle = 256;
+  row.command_text = utf8_prefix(row.command_text, kLittle);
+  row.argv_json = "[]";
+}
+
+std::string bounded_text(const std::string& text) {
+  if (text.size() <= kMostTextOfRow) return text;
+  return approvals::bounded_words({text}, {kMostTextOfRow, 1}).front();
+}
+
+bool is_long(const std::vector<std::string>& argv) {
+  std::size_t size = 0;
+  for (const std::string& word : argv) size += word.size() + 1;
+  return size > kMostTextOfRow;
+}
+
+}  // namespace
+
 policy::Decision unrecorded(const Error& failure) {
   policy::Decision decision;
   decision.verdict = Verdict::kDeny;
-  decision.code = "RECORD_FAILED";
-  decision.layer = "record";
+  decision.set_code(policy::DecisionCode::kRecordFailed);
   decision.explanation = failure.code + ": " + failure.message;
   decision.next = failure.next;
   return decision;
@@ -49,10 +116,9 @@ policy::Decision exhausted(int reason) {
   const std::string name = error_name(reason);
   policy::Decision decision;
   decision.verdict = Verdict::kDeny;
-  decision.code = "HOST_EXHAUSTED";
-  decision.layer = "host";
+  decision.set_code(policy::DecisionCode::kHostExhausted);
   decision.explanation = "this host has run out of " + std::string(exhausted_what(name)) + " (" + name + ")";
-  decision.next = "hostclaw doctor";
+  decision.next = facts_of(decision.code).next;
   return decision;
 }
 
@@ -65,11 +131,12 @@ approvals::RunRow row_of(const policy::RunEvaluation& evaluation, const Origin& 
   row.principal = origin.principal.name;
   row.agent_id = evaluation.agent_id;
   row.session_key = evaluation.session_key;
-  row.command_text = evaluation.command_text;
-  row.argv_json = dump_json(Json(evaluation.argv));
+  row.command_text = bounded_text(evaluation.command_text);
+  // Half a command is another one: whoever goes by words (a rule that is suggested) then gets none.
+  row.argv_json = is_long(evaluation.argv) ? "[]" : dump_json(Json(evaluation.argv));
   row.verdict = std::string(policy::to_string(evaluation.decision.verdict));
-  row.code = evaluation.decision.code;
-  row.reason = evaluation.decision.explanation;
+  row.code = to_string(evaluation.decision.code);
+  row.reason = bounded_text(evaluation.decision.explanation);
   row.started_at_ms = now_ms;
   return row;
 }
@@ -81,8 +148,13 @@ Judgement Judge::judge(approvals::Store& store, const ExecRequest& request, Aski
   judged.asking = std::move(asking);
   judged.context.caller = request.origin.details();
   judged.context.hash_key = hash_key_;
-  std::visit([&](const auto& asked) { judged.what = judge_run(store, request, asked, *files, judged); },
-             request.what);
+  if (const auto* asked = std::get_if<FileAsked>(&request.what)) {
+    judged.what = judge_file(store, request, *asked, judged);
+  } else {
+    judged.what = judge_run(store, request, std::get<RunAsked>(request.what), *files, judged);
+  }
+  // Where nothing may begin for want of room, what a refusal writes is small.
+  if (!store.accepts_work()) keep_little(judged.row);
   // It is decided anew when there is an answer; while a person thinks, nobody's file is held.
   if (judged.waits) return judgement;
   if (judged.open) {
@@ -98,6 +170,31 @@ Judgement Judge::judge(approvals::Store& store, const ExecRequest& request, Aski
   return judgement;
 }
 
+JudgedFile Judge::judge_file(approvals::Store& store, const ExecRequest& request, const FileAsked& asked,
+                             Judged& judged) {
+  JudgedFile file{decide_file(asked, request.origin), asked.operation, asked.real_path};
+  if (const auto there = store.accepts_work(); !there) file.decision = unrecorded(there.error());
+  const bool allowed = file.decision.verdict == Verdict::kAllow;
+  approvals::RunRow& row = judged.row;
+  row.run_id = new_uuid();
+  row.invoke_id = request.id;
+  row.door = request.origin.door;
+  row.principal = request.origin.principal.name;
+  row.agent_id = request.origin.agent;
+  row.session_key = request.origin.session;
+  row.command_text = bounded_text(asked.operation + " " + asked.path);
+  row.argv_json =
+      is_long({asked.operation, asked.path}) ? "[]" : dump_json(Json{asked.operation, asked.path});
+  row.resolved_path = asked.real_path;
+  row.verdict = std::string(policy::to_string(file.decision.verdict));
+  row.code = to_string(file.decision.code);
+  row.reason = bounded_text(file.decision.explanation);
+  row.started_at_ms = clock_.unix_ms();
+  row.state = allowed ? "running" : "decided";
+  if (!allowed) row.ended_at_ms = row.started_at_ms;
+  return file;
+}
+
 JudgedRun Judge::judge_run(approvals::Store& store, const ExecRequest& request, const RunAsked& asked,
                            OpenedFiles& files, Judged& judged) {
   JudgedRun run;
@@ -106,7 +203,7 @@ JudgedRun Judge::judge_run(approvals::Store& store, const ExecRequest& request, 
   policy::EngineContext context = policy_.context(exec, files);
   context.remembered = asked.prepared.get();
   context.older_peer = asked.peer_cannot_bind;
-  run.decided = policy::decide_run(asked.command, request.origin.asker(), *document, context);
+  run.decided = decide(asked, request.origin, *document, context);
   policy::RunEvaluation& evaluation = run.decided.evaluation;
   if (evaluation.decision.verdict == Verdict::kAsk)
     seek_answer(store, request, asked, exec, *document, context, files, run, judged);
@@ -116,7 +213,7 @@ JudgedRun Judge::judge_run(approvals::Store& store, const ExecRequest& request, 
   };
   if (const int reason = files.exhausted(); reason != 0) replace(exhausted(reason));
   // What was decided by a database that is not there any more, or by none, is nobody's decision.
-  if (const auto there = store.usable(); !there) replace(unrecorded(there.error()));
+  if (const auto there = store.accepts_work(); !there) replace(unrecorded(there.error()));
   // Where the store cannot say what was answered, nothing else allows in its place.
   if (judged.asking_failure && evaluation.decision.verdict == Verdict::kAllow)
     evaluation.decision = unrecorded(*judged.asking_failure);
@@ -132,7 +229,7 @@ JudgedRun Judge::judge_run(approvals::Store& store, const ExecRequest& request, 
   } else {
     row.state = "decided";
     row.ended_at_ms = row.started_at_ms;
-    row.cwd = asked.command.cwd;
+    row.cwd = bounded_text(asked.command.cwd);
   }
   if (evaluation.approved_by_gateway && judged.context.answered_by.empty())
     judged.context.answered_by = request.origin.door;
@@ -145,7 +242,7 @@ void Judge::seek_answer(approvals::Store& store, const ExecRequest& request, con
                         policy::EngineContext& context, OpenedFiles& files, JudgedRun& run, Judged& judged) {
   const auto decide_as = [&](LocalAnswer answer) {
     context.answer = answer;
-    return policy::decide_run(asked.command, request.origin.asker(), document, context);
+    return decide(asked, request.origin, document, context);
   };
   const bool by_setting = exec.ask_via != approvals::AskVia::kGateway;
   const bool asks_here = by_setting || request.unasked;

@@ -9,12 +9,12 @@
 #include <string>
 #include <variant>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "node-host/corridor/desk.h"
 #include "node-host/corridor/exec_request.h"
 #include "node-host/corridor/policy_in_force.h"
 #include "node-host/record/run_record.h"
-#include "policy/run_decision.h"
+#include "policy/decide/run_decision.h"
 
 namespace hostclaw::node_host {
 
@@ -23,9 +23,16 @@ struct JudgedRun {
   policy::RunDecision decided;
 };
 
+// An access to a file that was judged.
+struct JudgedFile {
+  policy::Decision decision;
+  std::string operation;
+  std::string real_path;
+};
+
 // What was decided. Nothing changes it afterwards; both threads read it.
 struct Judged {
-  std::variant<JudgedRun> what;
+  std::variant<JudgedRun, JudgedFile> what;
   approvals::RunRow row;  // what the table of runs holds of it
   DecisionContext context;
   Asking asking;                        // the question that is waited for, or was
@@ -69,6 +76,8 @@ class Judge {
   const std::string& hash_key() const { return hash_key_; }
 
  private:
+  JudgedFile judge_file(approvals::Store& store, const ExecRequest& request, const FileAsked& asked,
+                        Judged& judged);
   JudgedRun judge_run(approvals::Store& store, const ExecRequest& request, const RunAsked& asked,
                       OpenedFiles& files, Judged& judged);
   void seek_answer(approvals::Store& store, const ExecRequest& request, const RunAsked& asked,

@@ -3,13 +3,14 @@
 // caller writes changes it. Pure values; safe from any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/json.h"
-#include "policy/run_request.h"
+#include "policy/decide/run_request.h"
 
 namespace hostclaw::node_host {
 
@@ -36,11 +37,22 @@ struct Origin {
   // A person may have approved the request elsewhere, and it says so. False: a request that claims it is
   // refused by name.
   bool may_carry_approval = false;
+  // Whether this principal may have commands run at all; false: refused, and recorded.
+  bool may_run = true;
+  // The caller is part of a run of this node: that run's policy holds as well, and the stricter of the two
+  // decides.
+  struct Within {
+    std::string agent;
+    std::string session;
+    std::string who;  // door and principal of that run
+  };
+  std::optional<Within> within;
 
   policy::Asker asker() const;
-  std::string who() const;    // door and principal: the same for the same caller
-  std::string shown() const;  // "gateway wss://host:443 (fingerprint ...)", one line
-  Json details() const;       // of the principal, as an object; null when there are none
+  policy::Asker asker_within() const;  // Requires: within
+  std::string who() const;             // door and principal: the same for the same caller
+  std::string shown() const;           // "gateway wss://host:443 (fingerprint ...)", one line
+  Json details() const;                // of the principal, as an object; null when there are none
 };
 
 }  // namespace hostclaw::node_host

@@ -6,7 +6,7 @@
 #include "node-host/loop/log.h"
 #include "node-host/system/files/own_program.h"
 #include "node-host/system/host/host_facts.h"
-#include "policy/environment.h"
+#include "policy/request/environment.h"
 
 namespace hostclaw::node_host {
 

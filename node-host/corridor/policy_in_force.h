@@ -7,12 +7,12 @@
 #include <memory>
 #include <string>
 
-#include "approvals/policy_cache.h"
-#include "approvals/rule_store.h"
-#include "approvals/settings.h"
+#include "approvals/policy/policy_cache.h"
+#include "approvals/policy/rule_store.h"
+#include "approvals/store/settings.h"
 #include "base/clock.h"
 #include "node-host/system/files/file_handles.h"
-#include "policy/engine.h"
+#include "policy/decide/engine.h"
 
 namespace hostclaw::node_host {
 

@@ -156,6 +156,12 @@ Result<void> set_log_file(const std::string& path) {
   return {};
 }
 
+LogLevel log_level_named(std::string_view name) {
+  if (name == "error") return LogLevel::kError;
+  if (name == "warn") return LogLevel::kWarn;
+  return name == "debug" ? LogLevel::kDebug : LogLevel::kInfo;
+}
+
 void set_log_level(LogLevel level) { current_level.store(level, std::memory_order_relaxed); }
 LogLevel log_level() { return current_level.load(std::memory_order_relaxed); }
 

@@ -16,6 +16,8 @@ enum class LogLevel { kError, kWarn, kInfo, kDebug };
 // Lines below this level are dropped. Default kInfo.
 void set_log_level(LogLevel level);
 LogLevel log_level();
+// error, warn, info or debug; another word is kInfo.
+LogLevel log_level_named(std::string_view name);
 
 enum class LogFormat {
   kText,         // one line, as below

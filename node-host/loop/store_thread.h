@@ -16,7 +16,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "node-host/loop/loop_inbox.h"
 
 namespace hostclaw::node_host {

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "approvals/questions.h"
+#include "approvals/questions/questions.h"
 #include "base/clock.h"
 
 namespace hostclaw::node_host {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node-host/questions/local_questions.h"
 
-#include "approvals/secret_masking.h"
-#include "approvals/shown_text.h"
+#include "approvals/shown/secret_masking.h"
+#include "approvals/shown/shown_text.h"
 #include "base/sha256.h"
 #include "base/text.h"
 
@@ -59,11 +59,17 @@ std::string key_of(const policy::RunDecision& granted, const std::string& who) {
 // What a standing grant may stand in for: it was given for a program or its arguments, so it says nothing
 // about a question that is asked for another reason.
 GrantScope widest_for(const policy::RunEvaluation& refused) {
-  const std::string& code = refused.decision.code;
   if (refused.needs_person) return GrantScope::kPlan;
-  if (is_one_of(code, {"ALLOWLIST_MISS", "ALLOWLIST_MISS_ARGUMENTS"})) return GrantScope::kExecutable;
-  if (is_one_of(code, {"RULE_ASK", "CARRIED_CODE"})) return GrantScope::kExact;
-  return GrantScope::kPlan;
+  switch (refused.decision.code) {
+    case policy::DecisionCode::kAllowlistMiss:
+    case policy::DecisionCode::kAllowlistMissArguments:
+      return GrantScope::kExecutable;
+    case policy::DecisionCode::kRuleAsk:
+    case policy::DecisionCode::kCarriedCode:
+      return GrantScope::kExact;
+    default:
+      return GrantScope::kPlan;
+  }
 }
 
 bool changes_directory(const policy::ExecutionPlan& plan) {
@@ -86,7 +92,8 @@ Json details_of(const policy::RunDecision& refused, const policy::RunDecision& g
   Json risks = Json::array();
   if (!granted.analysis.ok)
     risks.push_back("a shell runs this text; what it will do was not understood: " + granted.analysis.reason);
-  if (decision.code == "CARRIED_CODE") risks.push_back("the program is told to run other code");
+  if (decision.code == policy::DecisionCode::kCarriedCode)
+    risks.push_back("the program is told to run other code");
   if (refused.evaluation.needs_person) risks.push_back("it concerns the suppression of audit findings");
   for (const policy::PlannedPipeline& pipeline : granted.evaluation.plan.pipelines) {
     for (const policy::PlannedCommand& command : pipeline.commands) {

@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "approvals/questions.h"
-#include "policy/run_decision.h"
+#include "approvals/questions/questions.h"
+#include "policy/decide/run_decision.h"
 
 namespace hostclaw::node_host {
 

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "approvals/questions.h"
+#include "approvals/questions/questions.h"
 #include "base/json.h"
 #include "node-host/system/files/file_handles.h"
 

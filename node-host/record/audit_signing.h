@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "approvals/audit_chain.h"
+#include "approvals/audit/audit_chain.h"
 #include "gateway-proto/device_identity.h"
 
 namespace hostclaw::node_host {

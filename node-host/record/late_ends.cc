@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node-host/record/late_ends.h"
 
-#include "approvals/audit_chain.h"
+#include "approvals/audit/audit_chain.h"
 #include "node-host/loop/log.h"
 
 namespace hostclaw::node_host {

@@ -3,8 +3,9 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <limits>
 
-#include "approvals/retention_clock.h"
+#include "approvals/store/retention_clock.h"
 #include "base/clock.h"
 #include "node-host/loop/log.h"
 #include "node-host/system/host/host_facts.h"
@@ -21,6 +22,8 @@ constexpr std::chrono::seconds kLostLook{1};
 constexpr std::chrono::milliseconds kMirrorLook{250};
 constexpr std::chrono::seconds kStatesKeptEvery{5};
 constexpr std::chrono::minutes kRetentionEvery{10};
+constexpr std::chrono::seconds kSizeLook{30};
+constexpr std::chrono::hours kLimitToldEvery{1};
 constexpr std::chrono::seconds kLastRows{1};
 // A lot takes the database for a few milliseconds.
 constexpr std::int64_t kRemovedAtOnce = 1000;
@@ -55,6 +58,7 @@ asio::awaitable<void> RecordKeeper::run() {
     co_await take_settings();
     if (store_is_usable_ && !settings_.keep.everything() && SteadyClock::now() >= retention_at_)
       co_await apply_retention();
+    if (store_is_usable_ && settings_known_ && SteadyClock::now() >= size_at_) co_await hold_limit();
     if (mirrors_ && reader_) {
       co_await mirror_new_rows();
       co_await keep_states(false);
@@ -109,12 +113,19 @@ asio::awaitable<void> RecordKeeper::take_settings() {
     settings_known_ = false;
     mirrors_.reset();
   }
-  if (mirrors_ && !reader_ && !co_await open_reader()) co_return;
+  if (mirrors_ && !reader_) {
+    if (!co_await open_reader()) co_return;
+  }
   if (settings_known_ && *changes == seen_changes_) co_return;
   seen_changes_ = *changes;
   auto read =
       co_await store_.on_store([](approvals::Store& store) { return approvals::read_audit_settings(store); });
   for (const Error& problem : read.problems) tell(problem);
+  const auto limit =
+      co_await store_.on_store([](approvals::Store& store) { return approvals::read_database_limit(store); });
+  if (limit.problem) tell(*limit.problem);
+  if (limit.limit != limit_ || !settings_known_) size_at_ = limit_told_at_ = {};
+  limit_ = limit.limit;
   if (!settings_known_ || read.keep != settings_.keep) retention_at_ = SteadyClock::now();
   const bool other_mirrors = !settings_known_ || read.mirrors != settings_.mirrors;
   settings_ = std::move(read);
@@ -230,6 +241,73 @@ asio::awaitable<std::int64_t> RecordKeeper::time_for_retention() {
         "timedatectl status"));
   }
   co_return time->first;
+}
+
+asio::awaitable<void> RecordKeeper::hold_limit() {
+  size_at_ = SteadyClock::now() + kSizeLook;
+  const auto counted = co_await store_.on_store([](approvals::Store& store) { return store.bytes_in_use(); });
+  if (!counted) {
+    tell(counted.error());
+    co_return;
+  }
+  std::int64_t bytes = *counted;
+  if (bytes >= limit_.bytes() && limit_.then == approvals::AtLimit::kPrune) bytes = co_await shrink(bytes);
+  const bool over = bytes >= limit_.bytes();
+  const Error why = approvals::database_at_limit(limit_, bytes);
+  if (over && SteadyClock::now() >= limit_told_at_) {
+    limit_told_at_ = SteadyClock::now() + kLimitToldEvery;
+    log_warn(why.code + ": " + why.message + " -- next: " + why.next);
+  }
+  if (!over && at_limit_) log_info("the database is below its limit again");
+  at_limit_ = over;
+  std::optional<Error> refused;
+  if (over && limit_.then == approvals::AtLimit::kRefuse) refused = why;
+  (void)co_await store_.on_store([&refused](approvals::Store& store) -> Result<void> {
+    store.refuse_work(refused);
+    return {};
+  });
+}
+
+// Removes the oldest rows, in lots, until nine tenths of the limit are in use: of runs that are over first,
+// which anybody can have written who may ask for one; then of the record, for as long as that helps. Answers
+// what is in use then.
+asio::awaitable<std::int64_t> RecordKeeper::shrink(std::int64_t bytes_in_use) {
+  const std::int64_t goal = limit_.bytes() / 10 * 9;
+  approvals::AuditRetention oldest;
+  oldest.through = std::numeric_limits<std::int64_t>::max();
+  oldest.at_most = kRemovedAtOnce;
+  std::int64_t removed_runs = 0;
+  std::int64_t removed_rows = 0;
+  bool of_runs = true;
+  while (bytes_in_use > goal && !stopping_) {
+    const auto lot = co_await store_.on_store(
+        [this, &oldest, of_runs](approvals::Store& store) -> Result<std::pair<std::int64_t, std::int64_t>> {
+          const auto gone = of_runs
+                                ? store.remove_oldest_runs(kRemovedAtOnce)
+                                : approvals::AuditChain(store, audit_).prune(oldest, {"node", "store.limit"});
+          if (!gone) return gone.error();
+          const auto left = store.bytes_in_use();
+          if (!left) return left.error();
+          return std::pair(*gone, *left);
+        });
+    if (!lot) {
+      tell(lot.error());
+      break;
+    }
+    (of_runs ? removed_runs : removed_rows) += lot->first;
+    const bool helped = lot->second < bytes_in_use;
+    bytes_in_use = lot->second;
+    if (of_runs) {
+      of_runs = lot->first == kRemovedAtOnce;
+    } else if (lot->first < kWorthRemoving || !helped) {
+      break;
+    }
+  }
+  if (removed_runs + removed_rows > 0)
+    log_info("the limit of the database removed " + std::to_string(removed_runs) +
+             " runs that are over and " + std::to_string(removed_rows) +
+             " rows of the record (hostclaw audit limit show)");
+  co_return bytes_in_use;
 }
 
 asio::awaitable<void> RecordKeeper::mirror_new_rows() {

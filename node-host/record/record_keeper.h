@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens to the record beside its being written: retention, and mirrors elsewhere.
+// What happens to the record beside its being written: retention, the limit of the database, and mirrors
+// elsewhere.
 //
 // Both read over a connection of their own, on a thread that lives only while there is something to do, so
 // that no decision waits for either; retention removes rows in small lots on the store's thread. Settings are
@@ -16,7 +17,8 @@
 #include <memory>
 #include <string>
 
-#include "approvals/audit_settings.h"
+#include "approvals/audit/audit_settings.h"
+#include "approvals/store/database_limit.h"
 #include "node-host/loop/store_thread.h"
 #include "node-host/record/record_mirrors.h"
 
@@ -40,6 +42,8 @@ class RecordKeeper {
   boost::asio::awaitable<void> close_reader();
   boost::asio::awaitable<void> apply_retention();
   boost::asio::awaitable<std::int64_t> time_for_retention();
+  boost::asio::awaitable<void> hold_limit();
+  boost::asio::awaitable<std::int64_t> shrink(std::int64_t bytes_in_use);
   boost::asio::awaitable<void> mirror_new_rows();
   boost::asio::awaitable<void> keep_states(bool now);
   void tell(const Error& problem);
@@ -60,6 +64,10 @@ class RecordKeeper {
   std::string kept_problems_;
   std::chrono::steady_clock::time_point states_kept_at_{};
   std::chrono::steady_clock::time_point retention_at_{};
+  approvals::DatabaseLimit limit_;
+  std::chrono::steady_clock::time_point size_at_{};        // looked at again
+  std::chrono::steady_clock::time_point limit_told_at_{};  // said again
+  bool at_limit_ = false;
   std::chrono::steady_clock::time_point last_moment_ = std::chrono::steady_clock::time_point::max();
   std::string told_;
   bool running_ = false;

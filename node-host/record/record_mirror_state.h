@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "base/json.h"
 
 namespace hostclaw::node_host {

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstdio>
 
-#include "approvals/shown_text.h"
+#include "approvals/shown/shown_text.h"
 #include "base/json.h"
 
 namespace hostclaw::node_host {

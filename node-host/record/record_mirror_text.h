@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "approvals/audit_chain.h"
+#include "approvals/audit/audit_chain.h"
 
 namespace hostclaw::node_host {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "approvals/audit_chain.h"
-#include "approvals/audit_settings.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/audit/audit_settings.h"
 #include "node-host/record/record_mirror_state.h"
 #include "node-host/system/host/record_sinks.h"
 

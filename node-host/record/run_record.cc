@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node-host/record/run_record.h"
 
-#include "approvals/secret_masking.h"
-#include "approvals/shown_text.h"
+#include "approvals/shown/secret_masking.h"
+#include "approvals/shown/shown_text.h"
 #include "base/sha256.h"
 
 namespace hostclaw::node_host {
@@ -110,6 +110,16 @@ std::string run_mark(const std::string& key, const std::string& run_id) {
   return sha256_hex("run mark:" + key + ":" + run_id).substr(0, 16) + "-";
 }
 
+void put_use(approvals::RunRow& row, const ResourceUse& used) {
+  row.measured.clear();
+  row.cpu_us.reset();
+  row.peak_memory_bytes.reset();
+  if (used.of == ResourceUse::Of::kNothing) return;
+  row.measured = used.of == ResourceUse::Of::kGroup ? "group" : "programs";
+  if (used.cpu) row.cpu_us = used.cpu->count();
+  if (used.peak_memory_bytes) row.peak_memory_bytes = static_cast<std::int64_t>(*used.peak_memory_bytes);
+}
+
 Json end_fields(const approvals::RunRow& row, const RunOutcome& outcome) {
   Json fields = Json::object();
   fields["run"] = bounded(row.run_id);
@@ -120,6 +130,9 @@ Json end_fields(const approvals::RunRow& row, const RunOutcome& outcome) {
   if (row.exit_code) fields["exit"] = *row.exit_code;
   if (row.signal) fields["signal"] = *row.signal;
   if (row.dropped_bytes > 0) fields["droppedBytes"] = row.dropped_bytes;
+  if (row.cpu_us) fields["cpuMs"] = *row.cpu_us / 1000;
+  if (row.peak_memory_bytes) fields["peakMemoryBytes"] = *row.peak_memory_bytes;
+  if (!row.measured.empty()) fields["measured"] = row.measured;
   if (outcome.leader_pid > 0) fields["pid"] = outcome.leader_pid;
   if (outcome.left_alive > 0) fields["leftAlive"] = outcome.left_alive;
   put_text(fields, "cancelledBy", outcome.cancelled_by);

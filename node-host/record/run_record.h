@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "base/json.h"
 #include "node-host/run/run_executor.h"
-#include "policy/run_decision.h"
+#include "policy/decide/run_decision.h"
 
 namespace hostclaw::node_host {
 
@@ -36,7 +36,11 @@ Json decision_fields(const policy::RunDecision& decision, const approvals::RunRo
 // by it. `key` is audit_hash_key(): nobody else can name the mark of a run.
 std::string run_mark(const std::string& key, const std::string& run_id);
 
-// {"run", "state", "exit", "signal", "stdoutBytes", ..., "durationMs", "leftAlive", "cancelledBy"}
+// What a run used, into its row.
+void put_use(approvals::RunRow& row, const ResourceUse& used);
+
+// {"run", "state", "exit", "signal", "stdoutBytes", ..., "durationMs", "cpuMs", "peakMemoryBytes",
+// "measured", "leftAlive", "cancelledBy"}
 Json end_fields(const approvals::RunRow& row, const RunOutcome& outcome);
 
 }  // namespace hostclaw::node_host

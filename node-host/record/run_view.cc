@@ -34,6 +34,9 @@ Json run_json(const approvals::RunRow& run, bool node_runs, std::int64_t now_ms)
   if (is_open_run(run) ? node_runs : run.ended_at_ms > 0) json["durationMs"] = run_duration_ms(run, now_ms);
   if (run.exit_code) json["exitCode"] = *run.exit_code;
   if (run.signal) json["signal"] = *run.signal;
+  if (run.cpu_us) json["cpuMs"] = static_cast<double>(*run.cpu_us) / 1000.0;
+  if (run.peak_memory_bytes) json["peakMemoryBytes"] = *run.peak_memory_bytes;
+  if (!run.measured.empty()) json["measured"] = run.measured;
   return json;
 }
 

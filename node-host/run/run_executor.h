@@ -15,6 +15,8 @@
 // and a
 //   line on stderr, one that a signal ended counts 128 + signal; a plan of one program reports both as they
 //   are
+// - with control groups (Settings::control_groups) a clean-up ends all that is in the run's group, after a
+//   failure too; what a run with an exit status of zero leaves stays as without them
 // - children carry HOSTCLAW_RUN=<random> in their environment: a mark to find them by, not a secret
 // - at most `max_concurrent` runs at once, the rest wait in order; waiting does not eat the run time
 //
@@ -36,16 +38,26 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/result.h"
+#include "node-host/run/run_control.h"
 #include "node-host/system/files/file_handles.h"
-#include "policy/execution_plan.h"
+#include "node-host/system/process/control_group.h"
+#include "node-host/system/process/resource_use.h"
+#include "policy/model/execution_plan.h"
 
 namespace hostclaw::node_host {
 
 struct OutputLimits {
   std::uint64_t max_bytes = 200'000;  // stdout and stderr together
+  // What a door's peers expect instead: so much of each stream for itself, kept as the bytes they are.
+  struct Raw {
+    std::uint64_t standard_output = 0;
+    std::uint64_t standard_error = 0;
+  };
+  std::optional<Raw> raw;
 };
 
 struct StreamOutput {
@@ -54,6 +66,7 @@ struct StreamOutput {
   std::uint64_t kept_bytes = 0;
   std::uint64_t dropped_bytes = 0;
   std::uint64_t replaced = 0;  // ill-formed sequences shown as U+FFFD
+  std::string bytes;  // with OutputLimits::raw: what was kept, as it came; `text` is then its end alone
 };
 
 struct RunOutcome {
@@ -68,6 +81,7 @@ struct RunOutcome {
   bool truncated = false;
   std::int64_t leader_pid = 0;  // of the first program started, 0 when none
   std::size_t left_alive = 0;   // processes that did not end although they were killed
+  ResourceUse used;             // until its end; what it left in the background uses more
   std::chrono::nanoseconds duration{0};
   bool success() const { return exit_code == 0 && !timed_out && !cancelled && launch_error.empty(); }
 };
@@ -116,6 +130,21 @@ struct RunOptions {
   // The run's row in the table of runs, asked for after before_spawn has answered; 0: it has none. For
   // Settings::roster and Settings::live_output.
   std::function<std::int64_t()> row;
+  // Every byte as it comes, also what is dropped by the limits, on the executor's thread.
+  std::function<void(Stream, std::string_view)> on_output;
+  // Standard input of the first program; none: at its end. Shared, because a plan may start again with it.
+  std::shared_ptr<const UniqueFd> input;
+  // Holds output back, sends signals; null: nobody does.
+  std::shared_ptr<RunControl> control;
+  // The programs have a terminal of this size: it is their standard input, output and error, and all of it
+  // counts as output. `on_terminal` is given our end of it, to be written to, before they start.
+  std::optional<TerminalSize> terminal;
+  std::function<void(UniqueFd)> on_terminal;
+  // Between SIGTERM and SIGKILL; absent: Settings::kill_grace.
+  std::optional<std::chrono::milliseconds> kill_grace;
+  // The run is over when its programs are, with a timeout too: background children that hold a stream are not
+  // waited for.
+  bool leaves_background = false;
 };
 
 // Runs what was judged; what the corridor knows of an executor.
@@ -143,6 +172,8 @@ class RunExecutor final : public Runner {
     // Where the output of a run that takes longer than a moment can be read meanwhile (live_output.h); empty:
     // nowhere. What a node that died left there goes.
     std::string live_output = {};
+    // A control group for each run (control_group.h); null: the tree is found by other means.
+    std::shared_ptr<ControlGroups> control_groups = nullptr;
   };
 
   // Requires: `executor` is the only thread that calls this object. Makes this process the reaper of orphaned

@@ -10,32 +10,18 @@
 namespace hostclaw::node_host {
 namespace {
 
+// Of output that is handed over as bytes: what a record shows of it and more.
+constexpr std::size_t kShownEnd = 64 * 1024;
 constexpr std::string_view kTruncatedSuffix = "\n... (truncated)";
 // What a script tells a program about its outcome; the agent's side looks for it in the last line.
 constexpr std::string_view kResultPrefix = "OPENCLAW_RESULT_JSON:";
-
-// Bytes at the end that begin a character without finishing it.
-std::size_t incomplete_tail(std::string_view bytes) {
-  const std::size_t longest = std::min<std::size_t>(bytes.size(), 3);
-  for (std::size_t back = 1; back <= longest; ++back) {
-    const auto byte = static_cast<unsigned char>(bytes[bytes.size() - back]);
-    if ((byte & 0xC0) == 0x80) continue;
-    const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC2 ? 2 : 1;
-    if (byte > 0xF4 || length <= back) return 0;
-    // Only a prefix that could still become a character; other bytes are shown as U+FFFD.
-    std::size_t replaced = 0;
-    to_valid_utf8(bytes.substr(bytes.size() - back), &replaced);
-    return replaced == 1 ? back : 0;
-  }
-  return 0;
-}
 
 StreamOutput decode(std::string bytes, std::uint64_t total) {
   const bool cut = bytes.size() < total;
   if (auto text = text_of_other_encoding(bytes, cut)) {
     return {std::move(*text), total, bytes.size(), total - bytes.size(), 0};
   }
-  if (cut) bytes.resize(bytes.size() - incomplete_tail(bytes));
+  if (cut) bytes.resize(bytes.size() - incomplete_utf8_tail(bytes));
   StreamOutput output;
   output.total_bytes = total;
   output.kept_bytes = bytes.size();
@@ -51,15 +37,38 @@ StreamOutput decode(std::string bytes, std::uint64_t total) {
   return output;
 }
 
+StreamOutput undecoded(std::string bytes, std::uint64_t total) {
+  StreamOutput output;
+  output.total_bytes = total;
+  output.kept_bytes = bytes.size();
+  output.dropped_bytes = total - bytes.size();
+  const std::string_view end =
+      std::string_view(bytes).substr(bytes.size() - std::min(bytes.size(), kShownEnd));
+  output.text = to_valid_utf8(end);
+  output.bytes = std::move(bytes);
+  return output;
+}
+
 }  // namespace
 
 void OutputCapture::append(Stream stream, std::string_view bytes) {
   Kept& kept = streams_[static_cast<std::size_t>(stream)];
   kept.total += bytes.size();
-  const auto fits = static_cast<std::size_t>(std::min<std::uint64_t>(room_, bytes.size()));
+  const std::size_t fits = fitting(stream, bytes.size());
   kept.bytes.append(bytes.substr(0, fits));
+  if (raw_) return;
   room_ -= fits;
   if (stream == Stream::kStandardOutput) follow_lines(bytes);
+}
+
+std::size_t OutputCapture::fitting(Stream stream, std::size_t bytes) const {
+  std::uint64_t room = room_;
+  if (raw_) {
+    const std::uint64_t limit =
+        stream == Stream::kStandardOutput ? raw_->standard_output : raw_->standard_error;
+    room = limit - streams_[static_cast<std::size_t>(stream)].bytes.size();
+  }
+  return static_cast<std::size_t>(std::min<std::uint64_t>(room, bytes));
 }
 
 void OutputCapture::follow_lines(std::string_view bytes) {
@@ -103,6 +112,12 @@ void OutputCapture::make_room(std::size_t bytes) {
 }
 
 void OutputCapture::finish(RunOutcome& outcome) {
+  if (raw_) {
+    outcome.standard_output = undecoded(std::move(streams_[0].bytes), streams_[0].total);
+    outcome.standard_error = undecoded(std::move(streams_[1].bytes), streams_[1].total);
+    outcome.truncated = outcome.standard_output.dropped_bytes + outcome.standard_error.dropped_bytes > 0;
+    return;
+  }
   const bool cut = streams_[0].bytes.size() < streams_[0].total;
   const std::string result = cut ? result_line() : std::string();
   make_room(result.size());

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,11 +14,10 @@
 
 namespace hostclaw::node_host {
 
-enum class Stream { kStandardOutput, kStandardError };
-
 class OutputCapture {
  public:
-  explicit OutputCapture(std::uint64_t max_bytes) : max_bytes_(max_bytes), room_(max_bytes) {}
+  explicit OutputCapture(OutputLimits limits)
+      : max_bytes_(limits.max_bytes), room_(limits.max_bytes), raw_(limits.raw) {}
 
   void append(Stream stream, std::string_view bytes);
   // What was kept so far.
@@ -26,7 +26,8 @@ class OutputCapture {
   // Fills the output members of `outcome`. An incomplete character at the end of a cut stream is dropped;
   // when anything was dropped, a line feed and `... (truncated)` follow stderr if it is not blank, else
   // stdout. A result in the last line of a cut stdout follows whole, behind `... (truncated)` and a line
-  // feed, up to half of the cap; what was kept is cut for it. Call once, at the end.
+  // feed, up to half of the cap; what was kept is cut for it. With raw limits nothing is added and the bytes
+  // are handed over as they are. Call once, at the end.
   void finish(RunOutcome& outcome);
 
  private:
@@ -38,10 +39,12 @@ class OutputCapture {
   void end_line();
   std::string result_line();
   void make_room(std::size_t bytes);
+  std::size_t fitting(Stream stream, std::size_t bytes) const;
 
   std::array<Kept, 2> streams_;
   std::uint64_t max_bytes_;
   std::uint64_t room_;
+  const std::optional<OutputLimits::Raw> raw_;
   // Of stdout: the line that is not ended, and the last one that is and is not blank; each only as long as it
   // can be a result.
   std::string line_;

@@ -37,10 +37,15 @@ class OutputPipe : public std::enable_shared_from_this<OutputPipe> {
 
   // Takes the reading end of make_output_pipe().
   void start(UniqueFd reading);
+  // Takes our end of a terminal. Errors: errno names.
+  Result<void> start_terminal(UniqueFd own);
   // From now on bytes and the end are noticed when they come. Errors: errno names.
   Result<void> watch();
-  // Reads what is there now.
+  // Reads what is there now, unless it is held.
   void drain();
+  // Held: nothing is read. Let go: what has come is read, and watched again if it was before.
+  void hold(bool held);
+  bool held() const { return held_; }
   bool ended() const;
   // No handler is called afterwards.
   void close();
@@ -51,6 +56,8 @@ class OutputPipe : public std::enable_shared_from_this<OutputPipe> {
 
   std::unique_ptr<Native> native_;
   Handlers handlers_;
+  bool held_ = false;
+  bool waiting_ = false;
 };
 
 }  // namespace hostclaw::node_host

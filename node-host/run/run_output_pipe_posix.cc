@@ -51,6 +51,12 @@ OutputPipe::~OutputPipe() = default;
 
 void OutputPipe::start(UniqueFd reading) { native_->reading = std::move(reading); }
 
+Result<void> OutputPipe::start_terminal(UniqueFd own) {
+  if (::fcntl(own.get(), F_SETFL, O_RDWR | O_NONBLOCK) != 0) return system_error(errno);
+  native_->reading = std::move(own);
+  return {};
+}
+
 bool OutputPipe::ended() const { return !native_->reading && !native_->watched.is_open(); }
 
 Result<void> OutputPipe::watch() {
@@ -63,21 +69,35 @@ Result<void> OutputPipe::watch() {
   return {};
 }
 
+void OutputPipe::hold(bool held) {
+  if (held == held_) return;
+  held_ = held;
+  if (held || ended()) return;
+  drain();
+  if (!ended() && !waiting_ && native_->watched.is_open()) wait_for_bytes();
+}
+
 void OutputPipe::wait_for_bytes() {
+  waiting_ = true;
   native_->watched.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                               [self = shared_from_this()](const boost::system::error_code& error) {
+                                self->waiting_ = false;
                                 if (error || self->ended()) return;
                                 self->drain();
-                                if (!self->ended()) self->wait_for_bytes();
+                                if (!self->ended() && !self->held_) self->wait_for_bytes();
                               });
 }
 
 void OutputPipe::drain() {
-  for (int reads = 0; reads < kReadsPerEvent && !ended(); ++reads) {
+  for (int reads = 0; reads < kReadsPerEvent && !ended() && !held_; ++reads) {
     const ssize_t count = ::read(native_->descriptor(), read_buffer.data(), read_buffer.size());
     if (count > 0) {
       handlers_.on_bytes({read_buffer.data(), static_cast<std::size_t>(count)});
     } else if (count == 0) {
+      close();
+      handlers_.on_end();
+    } else if (errno == EIO) {
+      // A terminal whose programs have all gone.
       close();
       handlers_.on_end();
     } else if (errno != EINTR) {

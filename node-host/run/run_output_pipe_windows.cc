@@ -88,6 +88,16 @@ OutputPipe::~OutputPipe() = default;
 
 void OutputPipe::start(UniqueFd reading) { native_->reading = std::move(reading); }
 
+Result<void> OutputPipe::start_terminal(UniqueFd) {
+  return make_error("UNSUPPORTED", "there are no terminals for commands on Windows");
+}
+
+void OutputPipe::hold(bool held) {
+  if (held == held_) return;
+  held_ = held;
+  if (!held && !ended()) drain();
+}
+
 bool OutputPipe::ended() const { return !native_->reading; }
 
 Result<void> OutputPipe::watch() {
@@ -110,6 +120,7 @@ Result<void> OutputPipe::watch() {
 void OutputPipe::wait_for_bytes() {
   native_->watched.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     if (error || self->ended()) return;
+    if (self->held_) ::ResetEvent(as_handle(self->native_->arrived.get()));
     self->drain();
     if (!self->ended()) self->wait_for_bytes();
   });
@@ -117,7 +128,7 @@ void OutputPipe::wait_for_bytes() {
 
 void OutputPipe::drain() {
   Native& native = *native_;
-  for (int reads = 0; reads < kReadsPerEvent && !ended(); ++reads) {
+  for (int reads = 0; reads < kReadsPerEvent && !ended() && !held_; ++reads) {
     DWORD error = ERROR_SUCCESS;
     if (!native.arrived) {
       native.arrived = owned(::CreateEventW(nullptr, TRUE, FALSE, nullptr));
@@ -140,7 +151,7 @@ void OutputPipe::drain() {
     handlers_.on_end();
   }
   // There may be more: no read is under way that would tell.
-  if (!ended()) ::SetEvent(as_handle(native.arrived.get()));
+  if (!ended() && !held_) ::SetEvent(as_handle(native.arrived.get()));
 }
 
 void OutputPipe::close() {

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,12 +25,27 @@ using std::chrono::steady_clock;
 constexpr auto kPollInterval = std::chrono::milliseconds(5);
 constexpr auto kKillRound = std::chrono::milliseconds(20);
 
+std::chrono::microseconds time_of(const timeval& time) {
+  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+}
+
+// A child begins in the memory of this process, and the kernel counts that as its own: a peak below ours
+// tells nothing about it.
+std::optional<std::uint64_t> peak_of(const rusage& child) {
+  rusage own{};
+  ::getrusage(RUSAGE_SELF, &own);
+  if (child.ru_maxrss <= own.ru_maxrss) return std::nullopt;
+  return static_cast<std::uint64_t>(child.ru_maxrss) * 1024;
+}
+
 // Without reaping, so that the pid, and with it the process group, cannot be re-used yet.
-std::optional<ExitStatus> look_at_child(std::int64_t pid) {
+std::optional<ExitStatus> look_at_child(std::int64_t pid, rusage& used) {
   siginfo_t information{};
-  int result;
+  long result;
   do {
-    result = ::waitid(P_PID, static_cast<id_t>(pid), &information, WEXITED | WNOHANG | WNOWAIT);
+    // waitid(2) of the C library has no place for the last one.
+    result = ::syscall(SYS_waitid, P_PID, static_cast<id_t>(pid), &information, WEXITED | WNOHANG | WNOWAIT,
+                       &used);
   } while (result != 0 && errno == EINTR);
   if (result != 0) return ExitStatus{};  // not our child any more: its status is lost, the run must not hang
   if (information.si_pid == 0) return std::nullopt;
@@ -56,12 +72,15 @@ struct RunProcesses::Program {
   std::int64_t pid;
   asio::posix::stream_descriptor exit_event;
   std::optional<ExitStatus> status;
+  rusage used{};  // when it has a status
   bool reaped = false;
 };
 
 struct RunProcesses::Native {
-  Native(RunProcesses& owner, std::string run_marker, bool with_pidfd)
+  Native(RunProcesses& owner, std::string run_marker, bool with_pidfd,
+         std::shared_ptr<ControlGroups> with_groups)
       : run(owner),
+        groups(std::move(with_groups)),
         marker(std::move(run_marker)),
         use_pidfd(with_pidfd),
         started_ticks(ticks_since_boot()),
@@ -73,6 +92,9 @@ struct RunProcesses::Native {
   void signal_leader_groups(int signal_number) const;
 
   RunProcesses& run;
+  std::shared_ptr<ControlGroups> groups;
+  std::unique_ptr<ControlGroup> group;
+  bool group_holds_all = true;
   std::string marker;
   bool use_pidfd;
   std::uint64_t started_ticks;
@@ -81,18 +103,22 @@ struct RunProcesses::Native {
 };
 
 RunProcesses::RunProcesses(const asio::any_io_executor& executor, Wakeup& wakeup, std::string marker,
-                           bool use_pidfd, std::chrono::milliseconds give_up)
+                           bool use_pidfd, std::chrono::milliseconds give_up,
+                           std::shared_ptr<ControlGroups> groups)
     : executor_(executor),
       wakeup_(&wakeup),
-      native_(std::make_unique<Native>(*this, std::move(marker), use_pidfd)),
+      native_(std::make_unique<Native>(*this, std::move(marker), use_pidfd, std::move(groups))),
       give_up_(give_up) {}
 
 RunProcesses::~RunProcesses() { abandon(); }
 
 Result<std::size_t> RunProcesses::start(SpawnRequest request) {
   request.want_exit_descriptor = native_->use_pidfd;
+  if (native_->groups && !native_->group) native_->group = native_->groups->make();
+  if (native_->group) request.tree = native_->group->descriptor();
   auto child = spawn(request);
   if (!child) return child.error();
+  native_->group_holds_all = native_->group_holds_all && child->in_tree;
   auto program = std::make_shared<Program>(executor_, child->pid);
   if (child->exit_descriptor) {
     boost::system::error_code error;
@@ -132,7 +158,7 @@ void RunProcesses::Native::poll_later() {
 }
 
 bool RunProcesses::look(Program& program) {
-  program.status = look_at_child(program.pid);
+  program.status = look_at_child(program.pid, program.used);
   if (!program.status) return false;
   boost::system::error_code ignored;
   program.exit_event.close(ignored);
@@ -160,6 +186,8 @@ void RunProcesses::Native::signal_leader_groups(int signal_number) const {
     if (!program->reaped) ::kill(static_cast<pid_t>(-program->pid), signal_number);
 }
 
+void RunProcesses::signal_groups(int number) { native_->signal_leader_groups(number); }
+
 asio::awaitable<void> RunProcesses::end_tree(std::chrono::milliseconds grace, bool alone) {
   TreeQuery query;
   for (const auto& program : programs_) {
@@ -183,7 +211,7 @@ asio::awaitable<void> RunProcesses::end_groups(std::chrono::milliseconds grace) 
     if (::kill(static_cast<pid_t>(-program->pid), 0) == 0 || errno == EPERM)
       query.groups.push_back(program->pid);
   }
-  if (query.groups.empty()) co_return;
+  if (query.groups.empty() && (!native_->group || native_->group->empty())) co_return;
   co_await native_->end(std::move(query), grace);
 }
 
@@ -197,7 +225,9 @@ asio::awaitable<void> RunProcesses::Native::end(TreeQuery query, std::chrono::mi
   bool looked_again = false;
   run.left_alive_ = 0;
   for (;;) {
+    if (kill_now && group) group->kill_all();
     if (kill_now && !query.groups_only) signal_leader_groups(SIGKILL);
+    if (group) query.known = group->members();
     const auto members = find_processes(query);
     if (members.empty() && run.all_ended()) {
       // A process that was being born is in no list yet.
@@ -261,6 +291,20 @@ asio::awaitable<void> RunProcesses::Native::wait_for_end_of(const std::vector<Tr
   waiting->events.clear();
 }
 
+ResourceUse RunProcesses::use() const {
+  if (native_->group && native_->group_holds_all) return native_->group->use();
+  ResourceUse used;
+  for (const auto& program : programs_) {
+    if (!program->status) continue;
+    used.of = ResourceUse::Of::kPrograms;
+    used.cpu = used.cpu.value_or(std::chrono::microseconds(0)) + time_of(program->used.ru_utime) +
+               time_of(program->used.ru_stime);
+    if (const auto peak = peak_of(program->used))
+      used.peak_memory_bytes = std::max(used.peak_memory_bytes.value_or(0), *peak);
+  }
+  return used;
+}
+
 void RunProcesses::reap() {
   for (const auto& program : programs_) {
     if (program->reaped || !program->status) continue;
@@ -272,6 +316,7 @@ void RunProcesses::reap() {
 void RunProcesses::abandon() {
   wakeup_ = nullptr;
   native_->poll_timer.cancel();
+  if (native_->group && !all_ended()) native_->group->kill_all();
   for (const auto& program : programs_) {
     if (program->reaped) continue;
     program->reaped = true;

@@ -6,6 +6,7 @@
 #include "node-host/run/run_processes.h"
 #include "node-host/system/files/windows_handle.h"
 #include "node-host/system/host/system_error_windows.h"
+#include "node-host/system/process/run_console_windows.h"
 #include "node-host/system/process/run_roster.h"
 #include "node-host/system/text/windows_text.h"
 
@@ -18,9 +19,16 @@ using std::chrono::steady_clock;
 constexpr auto kLookAgain = std::chrono::milliseconds(5);
 // A process that the system cannot end (a driver holds it) must not hold the run.
 constexpr auto kGiveUp = std::chrono::seconds(10);
-// What TerminateJobObject gives its members: as if somebody had pressed Ctrl-C.
+// A program that is told to end may need longer here than the grace that a signal gets elsewhere: Ctrl-C is
+// handled in a thread of its own, and `docker compose` stops its containers one after the other.
+constexpr auto kConsoleGrace = std::chrono::seconds(3);
+// A helper that hangs (the console of a program that is being debugged) must not hold the run.
+constexpr auto kHelperBound = std::chrono::seconds(2);
+// What TerminateJobObject gives its members, and what a program ends with that does not handle Ctrl-C.
 constexpr UINT kEndedByHost = 0xC000013AU;
-constexpr int kKilled = 9;  // SIGKILL, where a status names a signal
+// Where a status names a signal: SIGINT, SIGKILL.
+constexpr int kInterrupted = 2;
+constexpr int kKilled = 9;
 
 }  // namespace
 
@@ -60,16 +68,62 @@ struct RunProcesses::Native {
     ::TerminateJobObject(as_handle(job.get()), kEndedByHost);
   }
 
-  // Members of a terminated job end a moment later.
-  asio::awaitable<void> wait_until_empty(const RunProcesses& run) {
-    const auto give_up = steady_clock::now() + kGiveUp;
-    while ((members() > 0 || !run.all_ended()) && steady_clock::now() < give_up) {
+  std::vector<std::uint32_t> member_ids() const {
+    struct {
+      JOBOBJECT_BASIC_PROCESS_ID_LIST list;
+      ULONG_PTR more[kMaxConsoleProcesses];
+    } ids{};
+    // Of more than fit the first are told, which the run's own programs are among.
+    if (::QueryInformationJobObject(as_handle(job.get()), JobObjectBasicProcessIdList, &ids, sizeof ids,
+                                    nullptr) == 0 &&
+        ::GetLastError() != ERROR_MORE_DATA)
+      return {};
+    std::vector<std::uint32_t> out;
+    for (DWORD i = 0; i < ids.list.NumberOfProcessIdsInList; ++i)
+      out.push_back(static_cast<std::uint32_t>(ids.list.ProcessIdList[i]));
+    return out;
+  }
+
+  // True when `done()` held before `give_up`.
+  template <class Predicate>
+  asio::awaitable<bool> look_until(Predicate done, steady_clock::time_point give_up) {
+    while (!done()) {
+      if (steady_clock::now() >= give_up) co_return false;
       timer.expires_after(kLookAgain);
       co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     }
+    co_return true;
+  }
+
+  // Members of a terminated job end a moment later.
+  asio::awaitable<void> wait_until_empty(const RunProcesses& run) {
+    auto empty = [this, &run] { return members() == 0 && run.all_ended(); };
+    co_await look_until(empty, steady_clock::now() + kGiveUp);
+  }
+
+  // Presses Ctrl-C in the consoles of the run and gives its programs `grace` to end. Answers what the
+  // consoles showed before. Nobody waits for programs that no console reaches.
+  asio::awaitable<std::string> interrupt(const RunProcesses& run, std::chrono::milliseconds grace) {
+    const auto ids = job ? member_ids() : std::vector<std::uint32_t>();
+    if (ids.empty()) co_return std::string();
+    auto helper = ConsoleHelper::start(ids);
+    if (!helper) co_return std::string();
+    interrupted = true;
+    auto done = [&helper] { return helper->ended(); };
+    const bool in_time = co_await look_until(done, steady_clock::now() + kHelperBound);
+    if (!in_time) {
+      helper->abandon();
+      co_return std::string();
+    }
+    std::string text = helper->take_text();
+    auto empty = [this, &run] { return members() == 0 && run.all_ended(); };
+    const auto until = steady_clock::now() + std::max<std::chrono::milliseconds>(grace, kConsoleGrace);
+    if (helper->reached() > 0) co_await look_until(empty, until);
+    co_return text;
   }
 
   UniqueFd job;
+  bool interrupted = false;
   bool terminated = false;
   asio::steady_timer timer;
   std::wstring name;
@@ -83,7 +137,7 @@ struct RunProcesses::Program {
 };
 
 RunProcesses::RunProcesses(const asio::any_io_executor& executor, Wakeup& wakeup, std::string marker, bool,
-                           std::chrono::milliseconds give_up)
+                           std::chrono::milliseconds give_up, std::shared_ptr<ControlGroups>)
     : executor_(executor),
       wakeup_(&wakeup),
       native_(std::make_unique<Native>(executor, marker)),
@@ -123,8 +177,8 @@ bool RunProcesses::look(Program& program) {
   if (::WaitForSingleObject(process, 0) != WAIT_OBJECT_0) return false;
   program.status.emplace();
   if (::GetExitCodeProcess(process, &code) != 0) {
-    if (native_->terminated && code == kEndedByHost) {
-      program.status->signal = kKilled;
+    if ((native_->terminated || native_->interrupted) && code == kEndedByHost) {
+      program.status->signal = native_->terminated ? kKilled : kInterrupted;
     } else {
       program.status->code = static_cast<int>(code);
     }
@@ -149,7 +203,10 @@ bool RunProcesses::all_ended() const {
                      [](const auto& program) { return program->status.has_value(); });
 }
 
-asio::awaitable<void> RunProcesses::end_tree(std::chrono::milliseconds, bool) {
+void RunProcesses::signal_groups(int) {}
+
+asio::awaitable<void> RunProcesses::end_tree(std::chrono::milliseconds grace, bool) {
+  console_text_ = co_await native_->interrupt(*this, grace);
   native_->terminate();
   co_await native_->wait_until_empty(*this);
 }
@@ -158,6 +215,24 @@ asio::awaitable<void> RunProcesses::end_groups(std::chrono::milliseconds) {
   if (native_->members() == 0) co_return;
   native_->terminate();
   co_await native_->wait_until_empty(*this);
+}
+
+ResourceUse RunProcesses::use() const {
+  ResourceUse used;
+  JOBOBJECT_BASIC_ACCOUNTING_INFORMATION numbers{};
+  JOBOBJECT_EXTENDED_LIMIT_INFORMATION memory{};
+  const auto ask = [this](JOBOBJECTINFOCLASS what, void* answer, DWORD size) {
+    return native_->job &&
+           ::QueryInformationJobObject(as_handle(native_->job.get()), what, answer, size, nullptr) != 0;
+  };
+  if (!ask(JobObjectBasicAccountingInformation, &numbers, sizeof numbers)) return used;
+  used.of = ResourceUse::Of::kGroup;
+  // In units of 100 ns.
+  used.cpu =
+      std::chrono::microseconds((numbers.TotalUserTime.QuadPart + numbers.TotalKernelTime.QuadPart) / 10);
+  if (ask(JobObjectExtendedLimitInformation, &memory, sizeof memory) && memory.PeakJobMemoryUsed > 0)
+    used.peak_memory_bytes = memory.PeakJobMemoryUsed;
+  return used;
 }
 
 void RunProcesses::reap() {

@@ -7,6 +7,8 @@
 #include <stdexcept>
 
 #include "base/text.h"
+#include "node-host/run/run_input.h"
+#include "node-host/run/unattended.h"
 #include "node-host/system/files/path_ownership.h"
 #include "node-host/system/host/host_facts.h"
 #include "node-host/system/host/random_bytes.h"
@@ -25,6 +27,7 @@ constexpr auto kUnseen = std::chrono::milliseconds(200);
 constexpr auto kQuietAfterExit = std::chrono::milliseconds(100);
 constexpr auto kLongestAfterExit = std::chrono::seconds(1);
 constexpr std::chrono::milliseconds kLongestTimeout = std::chrono::hours(24 * 365 * 100);
+constexpr std::size_t kMarkerBytes = 16;
 constexpr int kTimedOutCode = 124;
 constexpr int kNotFoundStatus = 127;
 constexpr int kNotExecutableStatus = 126;
@@ -32,16 +35,16 @@ constexpr int kFirstSignalStatus = 128;
 constexpr const char* kExecutableChanged = "executable changed between decision and spawn";
 constexpr const char* kDirectoryChanged = "working directory changed between decision and spawn";
 
-std::string random_marker() {
-  std::array<std::uint8_t, 16> bytes{};
-  fill_random(bytes);
-  return to_hex(bytes);
-}
-
 std::string directory_error_text(const std::string& path, const std::string& code) {
   const char* what = code == "ENOTDIR" ? "is not a directory" : "does not exist";
   return std::string("node exec working directory ") + what + " on the node host: " + path +
          " (os reported: " + launch_error_text(code) + ")";
+}
+
+// Where a program asked what nobody could answer, its caller reads here what it was.
+std::string shown_on_console(const std::string& text) {
+  if (text.empty()) return {};
+  return "\nhostclaw: out of time; a console of this run, which nobody sees, last showed:\n" + text;
 }
 
 bool has_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
@@ -64,7 +67,7 @@ RunSession::RunSession(const Context& context, policy::ExecutionPlan plan, std::
       plan_(std::move(plan)),
       files_(files ? std::move(files) : std::make_shared<OpenedFiles>()),
       options_(std::move(options)),
-      capture_(options_.limits.max_bytes),
+      capture_(options_.limits),
       wakeup_(std::make_shared<Wakeup>(context_.executor)),
       last_output_(steady_clock::now()),
       alone_(context_.alone) {
@@ -72,6 +75,7 @@ RunSession::RunSession(const Context& context, policy::ExecutionPlan plan, std::
 }
 
 RunSession::~RunSession() {
+  if (options_.control) options_.control->detach();
   close_streams();
   leave_roster();
   if (processes_) processes_->abandon();
@@ -84,26 +88,34 @@ void RunSession::cancel() {
 
 asio::awaitable<RunOutcome> RunSession::run() {
   const auto started = steady_clock::now();
-  marker_ = options_.mark + random_marker();
-  processes_ = std::make_shared<RunProcesses>(context_.executor, *wakeup_, marker_,
-                                              context_.settings.use_pidfd, context_.settings.give_up);
+  marker_ = options_.mark + to_hex(random_bytes(kMarkerBytes));
+  processes_ =
+      std::make_shared<RunProcesses>(context_.executor, *wakeup_, marker_, context_.settings.use_pidfd,
+                                     context_.settings.give_up, context_.settings.control_groups);
   for (const auto& [name, value] : plan_.environment) environment_.add(name, value);
   environment_.set(kRunMarkerVariable, marker_);
+  set_unattended_defaults(environment_, executable_path(), host_policy_platform());
+  set_search_rules(environment_, host_policy_platform());
 
   if (check_arguments() && open_working_directory() && open_streams()) {
+    attach_control();
     open_executables();
-    if (co_await permitted() && still_as_judged()) {
+    const bool may = co_await permitted();
+    if (may && still_as_judged()) {
       co_await run_pipelines();
       co_await settle();
     }
   }
+  if (options_.control) options_.control->detach();
   close_streams();
   live_.reset();
   // Before the numbers of its processes can become others'.
   leave_roster();
+  outcome_.used = processes_->use();
   processes_->reap();
   report_status();
   capture_.finish(outcome_);
+  if (outcome_.timed_out) outcome_.standard_error.text += shown_on_console(processes_->console_text());
   outcome_.leader_pid = processes_->first_pid();
   outcome_.duration = steady_clock::now() - started;
   outcome_.left_alive = processes_->left_alive();
@@ -257,7 +269,64 @@ bool RunSession::bind_script(const policy::PlannedCommand& command, Binding& bin
   return files_->unchanged(script.path) || refuse_changed();
 }
 
+// One end for everything; what is printed comes as output.
+bool RunSession::open_terminal() {
+  auto terminal = make_terminal(*options_.terminal);
+  if (!terminal) {
+    outcome_.launch_error = launch_error_text(terminal.error().code);
+    return false;
+  }
+  auto reading = duplicate(terminal->own.get());
+  auto error_end = duplicate(terminal->program.get());
+  auto input_end = duplicate(terminal->program.get());
+  if (!reading || !error_end || !input_end) {
+    outcome_.launch_error = launch_error_text("EMFILE");
+    return false;
+  }
+  OutputPipe::Handlers handlers{[this](std::string_view bytes) { take(Stream::kStandardOutput, bytes); },
+                                [wakeup = wakeup_] { wakeup->notify(); }};
+  output_ = std::make_shared<OutputPipe>(context_.executor, std::move(handlers));
+  if (auto started = output_->start_terminal(std::move(*reading)); !started) {
+    outcome_.launch_error = launch_error_text(started.error().code);
+    return false;
+  }
+  // Ended from the beginning.
+  error_ = std::make_shared<OutputPipe>(context_.executor, OutputPipe::Handlers{});
+  output_end_ = std::move(terminal->program);
+  error_end_ = std::move(*error_end);
+  options_.input = std::make_shared<const UniqueFd>(std::move(*input_end));
+  if (options_.control) {
+    terminal_ = std::move(terminal->own);
+    auto ours = duplicate(terminal_.get());
+    if (ours && options_.on_terminal) options_.on_terminal(std::move(*ours));
+  }
+  return true;
+}
+
+// What a door may do from outside, for as long as this object lives.
+void RunSession::attach_control() {
+  if (!options_.control) return;
+  RunControl& control = *options_.control;
+  control.attach({[this] { follow_control(); }, [this](int number) { processes_->signal_groups(number); },
+                  [this](TerminalSize size) {
+                    if (terminal_) resize_terminal(terminal_.get(), size);
+                  }});
+  follow_control();
+}
+
+void RunSession::follow_control() {
+  if (!options_.control) return;
+  output_->hold(options_.control->held(Stream::kStandardOutput));
+  error_->hold(options_.control->held(Stream::kStandardError));
+  wakeup_->notify();
+}
+
+bool RunSession::output_is_held() const {
+  return (output_->held() && !output_->ended()) || (error_->held() && !error_->ended());
+}
+
 bool RunSession::open_streams() {
+  if (options_.terminal) return open_terminal();
   const auto open = [&](Stream stream, std::shared_ptr<OutputPipe>& reader, UniqueFd& writing) {
     auto pipe = make_output_pipe();
     if (!pipe) {
@@ -315,14 +384,26 @@ asio::awaitable<bool> RunSession::wait_until_ended() {
   const bool in_time = co_await wakeup_->wait(done, deadline_);
   if (in_time && !cancelled_) co_return true;
   interrupted();
-  co_await processes_->end_tree(context_.settings.kill_grace, alone_);
+  co_await processes_->end_tree(kill_grace(), alone_);
   co_return false;
 }
 
 void RunSession::take(Stream stream, std::string_view bytes) {
   capture_.append(stream, bytes);
   if (live_) live_->append(bytes);
+  if (options_.on_output) {
+    options_.on_output(stream, bytes);
+    if (options_.control && options_.control->held(stream)) follow_control();
+  }
   last_output_ = steady_clock::now();
+}
+
+NativeHandle RunSession::first_input() const {
+  return options_.input ? options_.input->get() : context_.null_input;
+}
+
+std::chrono::milliseconds RunSession::kill_grace() const {
+  return options_.kill_grace.value_or(context_.settings.kill_grace);
 }
 
 void RunSession::show_output() {
@@ -356,8 +437,7 @@ bool RunSession::start_stages(const policy::PlannedPipeline& pipeline, std::vect
       pipe = std::move(*made);
     }
     const bool joined = !last && i < pipeline.stderr_to_pipe.size() && pipeline.stderr_to_pipe[i];
-    const Streams streams{input ? input.get() : context_.null_input,
-                          last ? output_end_.get() : pipe.writing.get(),
+    const Streams streams{input ? input.get() : first_input(), last ? output_end_.get() : pipe.writing.get(),
                           joined ? pipe.writing.get() : error_end_.get()};
     Stage stage;
     if (!start_stage(pipeline.commands[i], streams, alone, stage)) return false;
@@ -399,6 +479,7 @@ bool RunSession::start_stage(const policy::PlannedCommand& command, const Stream
                        .environment = environment_.entries(),
                        .directory = directory_.descriptor(),
                        .stdio = {streams.input, streams.output, streams.error},
+                       .terminal = options_.terminal.has_value(),
                        .operand = binding.operand ? binding.operand->handle.get() : -1};
   const auto program = processes_->start(std::move(request));
   if (!program) return launch_failed(command, program.error(), streams, stage);
@@ -497,28 +578,38 @@ asio::awaitable<void> RunSession::settle() {
     co_return;
   }
   const bool failed = last_status_ != 0 || stopped_;
-  if (failed) co_await processes_->end_groups(context_.settings.kill_grace);
-  const auto exited = steady_clock::now();
+  if (failed) co_await processes_->end_groups(kill_grace());
+  auto exited = steady_clock::now();
   output_->drain();
   error_->drain();
   if (output_->ended() && error_->ended()) co_return;
   watch_streams();
   auto done = [this] { return cancelled_ || (output_->ended() && error_->ended()); };
+  const bool soon = !deadline_ || failed || options_.leaves_background;
   for (;;) {
     std::optional<SteadyTime> until = deadline_;
-    if (!deadline_ || failed) {
+    // Nobody who holds output back wants to lose it.
+    if (output_is_held()) {
+      auto released = [this, &done] { return done() || !output_is_held(); };
+      const bool in_time = co_await wakeup_->wait(released, deadline_);
+      if (in_time && !done()) {
+        last_output_ = steady_clock::now();
+        exited = last_output_;
+        continue;
+      }
+    } else if (soon) {
       const auto quiet = std::max(exited, last_output_) + kQuietAfterExit;
       until = std::min<SteadyTime>(quiet, exited + kLongestAfterExit);
     }
     const bool in_time = co_await wakeup_->wait(done, until);
     if (in_time && !cancelled_) co_return;
     const auto now = steady_clock::now();
-    if (!cancelled_ && (!deadline_ || failed)) {
+    if (!cancelled_ && soon) {
       if (now >= exited + kLongestAfterExit || now >= last_output_ + kQuietAfterExit) co_return;
       continue;  // there was output meanwhile
     }
     interrupted();
-    co_await processes_->end_tree(context_.settings.kill_grace, alone_);
+    co_await processes_->end_tree(kill_grace(), alone_);
     output_->drain();
     error_->drain();
     co_return;

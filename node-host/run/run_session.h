@@ -64,6 +64,10 @@ class RunSession {
   bool check_arguments();
   bool open_working_directory();
   bool open_streams();
+  bool open_terminal();
+  void attach_control();
+  void follow_control();
+  bool output_is_held() const;
   bool still_as_judged();
 
   boost::asio::awaitable<bool> permitted();
@@ -94,6 +98,8 @@ class RunSession {
   bool interrupted();  // cancelled or out of time; notes which
   boost::asio::awaitable<bool> wait_until_ended();
   void take(Stream stream, std::string_view bytes);
+  NativeHandle first_input() const;
+  std::chrono::milliseconds kill_grace() const;
   void show_output();  // from now on
   void list(std::size_t program);
   void leave_roster();
@@ -112,6 +118,7 @@ class RunSession {
   std::shared_ptr<RunProcesses> processes_;
   std::shared_ptr<OutputPipe> output_;
   std::shared_ptr<OutputPipe> error_;
+  UniqueFd terminal_;    // our end, for another size
   UniqueFd output_end_;  // writing ends that children get
   UniqueFd error_end_;
   RunEnvironment environment_;

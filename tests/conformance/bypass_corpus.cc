@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
 
-#include "policy/command_text.h"
+#include "policy/request/command_text.h"
 #include "tests/conformance/replay.h"
 
 namespace hostclaw::conformance {
@@ -108,7 +108,7 @@ Comparison judge(const OrderedJson& row, const Options& options, test::CorpusFil
   const bool official_runs = row["official"] == "allow";
   out.expected = expected;
   out.got = std::string(policy::to_string(run.decision.verdict));
-  out.code = run.decision.code;
+  out.code = to_string(run.decision.code);
   out.what = policy::command_text(command_of(params)) + " | " + row["what"].get<std::string>();
   if (options.strictness == policy::Strictness::kOfficial) {
     // Tolerance is measured against what the official host did.

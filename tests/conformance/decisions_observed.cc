@@ -3,8 +3,8 @@
 #include <filesystem>
 
 #include "base/text.h"
-#include "policy/analysis/wrappers.h"
-#include "policy/command_text.h"
+#include "policy/programs/wrappers.h"
+#include "policy/request/command_text.h"
 #include "tests/conformance/replay.h"
 
 namespace hostclaw::conformance {
@@ -253,7 +253,7 @@ Comparison run_row(const OrderedJson& row, const Json& params, World& world,
       row.value("hardening", std::string()) == "diverge") {
     out.outcome = Outcome::kLooser;
   }
-  out.code = run.decision.code + " (" + run.decision.explanation + ")";
+  out.code = std::string(to_string(run.decision.code)) + " (" + run.decision.explanation + ")";
   return out;
 }
 
@@ -277,9 +277,9 @@ Comparison prepare_row(const OrderedJson& row, const Json& params, const Ordered
   const policy::PrepareEvaluation prepared = policy::prepare_run(params, document, context);
   Comparison out;
   out.got = prepared.ok ? "allowed" : "rejected";
-  out.outcome = compare(expected, message, out.got, prepared.wire_message);
+  out.outcome = compare(expected, message, out.got, told_at_prepare(prepared));
   out.expected = expected + (message.empty() ? "" : " `" + first_line(message) + "`");
-  if (!prepared.ok) out.got += " `" + first_line(prepared.wire_message) + "`";
+  if (!prepared.ok) out.got += " `" + first_line(told_at_prepare(prepared)) + "`";
   if (prepared.ok && expected == "allowed" && !expected_payload.is_null()) {
     const Json want = to_plain(expected_payload);
     if (names_other_machine(want)) out.outcome = Outcome::kSkipped;
@@ -301,7 +301,7 @@ Comparison prepare_row(const OrderedJson& row, const Json& params, const Ordered
     // A question can be asked where upstream cannot ask one; nothing runs by it.
     out.outcome = Outcome::kIntended;
   }
-  out.code = prepared.run.decision.code;
+  out.code = to_string(prepared.run.decision.code);
   return out;
 }
 

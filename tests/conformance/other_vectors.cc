@@ -6,15 +6,15 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "approvals/shown_text.h"
+#include "approvals/shown/shown_text.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "gateway-proto/device_identity.h"
-#include "policy/analysis/wrappers.h"
-#include "policy/arg_pattern.h"
-#include "policy/command_text.h"
-#include "policy/environment.h"
-#include "policy/run_request.h"
+#include "policy/decide/run_request.h"
+#include "policy/document/arg_pattern.h"
+#include "policy/programs/wrappers.h"
+#include "policy/request/command_text.h"
+#include "policy/request/environment.h"
 #include "tests/conformance/replay.h"
 
 namespace hostclaw::conformance {
@@ -137,11 +137,15 @@ Reply decision(const Row& row) {
                    verdict == Verdict::kAsk);
   if (!given.is_null()) {
     // Without the plan the same request has to be asked about.
-    return {verdict == Verdict::kAsk ? Outcome::kSame : Outcome::kDifferent, run.decision.code};
+    return {verdict == Verdict::kAsk ? Outcome::kSame : Outcome::kDifferent,
+            std::string(to_string(run.decision.code))};
   }
   const bool want = row.expected["allowed"].get<bool>();
   const bool got = verdict == Verdict::kAllow;
-  return {want == got ? Outcome::kSame : got ? Outcome::kLooser : Outcome::kStricter, run.decision.code};
+  return {want == got ? Outcome::kSame
+          : got       ? Outcome::kLooser
+                      : Outcome::kStricter,
+          std::string(to_string(run.decision.code))};
 }
 
 // ---- what a person is shown ----

@@ -33,6 +33,10 @@ std::string told(const policy::Decision& decision) {
   return node_host::denial_words(decision).message;
 }
 
+std::string told_at_prepare(const policy::PrepareEvaluation& prepared) {
+  return prepared.ok ? std::string() : node_host::prepare_words(prepared.refusal).message;
+}
+
 policy::IdSource counting_ids() {
   auto next = std::make_shared<int>(0);
   return [next] { return "id-" + std::to_string(++*next); };

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "policy/engine.h"
+#include "policy/decide/engine.h"
 #include "tests/support/corpus_file_probe.h"
 
 namespace hostclaw::conformance {
@@ -52,6 +52,8 @@ Json to_plain(const OrderedJson& value);
 std::string first_line(const std::string& text);
 // What the gateway is told of it; empty when it allows.
 std::string told(const policy::Decision& decision);
+// The same of a prepare that gives no plan.
+std::string told_at_prepare(const policy::PrepareEvaluation& prepared);
 policy::IdSource counting_ids();
 std::vector<std::string> command_of(const Json& params);
 

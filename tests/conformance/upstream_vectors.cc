@@ -3,13 +3,13 @@
 #include <functional>
 
 #include "base/text.h"
-#include "policy/arg_pattern.h"
-#include "policy/command_text.h"
-#include "policy/effective_policy.h"
-#include "policy/environment.h"
-#include "policy/executable_lookup.h"
-#include "policy/pattern_index.h"
-#include "policy/run_request.h"
+#include "policy/decide/run_request.h"
+#include "policy/document/arg_pattern.h"
+#include "policy/document/effective_policy.h"
+#include "policy/document/pattern_index.h"
+#include "policy/programs/executable_lookup.h"
+#include "policy/request/command_text.h"
+#include "policy/request/environment.h"
 #include "tests/conformance/replay.h"
 
 namespace hostclaw::conformance {
@@ -122,10 +122,11 @@ Answer resolve_request(const Vector& v) {
   policy::EngineContext context;
   context.settings.strictness = v.strictness;
   policy::RunRequest request;
-  const Result<void> read = policy::read_command(v.input, context, true, request);
+  const policy::RequestFault fault = policy::read_command(v.input, context, request);
   const bool ok = v.expected["ok"].get<bool>();
-  if (!ok) return {!read, static_cast<bool>(read), read ? "accepted" : read.error().message};
-  return equal(v.expected["commandText"], read ? request.command_text : read.error().message);
+  const std::string refused(facts_of(fault.reason).text);
+  if (!ok) return {static_cast<bool>(fault), !fault, fault ? refused : "accepted"};
+  return equal(v.expected["commandText"], fault ? refused : request.command_text);
 }
 
 Answer pattern_matches(const Vector& v) {
@@ -248,7 +249,7 @@ Answer shell_allowlist(const Vector& v) {
       context);
   const bool got = run.decision.verdict == Verdict::kAllow;
   Answer answer = equal(v.expected["allowlistSatisfied"], got, got);
-  answer.got += " " + run.decision.code + " " + run.decision.explanation;
+  answer.got += " " + std::string(to_string(run.decision.code)) + " " + run.decision.explanation;
   return answer;
 }
 
@@ -274,7 +275,8 @@ Answer run_end_to_end(const Vector& v) {
   const policy::RunEvaluation run = policy::evaluate_run(v.input["params"], *document, context);
   const bool got = run.decision.verdict == Verdict::kAllow;
   const bool want = v.expected["outcome"] == "run";
-  return {got == want, got && !want, run.decision.code + " " + first_line(told(run.decision))};
+  return {got == want, got && !want,
+          std::string(to_string(run.decision.code)) + " " + first_line(told(run.decision))};
 }
 
 Answer resolve_path(const Vector& v) {
@@ -301,8 +303,8 @@ Answer prepare_plan(const Vector& v) {
   const policy::PolicyDocument document = policy::deny_all_document("");
   const policy::PrepareEvaluation prepared = policy::prepare_run(v.input, document, context);
   const bool want = v.expected["ok"].get<bool>();
-  if (!want) return {!prepared.ok, prepared.ok, first_line(prepared.wire_message)};
-  if (!prepared.ok) return {false, false, first_line(prepared.wire_message)};
+  if (!want) return {!prepared.ok, prepared.ok, first_line(told_at_prepare(prepared))};
+  if (!prepared.ok) return {false, false, first_line(told_at_prepare(prepared))};
   Json plan = prepared.payload["plan"];
   plan.erase("policySnapshot");
   Json expected_plan = v.expected["plan"];

@@ -40,7 +40,7 @@ struct Tool {
     GatewaySettings settings;
     settings.shared_token = "shared-token";
     settings.auto_approve = true;
-    gateway = std::move(*DevGateway::start(settings));
+    gateway = *DevGateway::start(settings);
     PeerOptions options;
     options.auth = {{"token", "shared-token"}};
     node = NodePeer::connect(*gateway, options);

@@ -22,7 +22,7 @@ PeerOptions with_shared() {
 }
 
 std::unique_ptr<DevGateway> started(const GatewaySettings& settings = with_token()) {
-  return std::move(*DevGateway::start(settings));
+  return *DevGateway::start(settings);
 }
 
 std::string detail_code(const Json& response) {

@@ -13,7 +13,7 @@ struct Paired {
     settings.protocol = protocol;
     settings.shared_token = "shared-token";
     settings.auto_approve = true;
-    gateway = std::move(*DevGateway::start(settings));
+    gateway = *DevGateway::start(settings);
     options.auth = {{"token", "shared-token"}};
     node = NodePeer::connect(*gateway, options);
   }

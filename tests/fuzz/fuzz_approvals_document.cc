@@ -7,11 +7,11 @@
 #include <string>
 #include <string_view>
 
-#include "policy/document.h"
-#include "policy/effective_policy.h"
-#include "policy/engine.h"
-#include "policy/lint.h"
-#include "policy/pattern_index.h"
+#include "policy/decide/engine.h"
+#include "policy/document/document.h"
+#include "policy/document/effective_policy.h"
+#include "policy/document/pattern_index.h"
+#include "policy/lint/lint.h"
 
 using namespace hostclaw;
 using namespace hostclaw::policy;

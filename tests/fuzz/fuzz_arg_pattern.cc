@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/text.h"
-#include "policy/arg_pattern.h"
+#include "policy/document/arg_pattern.h"
 
 using namespace hostclaw::policy;
 

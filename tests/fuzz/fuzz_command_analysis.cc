@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "base/text.h"
-#include "policy/analysis/builtins.h"
-#include "policy/analysis/carried_code.h"
-#include "policy/analysis/inline_eval.h"
-#include "policy/analysis/safe_bins.h"
-#include "policy/analysis/wrappers.h"
+#include "policy/programs/builtins.h"
+#include "policy/programs/carried_code.h"
+#include "policy/programs/inline_eval.h"
+#include "policy/programs/safe_bins.h"
+#include "policy/programs/wrappers.h"
 
 using namespace hostclaw::policy;
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/text.h"
-#include "policy/glob.h"
-#include "policy/pattern_index.h"
+#include "policy/document/glob.h"
+#include "policy/document/pattern_index.h"
 
 using namespace hostclaw::policy;
 

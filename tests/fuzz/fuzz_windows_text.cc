@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "policy/analysis/windows_text.h"
+#include "policy/windows/windows_text.h"
 
 using namespace hostclaw::policy;
 

@@ -7,8 +7,9 @@
 #include <fstream>
 #include <regex>
 
-#include "approvals/audit_chain.h"
+#include "approvals/audit/audit_chain.h"
 #include "node-host/app/node_config.h"
+#include "node-host/record/audit_signing.h"
 #include "tests/integration/local_state.h"
 #include "tests/integration/scene.h"
 
@@ -78,8 +79,11 @@ TEST_CASE("the commands of docs/approvals.md do what the document says") {
 TEST_CASE("the commands of docs/audit.md do what the document says") {
   LocalState state;
   // A node that ran before: its key signs.
-  REQUIRE(node_host::load_identity(*state.store, true).has_value());
-  REQUIRE(approvals::AuditChain(*state.store).append("stop", {{"why", "asked to"}}).has_value());
+  const auto identity = node_host::load_identity(*state.store, true);
+  REQUIRE(identity.has_value());
+  approvals::AuditOptions options;
+  options.signer = node_host::audit_signer(*identity);
+  REQUIRE(approvals::AuditChain(*state.store, options).append("stop", {{"why", "asked to"}}).has_value());
   run_commands_of("audit.md", state);
   CHECK(state.json({"audit", "retention", "show"})["keep"].empty());
   CHECK(state.json({"audit", "mirror", "show"})["mirrors"].empty());

@@ -6,7 +6,7 @@
 #include <regex>
 #include <set>
 
-#include "approvals/sqlite.h"
+#include "approvals/database/sqlite.h"
 #include "base/text.h"
 #include "node-host/app/node_config.h"
 #include "tests/integration/scene.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "approvals/questions.h"
+#include "approvals/questions/questions.h"
 #include "base/json.h"
 #include "tests/integration/host_process.h"
 

@@ -4,10 +4,10 @@
 #include <catch2/catch.hpp>
 #include <sstream>
 
-#include "approvals/sqlite.h"
-#include "approvals/store.h"
+#include "approvals/database/sqlite.h"
+#include "approvals/store/store.h"
 #include "base/sha256.h"
-#include "policy/own_verbs.h"
+#include "policy/decide/own_verbs.h"
 #include "tests/integration/scene.h"
 
 namespace hostclaw::integration {
@@ -376,6 +376,10 @@ TEST_CASE("every verb declares what it is to a run, and no declared verb is miss
   for (const policy::OwnVerb& verb : policy::own_verbs()) {
     // Of Windows' program alone.
     if (!verb.words.starts_with("service ")) declared[std::string(verb.words)] = policy::to_string(verb.use);
+  }
+  for (const auto& [words, use] : verbs) {
+    INFO(words);
+    CHECK(declared[words] == use);
   }
   CHECK(verbs == declared);
   const std::string guide = read_file(std::string(HOSTCLAW_SOURCE_DIR) + "/docs/guide.md");

@@ -324,6 +324,45 @@ TEST_CASE("a running node applies retention by itself, and verify says what it r
   CHECK(verify(scene, {}, 0).find(" by cli uid ") != std::string::npos);
 }
 
+TEST_CASE("at its limit the database takes nothing more, or loses its oldest rows, as its owner says") {
+  Scene scene;
+  scene.preset("yolo");
+  // More than the limit, most of it rows of the record.
+  for (int i = 0; i < 24; ++i)
+    REQUIRE(scene
+                .hostclaw({"approvals", "allowlist", "add",
+                           "/usr/bin/" + std::string(60'000, 'x') + std::to_string(i)})
+                .status == 0);
+  REQUIRE(scene.hostclaw({"audit", "limit", "set", "--megabytes", "1", "--then", "refuse"}).status == 0);
+  scene.connect_host();
+  REQUIRE(scene.host->wait_line("STORE_AT_LIMIT", kPatience).has_value());
+  const Json refused = node_error(scene.run({"printf", "x"}));
+  INFO(refused.dump());
+  CHECK(refused.dump().find("STORE_AT_LIMIT") != std::string::npos);
+  CHECK(scene.hostclaw({"doctor", "--only", "database"}).standard_output.find("DATABASE_AT_LIMIT") !=
+        std::string::npos);
+  REQUIRE(scene.hostclaw({"audit", "limit", "set", "--then", "prune"}).status == 0);
+  REQUIRE(scene.host->wait_line("the limit of the database removed", kPatience).has_value());
+  CHECK(verify(scene, {}, 0).find(" were removed, the last of them ") != std::string::npos);
+  REQUIRE(scene.hostclaw({"audit", "limit", "set", "--megabytes", "4096"}).status == 0);
+  REQUIRE(scene.host->wait_line("the database is below its limit again", kPatience).has_value());
+  CHECK(scene.run({"printf", "x"})["stdout"] == "x");
+}
+
+TEST_CASE("requests that are refused fill the database with runs, and the record does not go for them") {
+  Scene scene;
+  scene.preset("deny-all");
+  scene.connect_host();
+  for (int i = 0; i < 20; ++i) (void)scene.run({"printf", std::to_string(i), std::string(60'000, 'x')});
+  const std::size_t recorded = rows(scene).size();
+  REQUIRE(scene.hostclaw({"audit", "limit", "set", "--megabytes", "1", "--then", "prune"}).status == 0);
+  REQUIRE(scene.host->wait_line("runs that are over and 0 rows of the record", kPatience).has_value());
+  CHECK(rows(scene).size() == recorded + 1);  // the setting's
+  CHECK(verify(scene, {}, 0).find(" were removed, ") == std::string::npos);
+  CHECK(scene.hostclaw({"doctor", "--only", "database"}).standard_output.find("DATABASE_OK") !=
+        std::string::npos);
+}
+
 TEST_CASE("retention and mirrors refuse what means nothing, name the next command, and keep what was set") {
   Scene scene;
   REQUIRE(scene.hostclaw({"audit", "retention", "set", "--keep-days", "90"}).status == 0);

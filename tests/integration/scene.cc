@@ -2,9 +2,6 @@
 #include "tests/integration/scene.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +12,8 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include "tests/support/self_signed.h"
 
 namespace hostclaw::integration {
 
@@ -34,8 +33,7 @@ GatewaySettings asking_settings(int protocol) {
 }
 
 Scene::Scene(const GatewaySettings& settings, const ListenSettings& listen)
-    : gateway(std::move(*DevGateway::start(settings, listen))),
-      state_directory_(directory.path() + "/state") {}
+    : gateway(*DevGateway::start(settings, listen)), state_directory_(directory.path() + "/state") {}
 
 Json pick(const Json& value, const std::string& pointer) {
   const Json::json_pointer at(pointer);
@@ -145,27 +143,9 @@ void Scene::fault(const Json& params) {
 
 devgateway::TlsFiles make_certificate(const std::string& directory) {
   devgateway::TlsFiles files{directory + "/certificate.pem", directory + "/key.pem"};
-  EVP_PKEY* key = EVP_EC_gen("P-256");
-  X509* certificate = X509_new();
-  REQUIRE(key);
-  REQUIRE(certificate);
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 86'400);
-  X509_set_pubkey(certificate, key);
-  X509_NAME* name = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>("hostclaw test"), -1, -1, 0);
-  X509_set_issuer_name(certificate, name);
-  X509_sign(certificate, key, EVP_sha256());
-  FILE* out = std::fopen(files.certificate_chain.c_str(), "w");
-  PEM_write_X509(out, certificate);
-  std::fclose(out);
-  out = std::fopen(files.private_key.c_str(), "w");
-  PEM_write_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr);
-  std::fclose(out);
-  X509_free(certificate);
-  EVP_PKEY_free(key);
+  const testing::SelfSigned made("hostclaw test");
+  made.write_certificate(files.certificate_chain);
+  made.write_key(files.private_key);
   return files;
 }
 

@@ -21,6 +21,8 @@ trap 'rm -rf "$work"' EXIT
 passed=0
 ok() { passed=$((passed + 1)); }
 fail() { echo "FAILED: $*" >&2; exit 1; }
+# has GREP-OPTIONS...: reads to the end, where `grep -q` would leave before who writes is done, which fails the pipe.
+has() { grep "$@" | cat >/dev/null; }
 
 "$hostclaw" generate man >"$work/hostclaw.1"
 for shell in bash zsh fish powershell; do "$hostclaw" completion "$shell" >"$work/$shell"; done
@@ -52,7 +54,7 @@ completes() {
 # powershell_has TABLE PATH WORD: the table of that name holds the word, with a text, for the path.
 powershell_has() {
   awk -v head="    \$$1 = @{" '$0 == head {on = 1; next} $0 == "    }" {on = 0} on' "$work/powershell" |
-    grep -F -- "        '$2' = @(" | grep -qF -- "'$3', '"
+    grep -F -- "        '$2' = @(" | has -F -- "'$3', '"
 }
 
 # contains LINES WORD
@@ -71,25 +73,25 @@ examine() {
     if [ "$flag" = -h ] || [ "$flag" = --help ] || [ ${#path[@]} -eq 0 ]; then
       grep -qE -- "(^|[ ,])$flag([ ,]|\$)" "$work/page" || fail "the man page lacks $flag"
     else
-      section "$name" | grep -qE -- "(^|[ ,])$flag([ ,]|\$)" || fail "the man page lacks $name $flag"
+      section "$name" | has -E -- "(^|[ ,])$flag([ ,]|\$)" || fail "the man page lacks $name $flag"
     fi
     case $flag in
       --*)
         contains "$offered" "$flag" || fail "bash does not offer $name $flag"
-        grep -F -- "$fish_start" "$work/fish" | grep -qE -- " -l ${flag#--} " || fail "fish lacks $name $flag" ;;
-      *) grep -F -- "$fish_start" "$work/fish" | grep -qE -- " -[so] ${flag#-} " || fail "fish lacks $name $flag" ;;
+        grep -F -- "$fish_start" "$work/fish" | has -E -- " -l ${flag#--} " || fail "fish lacks $name $flag" ;;
+      *) grep -F -- "$fish_start" "$work/fish" | has -E -- " -[so] ${flag#-} " || fail "fish lacks $name $flag" ;;
     esac
     awk -v head="    ('$name')" '$0 == head {on = 1; next} / ;;$/ {on = 0} on' "$work/zsh" |
-      grep -qF -- "'$flag:" || fail "zsh lacks $name $flag"
+      has -F -- "'$flag:" || fail "zsh lacks $name $flag"
     powershell_has flags "$name" "$flag" || fail "PowerShell lacks $name $flag"
     ok
   done
   offered=$(completes hostclaw "${path[@]}" "")
   for verb in $(verbs_of "$text") $(aliases_of "$text"); do
     contains "$offered" "$verb" || fail "bash does not offer $name $verb"
-    grep -F -- "$fish_start" "$work/fish" | grep -qF -- " -a '$verb' " || fail "fish lacks $name $verb"
+    grep -F -- "$fish_start" "$work/fish" | has -F -- " -a '$verb' " || fail "fish lacks $name $verb"
     awk -v head="    ('$name')" '$0 == head {on = 1; next} / ;;$/ {on = 0} on' "$work/zsh" |
-      grep -qF -- "'$verb:" || fail "zsh lacks $name $verb"
+      has -F -- "'$verb:" || fail "zsh lacks $name $verb"
     powershell_has verbs "$name" "$verb" || fail "PowerShell lacks $name $verb"
     ok
   done

@@ -41,7 +41,7 @@ head -n 1 "$work/package.log"
 packages=$work/packages
 ls "$packages" >"$work/names"
 for name in "hostclaw_${version}_amd64.deb" "hostclaw-$version-linux-x64.tar.gz" "hostclaw-$version.tgz" \
-  "hostclaw-linux-x64-$version.tgz" "hostclaw-$version.spdx.json" SHA256SUMS; do
+  "hostclaw-linux-x64-$version.tgz" "hostlink-$version-linux-x64" "hostclaw-$version.spdx.json" SHA256SUMS; do
   expect "made: $name" grep -qxF "$name" "$work/names"
 done
 windows_zip=$packages/hostclaw-$version-windows-x64.zip
@@ -60,7 +60,7 @@ mkdir "$work/tar"
 tar -xzf "$packages/hostclaw-$version-linux-x64.tar.gz" -C "$work/tar"
 tree=$work/tar/hostclaw-$version-linux-x64
 size=$(stat -c %s "$tree/bin/hostclaw")
-expect "at most 10 MiB ($size bytes)" [ "$size" -le $((10 * 1024 * 1024)) ]
+expect "at most 12 MiB ($size bytes)" [ "$size" -le $((12 * 1024 * 1024)) ]
 ! grep -qaF "$PWD/" "$tree/bin/hostclaw" || fail "the executable names the directory it was built in"
 ok "no trace of the directory it was built in"
 expect "the archive's program runs" [ "$("$tree/bin/hostclaw" --version)" = "$printed" ]
@@ -69,6 +69,22 @@ expect "the archive's man page and completions say what --help says" \
 expect "the archive's man page is the program's" diff "$tree/share/man/man1/hostclaw.1" <("$tree/bin/hostclaw" generate man)
 tar -tvzf "$packages/hostclaw-$version-linux-x64.tar.gz" | awk '{print $2}' | sort -u >"$work/owners"
 expect "everything in the archive belongs to root" [ "$(cat "$work/owners")" = 0/0 ]
+
+step "HostLink's client for containers"
+clients=$tree/share/hostclaw/client
+mkdir "$work/empty"
+cp "$clients/linux-x64/hostlink" "$clients/linux-x64/hostlink-unix" "$work/empty/"
+in_empty_root() { if [ "$(id -u)" = 0 ]; then chroot "$work/empty" "$@"; else unshare --map-root-user chroot "$work/empty" "$@"; fi; }
+for name in hostlink hostlink-unix; do
+  expect "$name runs in a root directory that holds nothing else" [ "$(in_empty_root "/$name" --version)" = "hostlink (hostclaw) $version" ]
+done
+expect "alone it is the same" cmp "$clients/linux-x64/hostlink" "$packages/hostlink-$version-linux-x64"
+! grep -qaF "$PWD/" "$clients/linux-x64/hostlink" || fail "the client names the directory it was built in"
+ok "no trace of the directory it was built in"
+size=$(stat -c %s "$clients/linux-x64/hostlink")
+expect "at most 6 MiB ($size bytes)" [ "$size" -le $((6 * 1024 * 1024)) ]
+size=$(stat -c %s "$clients/linux-x64/hostlink-unix")
+expect "for Unix sockets alone at most 2 MiB ($size bytes)" [ "$size" -le $((2 * 1024 * 1024)) ]
 
 step "what is inside"
 sbom=$packages/hostclaw-$version.spdx.json
@@ -85,7 +101,7 @@ for package in document["packages"]:
     assert package["SPDXID"] == "SPDXRef-hostclaw" or package["licenseDeclared"] != "NOASSERTION", package
 PYTHON
 done
-for library in libboost libssl-dev libsqlite3-dev libre2-dev nlohmann-json3-dev libcli11-dev libstdc++; do
+for library in libboost libssl-dev libsqlite3-dev libre2-dev nlohmann-json3-dev libcli11-dev libstdc++ libc6-dev; do
   expect "$library is listed, with its version" grep -q "\"name\": \"$library.*\"versionInfo\": \"[0-9]" "$sbom"
   licence=$(find "$tree/share/doc/hostclaw/third-party" -name "$library*.copyright.gz" | head -n 1)
   expect "its licence is there" gzip -t "$licence"
@@ -99,7 +115,7 @@ if [ -e "$windows_zip" ]; then
     expect "it holds $name" [ -s "$windows/$name" ]
   done
   size=$(stat -c %s "$windows/hostclaw.exe")
-  expect "the program has at most 12 MiB ($size bytes)" [ "$size" -le $((12 * 1024 * 1024)) ]
+  expect "the program has at most 14 MiB ($size bytes)" [ "$size" -le $((14 * 1024 * 1024)) ]
   ! grep -qaF "$PWD/" "$windows/hostclaw.exe" || fail "the Windows program names the directory it was built in"
   ok "no trace of the directory it was built in"
   expect "it holds the texts of its events" env LC_ALL=C grep -qaP 'n\x00o\x00d\x00e\x00 \x00h\x00o\x00s\x00t\x00 \x00r\x00u\x00n\x00s' "$windows/hostclaw.exe"
@@ -135,6 +151,14 @@ else
   expect "the man page is there" inside gzip -t /usr/share/man/man1/hostclaw.1.gz
   expect "the copyright is there" inside test -s /usr/share/doc/hostclaw/copyright
   expect "the example of a unit is there" inside grep -q '^ExecStart=/usr/bin/hostclaw node run' /usr/share/doc/hostclaw/examples/hostclaw.service
+  for name in /usr/bin/hostlink /usr/bin/hostlink-cli /usr/sbin/hostlinkd; do
+    expect "$name leads to the program" [ "$(inside readlink -f "$name")" = /usr/bin/hostclaw ]
+  done
+  expect "hostlink is the client" [ "$(inside hostlink --version)" = "hostlink (hostclaw) $version" ]
+  expect "hostlinkd is the daemon" [ "$(inside hostlinkd --version)" = "hostlinkd (hostclaw native-$version)" ]
+  expect "the client for containers is there" [ "$(inside /usr/share/hostclaw/client/linux-x64/hostlink --version)" = "hostlink (hostclaw) $version" ]
+  expect "the skill for agents is there" inside test -s /usr/share/hostclaw/skills/hostlink/SKILL.md
+  expect "the units of HostLink are there" inside test -s /usr/lib/systemd/system/hostclaw-hostlink.socket -a -s /usr/lib/systemd/system/hostclaw-hostlink.service
   expect "bash loads the completion" inside bash -c '. /usr/share/bash-completion/bash_completion; _completion_loader hostclaw; complete -p hostclaw >/dev/null'
   expect "dpkg finds every file as it was packed" [ -z "$(inside dpkg --verify hostclaw)" ]
   listing >"$work/with"

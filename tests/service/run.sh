@@ -143,6 +143,61 @@ expect "a command sees an environment" grep -q '^PATH=' "$work/env"
 no_manager_variables() { ! grep -E '^(NOTIFY_SOCKET|WATCHDOG_|CREDENTIALS_DIRECTORY|JOURNAL_STREAM|INVOCATION_ID)' "$work/env"; }
 expect "without the variables of the service manager" no_manager_variables
 
+step "a control group for each command"
+own_group=$(unit ControlGroup)
+group_of_node() { in_container sed -n 's/^0:://p' "/proc/$(unit MainPID)/cgroup"; }
+expect "the node is in a group below that of its service" [ "$(group_of_node)" = "$own_group/node" ]
+expect "the log says so" says 'control group of its own' "$(in_container journalctl -u hostclaw --no-pager)"
+groups_of_runs() {
+  in_container sh -c "for root in /sys/fs/cgroup /sys/fs/cgroup/unified; do
+    [ -e \$root/cgroup.controllers ] && find \$root$own_group -mindepth 1 -maxdepth 1 -name 'run-*'; done; true"
+}
+no_groups_of_runs() { [ -z "$(groups_of_runs)" ]; }
+expect "nothing runs, and no group is left" no_groups_of_runs
+# flee NAME THEN: leaves a process in a session of its own, orphaned, with an empty environment, that writes its number
+# to /tmp/NAME; then does THEN. With it, another run at the same time: the orphan could be either's.
+cat >"$container_root/usr/local/bin/flee" <<'END'
+#!/bin/sh
+mkfifo "/tmp/$1.up"
+(setsid env -i /bin/sh -c "echo \$\$ >/tmp/$1; : >/tmp/$1.up; exec /usr/bin/sleep 300" >/dev/null 2>&1 </dev/null &)
+read -r _ <"/tmp/$1.up"
+case $2 in
+  hang) exec sleep 300 ;;
+  *) exit "$2" ;;
+esac
+END
+chmod 755 "$container_root/usr/local/bin/flee"
+in_container hostclaw approvals allowlist add /usr/local/bin/flee >/dev/null
+fled_lives() { in_container sh -c "kill -0 \$(cat /tmp/$1)" 2>/dev/null; }
+fled_ended() { in_container test -e "/tmp/$1" && ! fled_lives "$1"; }
+agent_runs machine 'sleep 8' >/dev/null 2>&1 &
+beside=$!
+within 10 "another command runs beside" in_container pgrep -x sleep
+agent_runs machine 'flee failed 3' >/dev/null 2>&1 || true
+within 5 "what a failed command left has ended, whatever it did to get away" fled_ended failed
+agent_runs machine 'flee good 0' >/dev/null 2>&1 || true
+expect "what a successful command left stays" fled_lives good
+(gw exec --node machine -- 'flee hung hang' >"$work/hung.log" 2>&1 || true) &
+hanging=$!
+within 10 "a command hangs" in_container test -e /tmp/hung
+run_of() { in_container hostclaw runs --limit 1 --search "$1" --json | sed -n 's/.*"runId":"\([^"]*\)".*/\1/p' | head -n 1; }
+expect "it is cancelled" in_container hostclaw runs cancel "$(run_of 'flee hung')"
+within 5 "and what it left ends with it" fled_ended hung
+wait "$hanging" || true
+wait "$beside" || true
+in_container sh -c 'kill -KILL $(cat /tmp/good)'
+in_container sh -c 'rm -f /tmp/failed* /tmp/good* /tmp/hung*'
+rm "$container_root/usr/local/bin/flee"
+agent_runs machine 'id -un' >/dev/null
+within 10 "no group is left when all is over" no_groups_of_runs
+used=$(in_container hostclaw runs show "$(run_of 'id -un')" --json)
+expect "the record says what a run used" grep -q '"cpuMs":[0-9.]*[1-9]' <<<"$used"
+expect "of all that it started" says '"measured":"group"' "$used"
+expect "in words too" says 'of processor time' "$(in_container hostclaw runs show "$(run_of 'id -un')")"
+if in_container grep -qw memory "/sys/fs/cgroup$own_group/cgroup.controllers" 2>/dev/null; then
+  expect "and its peak of memory" grep -q '"peakMemoryBytes":[1-9]' <<<"$used"
+fi
+
 step "no run lifts its own policy"
 cat >"$container_root/usr/local/bin/attack" <<'END'
 #!/bin/sh
@@ -176,6 +231,8 @@ agent_runs machine 'attack cron' >"$work/attack" 2>&1 || true
 expect "nor write a crontab" [ -z "$(in_container crontab -u hostclaw -l 2>/dev/null)" ]
 inside=$(in_container sh -c 'for root in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
     group=$root$(systemctl show hostclaw -P ControlGroup)
+    # Delegated, it is divided: the node is in a group below it, and nobody may be beside that.
+    [ -e "$group/node/cgroup.procs" ] && group=$group/node
     [ -e "$group/cgroup.procs" ] && echo $$ >"$group/cgroup.procs"
   done
   exec hostclaw exec-policy preset deny-all' 2>&1) &&
@@ -287,6 +344,46 @@ agent_runs person 'attack cron' >"$work/attack" 2>&1 || true
 expect "cron takes nothing from a service, which gains no privileges" [ -z "$(session 'crontab -l 2>/dev/null')" ]
 session 'hostclaw exec-policy preset cautious' >/dev/null 2>&1
 rm "$container_root/usr/local/bin/attack"
+
+step "the relay for agents"
+relay_unit() { in_container systemctl show hostclaw-clawlink -P "$1"; }
+relay_unit_is() { [ "$(relay_unit "$1")" = "$2" ]; }
+container_env=("CLAWLINK_TOKEN=$(cat "$work/token")")
+expect "it is enabled" says '"result":"enabled"' "$(in_container hostclaw clawlink enable --json)"
+container_env=()
+expect "and serves when that is said" relay_unit_is ActiveState active
+expect "its status names the address" says 'serving on http://127.0.0.1:9077' "$(relay_unit StatusText)"
+expect "it runs as the account of the service" relay_unit_is User hostclaw
+expect "its token is in a file that root alone can read" \
+  [ "$(in_container stat -c '%a %U' /etc/hostclaw/clawlink/token)" = "600 root" ]
+expect "and not in the unit" lacks_token "$container_root/etc/systemd/system/hostclaw-clawlink.service"
+relay_process=/proc/$container_leader/root/proc/$(relay_unit MainPID)
+expect "nor in the environment or the arguments of the process" lacks_token "$relay_process/environ" "$relay_process/cmdline"
+client() { in_container env "CLAWLINK_TOKEN=$1" hostclaw clawlink --relay http://127.0.0.1:9077 "${@:2}" 2>&1; }
+expect "a client with the token registers" says agent_id "$(client "$(cat "$work/token")" register --name one --json)"
+expect "root's verbs find its state" says one "$(in_container hostclaw clawlink agents list)"
+looked=$(in_container hostclaw doctor --json --only clawlink,clawlink-clock,clawlink-cert,clawlink-token,clawlink-store) ||
+  fail "doctor finds a fault with the relay: $looked"
+for code in CLAWLINK_SERVED CLAWLINK_CLOCK_UNKNOWN CLAWLINK_TLS_NOT_NEEDED CLAWLINK_TOKEN_OK CLAWLINK_STORE_OK; do
+  expect "doctor says $code" says "\"$code\"" "$looked"
+done
+expect "the same again changes nothing" says '"result":"already-enabled"' "$(in_container hostclaw clawlink enable --json)"
+in_container systemctl kill --signal=KILL hostclaw-clawlink
+within 30 "killed, it is started again" relay_unit_is NRestarts 1
+within 30 "and serves" relay_unit_is ActiveState active
+in_container systemctl stop hostclaw-clawlink
+expect "doctor tells that it was stopped" says 'systemctl start hostclaw-clawlink' "$(in_container hostclaw doctor --only clawlink)"
+expect "the node's state cannot be purged under it" says SERVICE_IN_USE "$(in_container hostclaw node uninstall --purge 2>&1)"
+expect "it is disabled" says '"result":"disabled"' "$(in_container hostclaw clawlink disable --json)"
+expect "no unit is left of it" [ "$(relay_unit LoadState)" = not-found ]
+expect "and no token" in_container test ! -e /etc/hostclaw/clawlink
+rm -rf "$container_root/root/.clawlink"
+session 'hostclaw clawlink enable --port 9100 --json' >"$work/user.log"
+expect "a user has one too" grep -q '"result":"enabled"' "$work/user.log"
+session 'hostclaw doctor --json --only clawlink,clawlink-store; hostclaw clawlink disable --json' >"$work/user.log"
+expect "and doctor finds it served" grep -q 'CLAWLINK_SERVED.*127.0.0.1:9100' "$work/user.log"
+expect "the user's is disabled" grep -q '"result":"disabled"' "$work/user.log"
+session 'rm ~/.local/state/hostclaw/clawlink*'
 
 step "reboot"
 container_off

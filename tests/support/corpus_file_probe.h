@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/file_probe.h"
+#include "policy/model/file_probe.h"
 
 namespace hostclaw::test {
 

@@ -3,11 +3,9 @@
 // Exec contract 3.5. Pure; safe from any thread.
 #pragma once
 
-#include <span>
 #include <string>
-#include <string_view>
 
-#include "policy/types.h"
+#include "policy/model/types.h"
 
 namespace hostclaw::node_host {
 
@@ -17,11 +15,10 @@ struct DenialWords {
   std::string event_reason;  // of exec.denied; empty: no event is sent
 };
 
-// Requires: the verdict is not allow. A code without words of its own is told as a miss of the allowlist, or
-// as asking where the verdict asks.
+// Requires: the verdict is not allow. Every code has its row in a table there; one without does not compile.
 DenialWords denial_words(const policy::Decision& decision);
 
-// The codes that have words of their own, or are known to need none.
-std::span<const std::string_view> codes_with_words();
+// For a prepare that gives no plan (policy::PrepareEvaluation::refusal).
+DenialWords prepare_words(const policy::Decision& refusal);
 
 }  // namespace hostclaw::node_host

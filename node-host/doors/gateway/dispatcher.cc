@@ -2,12 +2,12 @@
 #include "node-host/doors/gateway/dispatcher.h"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/sha256.h"
 #include "node-host/doors/gateway/run_answers.h"
 #include "node-host/doors/gateway/runs_tool.h"
+#include "node-host/loop/background.h"
 #include "node-host/loop/log.h"
 #include "node-host/loop/use_tuple.h"
 
@@ -38,16 +38,16 @@ bool sent_unasked_by_a_tool(const Json& params) {
 
 // One invocation from its arrival to its answer.
 struct Dispatcher::Flight {
-  Flight(const asio::any_io_executor& executor, std::shared_ptr<GatewaySession> its_session,
+  Flight(const asio::any_io_executor& executor, std::shared_ptr<GatewayPeer> its_peer,
          InvokeRequest its_request)
-      : session(its_session),
+      : peer(its_peer),
         request(std::move(its_request)),
         budget(executor),
-        older_peer(its_session->hello().protocol < 4),
+        older_peer(its_peer->hello().protocol < 4),
         closed_snapshot(!older_peer &&
-                        gateway_proto::is_release_before(its_session->hello().server_version, 2026, 8, 2)) {}
+                        gateway_proto::is_release_before(its_peer->hello().server_version, 2026, 8, 2)) {}
 
-  std::weak_ptr<GatewaySession> session;
+  std::weak_ptr<GatewayPeer> peer;
   InvokeRequest request;
   RunCancellation cancellation;
   asio::steady_timer budget;
@@ -62,22 +62,22 @@ Dispatcher::Dispatcher(asio::any_io_executor executor, StoreThread& store, Corri
       corridor_(corridor),
       clock_(clock),
       settings_(std::move(settings)),
+      admission_(executor, settings_.methods),
       methods_(store, corridor.store_side(), plans_, clock),
       all_done_(executor) {
   all_done_.expires_at(std::chrono::steady_clock::time_point::max());
 }
 
-void Dispatcher::invoke(std::shared_ptr<GatewaySession> session, InvokeRequest request) {
+void Dispatcher::invoke(std::shared_ptr<GatewayPeer> peer, InvokeRequest request) {
   if (finishing_) return;
   if (flights_.contains(request.id)) {
     // Running it twice would be worse than not answering twice.
     log_warn("ignored an invocation whose id is already under way: " + request.id);
     return;
   }
-  auto flight = std::make_shared<Flight>(executor_, std::move(session), std::move(request));
+  auto flight = std::make_shared<Flight>(executor_, std::move(peer), std::move(request));
   flights_.emplace(flight->request.id, flight);
-  asio::co_spawn(
-      executor_, [this, flight]() { return serve(flight); }, asio::detached);
+  start_background(executor_, "an invocation", [this, flight]() { return serve(flight); });
 }
 
 void Dispatcher::cancel(const std::string& invoke_id) {
@@ -88,7 +88,13 @@ void Dispatcher::cancel(const std::string& invoke_id) {
 
 asio::awaitable<void> Dispatcher::serve(std::shared_ptr<Flight> flight) {
   const InvokeRequest& request = flight->request;
-  if (request.node_id != settings_.device_id) {
+  const std::string id = sha256_hex(request.id);
+  if (ended_.contains(id)) {
+    log_warn("refused an invocation whose id has come before");
+    InvokeResult refusal = InvokeResult::failure(
+        "INVALID_REQUEST", "an invocation with this id has ended on this node already (hostclaw runs)");
+    co_await deliver(flight, std::move(refusal));
+  } else if (request.node_id != settings_.device_id) {
     log_warn("refused an invocation that is addressed to another node");
     InvokeResult refusal = InvokeResult::failure(
         "INVALID_REQUEST",
@@ -99,28 +105,39 @@ asio::awaitable<void> Dispatcher::serve(std::shared_ptr<Flight> flight) {
     co_await deliver(flight, std::move(refusal));
   } else if (!settings_.commands.contains(request.command)) {
     const bool known = request.command.starts_with("system.");
-    co_await deliver(
-        flight, InvokeResult::failure(
-                    "UNAVAILABLE", known ? "command not advertised by this node" : "command not supported"));
+    InvokeResult refusal = InvokeResult::failure(
+        "UNAVAILABLE", known ? "command not advertised by this node" : "command not supported");
+    co_await deliver(flight, std::move(refusal));
   } else if (request.command == "system.run") {
     co_await serve_run(flight);
   } else {
-    co_await deliver(flight, co_await answer(*flight));
+    co_await serve_method(flight);
   }
+  remember_end(id);
   flights_.erase(request.id);
   if (flights_.empty()) all_done_.cancel();
+}
+
+void Dispatcher::remember_end(const std::string& id) {
+  if (!ended_.insert(id).second) return;
+  ended_order_.push_back(id);
+  if (ended_order_.size() <= settings_.remembered_ids) return;
+  ended_.erase(ended_order_.front());
+  ended_order_.pop_front();
 }
 
 asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
   const InvokeRequest& request = flight->request;
   if (!request.params_json || request.params_json->empty()) {
-    co_await deliver(flight, params_error("paramsJSON required"));
+    InvokeResult refusal = params_error("paramsJSON required");
+    co_await deliver(flight, std::move(refusal));
     co_return;
   }
 
   auto params = parse_json(*request.params_json);
   if (!params) {
-    co_await deliver(flight, params_error("paramsJSON malformed JSON"));
+    InvokeResult refusal = params_error("paramsJSON malformed JSON");
+    co_await deliver(flight, std::move(refusal));
     co_return;
   }
   if (request.timeout_ms) {
@@ -137,8 +154,8 @@ asio::awaitable<void> Dispatcher::serve_run(std::shared_ptr<Flight> flight) {
   flight->budget.cancel();
   if (outcome.cancelled()) co_return;
 
-  const std::shared_ptr<GatewaySession> session = flight->session.lock();
-  if (!session || !session->open()) {
+  const std::shared_ptr<GatewayPeer> peer = flight->peer.lock();
+  if (!peer || !peer->open()) {
     log_warn("a run outlived its connection; it is recorded: hostclaw runs show " + outcome.run_id);
     co_return;
   }
@@ -160,8 +177,8 @@ ExecRequest Dispatcher::request_of(std::shared_ptr<Flight> flight, const Json& p
   if (flight->request.timeout_ms)
     request.limits.caller_deadline_ms = clock_.unix_ms() + *flight->request.timeout_ms;
   request.sinks.caller_left = [this, flight] {
-    const auto session = flight->session.lock();
-    return refusing_ || !session || !session->open();
+    const auto peer = flight->peer.lock();
+    return refusing_ || !peer || !peer->open();
   };
   request.sinks.ended = [this, flight](const ExecOutcome& outcome) { send_event(*flight, outcome); };
   request.cancellation = flight->cancellation;
@@ -170,15 +187,27 @@ ExecRequest Dispatcher::request_of(std::shared_ptr<Flight> flight, const Json& p
 
 // Before the result, on the same ordered connection; its answer need not delay the result.
 void Dispatcher::send_event(const Flight& flight, const ExecOutcome& outcome) {
-  const auto session = flight.session.lock();
-  if (!session || !session->open()) return;
+  const auto peer = flight.peer.lock();
+  if (!peer || !peer->open()) return;
   const std::optional<RunEvent> event = run_event(outcome);
   if (!event) return;
-  asio::co_spawn(
-      executor_,
-      [session, params = gateway_proto::node_event_params(event->name, event->payload_string)]()
-          -> asio::awaitable<void> { co_await session->call_with_retries("node.event", params); },
-      asio::detached);
+  start_background(executor_, "an event of a run",
+                   [peer, params = gateway_proto::node_event_params(
+                              event->name, event->payload_string)]() -> asio::awaitable<void> {
+                     co_await peer->call_with_retries("node.event", params, kCallTries);
+                   });
+}
+
+asio::awaitable<void> Dispatcher::serve_method(std::shared_ptr<Flight> flight) {
+  Admission::Place place(admission_, settings_.gateway().who());
+  const Admission::Entry entry = co_await place.enter(flight->cancellation);
+  if (entry == Admission::Entry::kCancelled) co_return;
+  InvokeResult result = InvokeResult::failure(
+      "UNAVAILABLE", "ADMISSION_FULL: this node has too many requests waiting; send it again later");
+  if (entry == Admission::Entry::kAdmitted) result = co_await answer(*flight);
+  place.leave();  // a peer that does not read holds no place
+  if (flight->cancellation.cancelled()) co_return;
+  co_await deliver(flight, std::move(result));
 }
 
 asio::awaitable<InvokeResult> Dispatcher::answer(const Flight& flight) {
@@ -203,16 +232,16 @@ asio::awaitable<InvokeResult> Dispatcher::answer(const Flight& flight) {
 }
 
 asio::awaitable<bool> Dispatcher::deliver(std::shared_ptr<Flight> flight, InvokeResult result) {
-  const std::shared_ptr<GatewaySession> session = flight->session.lock();
-  if (!session || !session->open()) co_return false;
-  CallOutcome outcome = co_await session->call_with_retries(
-      "node.invoke.result", gateway_proto::invoke_result_params(flight->request, result));
+  const std::shared_ptr<GatewayPeer> peer = flight->peer.lock();
+  if (!peer || !peer->open()) co_return false;
+  CallOutcome outcome = co_await peer->call_with_retries(
+      "node.invoke.result", gateway_proto::invoke_result_params(flight->request, result), kCallTries);
   if (outcome.error.code == "PAYLOAD_TOO_LARGE") {
     log_error("a result was too large to send: " + outcome.error.message);
     const InvokeResult replacement =
         InvokeResult::failure("UNAVAILABLE", "result too large: " + outcome.error.message);
-    outcome = co_await session->call_with_retries(
-        "node.invoke.result", gateway_proto::invoke_result_params(flight->request, replacement));
+    outcome = co_await peer->call_with_retries(
+        "node.invoke.result", gateway_proto::invoke_result_params(flight->request, replacement), kCallTries);
     co_return false;
   }
   if (!outcome.ok && outcome.error.code != "CLOSED") {

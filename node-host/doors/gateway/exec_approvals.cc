@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
-#include "approvals/private_files.h"
-#include "approvals/remote_edits.h"
-#include "approvals/settings.h"
+#include "approvals/platform/private_files.h"
+#include "approvals/policy/remote_edits.h"
+#include "approvals/store/settings.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "node-host/loop/uuid.h"
-#include "policy/document.h"
+#include "policy/document/document.h"
 
 namespace hostclaw::node_host {
 namespace {

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "approvals/policy_cache.h"
-#include "approvals/store.h"
+#include "approvals/policy/policy_cache.h"
+#include "approvals/store/store.h"
 #include "base/json.h"
 #include "base/result.h"
-#include "policy/engine.h"
+#include "policy/decide/engine.h"
 
 namespace hostclaw::node_host {
 

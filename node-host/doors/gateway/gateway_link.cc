@@ -2,8 +2,6 @@
 #include "node-host/doors/gateway/gateway_link.h"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <random>
 
@@ -219,7 +217,7 @@ bool GatewayLink::restarting() const { return std::chrono::steady_clock::now() <
 
 asio::awaitable<void> GatewayLink::wait(std::chrono::milliseconds pause) {
   if (stopping_) co_return;
-  pause_.expires_after(pause);
+  pause_.expires_after(std::min(pause, settings_.longest_pause));
   progress_ = pause_.expiry();
   co_await pause_.async_wait(kTuple);
 }
@@ -233,13 +231,10 @@ void GatewayLink::stop() {
   pause_.cancel();
   if (connecting_) connecting_->stop();
   if (session_) {
-    asio::co_spawn(
-        executor_,
-        [session = session_]() -> asio::awaitable<void> {
-          // The official host closes without a status code.
-          co_await session->close(0, "");
-        },
-        asio::detached);
+    start_background(executor_, "the close of a connection", [session = session_]() -> asio::awaitable<void> {
+      // The official host closes without a status code.
+      co_await session->close(0, "");
+    });
   }
 }
 
@@ -303,7 +298,7 @@ asio::awaitable<std::optional<LinkEnd>> GatewayLink::attempt(GatewayEndpoint end
   web.extra_ca_file = settings_.extra_ca_file;
   web.stop = connecting_ = std::make_shared<ConnectStop>();
   if (stopping_) co_return std::nullopt;
-  auto socket = co_await WebSocket::connect(endpoint, std::move(web));
+  auto socket = co_await settings_.connect(endpoint, std::move(web));
   connecting_.reset();
   if (stopping_) co_return std::nullopt;
   if (!socket) co_return co_await after_failure(socket.error(), false);
@@ -490,8 +485,8 @@ asio::awaitable<void> GatewayLink::serve(GatewayEndpoint endpoint, std::shared_p
     co_return;
   }
 
-  asio::co_spawn(
-      executor_, [this, endpoint, session]() { return follow_surface(endpoint, session); }, asio::detached);
+  start_background(executor_, "the look at the surface",
+                   [this, endpoint, session]() { return follow_surface(endpoint, session); });
   if (hello.takes_tools && !settings_.published_tools.empty()) {
     start_background(executor_, "the publication of tools",
                      [this, session]() { return publish_tools(session); });
@@ -635,7 +630,8 @@ asio::awaitable<void> GatewayLink::follow_surface(GatewayEndpoint endpoint,
   connected.protocol = hello.protocol;
   int polls = 0;
   while (session->open() && !stopping_) {
-    const bool accepted = hello.protocol < 4 || co_await publish_stats(session);
+    bool accepted = true;
+    if (hello.protocol >= 4) accepted = co_await publish_stats(session);
     if (!session->open()) co_return;
     if (accepted) {
       LinkStatus now = connected;

@@ -87,7 +87,12 @@ struct LinkSettings {
   std::string platform;                     // Node's name of it: linux, win32, darwin
   GatewaySession::Timeouts timeouts;
   std::string extra_ca_file;
-  std::string published_tools;    // params of node.pluginTools.update, as JSON text; empty: none
+  std::string published_tools;  // params of node.pluginTools.update, as JSON text; empty: none
+  // For tests: how a connection is made, and a bound of every pause.
+  std::function<boost::asio::awaitable<Result<std::unique_ptr<WebSocket>>>(gateway_proto::GatewayEndpoint,
+                                                                           WebSocketOptions)>
+      connect = WebSocket::connect;
+  std::chrono::milliseconds longest_pause = std::chrono::hours(24);
   bool stop_after_hello = false;  // `connect --verify`: end with success once connected and approved
 };
 

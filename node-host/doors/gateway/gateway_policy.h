@@ -8,9 +8,9 @@
 #include <optional>
 #include <string>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "base/json.h"
-#include "policy/types.h"
+#include "policy/model/types.h"
 
 namespace hostclaw::node_host {
 

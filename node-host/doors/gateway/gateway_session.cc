@@ -25,6 +25,11 @@ using gateway_proto::ResponseFrame;
 constexpr double kSilentIntervals = 2.5;
 // A peer that sends rubbish is told off in the log, not once per frame.
 constexpr std::uint64_t kLoggedBadFrames = 5;
+// A connection that takes less than this for a whole frame is of no use.
+constexpr std::size_t kSlowestBytesPerMs = 64;
+// More than that for a peer that does not read is given up with the connection: every result is on record,
+// and a deadline alone (WebSocket) would let half a minute of results pile up.
+constexpr std::size_t kMostQueuedBytes = std::size_t{64} << 20;
 
 CallOutcome failed(std::string code, std::string message) {
   CallOutcome outcome;
@@ -206,7 +211,12 @@ void GatewaySession::dispatch_event(EventFrame event) {
 void GatewaySession::end_open_calls() {
   for (auto& [id, call] : pending_) call->done.cancel();
   pending_.clear();
+  forget_outgoing();
+}
+
+void GatewaySession::forget_outgoing() {
   outgoing_.clear();
+  outgoing_bytes_ = 0;
 }
 
 asio::awaitable<CallOutcome> GatewaySession::call(const std::string& method, const std::string& params_json) {
@@ -250,6 +260,15 @@ asio::awaitable<CallOutcome> GatewaySession::call_with_retries(std::string metho
 }
 
 void GatewaySession::send(std::string text) {
+  // One frame always has room, however large the gateway lets it be.
+  if (outgoing_bytes_ > 0 && outgoing_bytes_ + text.size() > kMostQueuedBytes) {
+    log_warn("the gateway does not read: " + std::to_string(outgoing_.size()) +
+             " answers wait for it; the connection is given up");
+    forget_outgoing();
+    socket_->abort();
+    return;
+  }
+  outgoing_bytes_ += text.size();
   outgoing_.push_back(std::move(text));
   if (draining_) return;
   draining_ = true;
@@ -261,9 +280,22 @@ asio::awaitable<void> GatewaySession::drain() {
   while (!outgoing_.empty()) {
     std::string text = std::move(outgoing_.front());
     outgoing_.pop_front();
-    if (auto sent = co_await socket_->write(std::move(text)); !sent) {
+    const std::size_t size = text.size();
+    // A gateway may send ticks and not read: what it sends is no sign that it takes anything.
+    asio::steady_timer deadline(executor_,
+                                timeouts_.write + std::chrono::milliseconds(size / kSlowestBytesPerMs));
+    const auto waiting = std::make_shared<bool>(true);
+    deadline.async_wait([self = shared_from_this(), waiting](error_code stopped) {
+      if (stopped || !*waiting) return;
+      log_warn("the gateway does not read; the connection is given up");
+      self->socket_->abort();
+    });
+    const auto sent = co_await socket_->write(std::move(text));
+    *waiting = false;
+    outgoing_bytes_ -= std::min(size, outgoing_bytes_);  // also when all was forgotten meanwhile
+    if (!sent) {
       // The reader sees the same end and reports it.
-      outgoing_.clear();
+      forget_outgoing();
       socket_->abort();
     }
   }

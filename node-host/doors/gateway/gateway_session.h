@@ -17,18 +17,10 @@
 #include "gateway-proto/connect.h"
 #include "gateway-proto/frame.h"
 #include "gateway-proto/messages.h"
+#include "node-host/doors/gateway/gateway_peer.h"
 #include "node-host/doors/gateway/websocket.h"
 
 namespace hostclaw::node_host {
-
-// The answer to one request.
-struct CallOutcome {
-  bool ok = false;
-  Json payload;
-  // Set when not ok. Codes of our own: CLOSED (the connection ended), TIMEOUT (no answer in time),
-  // PAYLOAD_TOO_LARGE (not sent: larger than the gateway accepts).
-  gateway_proto::PeerError error;
-};
 
 // What came of connecting: exactly one of hello, refusal, failure.
 struct HandshakeOutcome {
@@ -38,7 +30,7 @@ struct HandshakeOutcome {
   bool connect_was_sent = false;
 };
 
-class GatewaySession : public std::enable_shared_from_this<GatewaySession> {
+class GatewaySession final : public GatewayPeer, public std::enable_shared_from_this<GatewaySession> {
  public:
   struct Handlers {
     std::function<void(gateway_proto::InvokeRequest)> on_invoke;
@@ -51,6 +43,7 @@ class GatewaySession : public std::enable_shared_from_this<GatewaySession> {
     std::chrono::milliseconds challenge{15'000};
     std::chrono::milliseconds hello{15'000};
     std::chrono::milliseconds call{30'000};
+    std::chrono::milliseconds write{30'000};  // of one frame, and 16 s more for each MiB of it
   };
 
   GatewaySession(boost::asio::any_io_executor executor, std::unique_ptr<WebSocket> socket, Timeouts timeouts);
@@ -71,15 +64,15 @@ class GatewaySession : public std::enable_shared_from_this<GatewaySession> {
   // session has ended.
   boost::asio::awaitable<CallOutcome> call(const std::string& method, const std::string& params_json);
 
-  // call() repeated while the gateway calls the failure transient: after 50, 100, 200 ... 800 ms.
+  // call() repeated.
   boost::asio::awaitable<CallOutcome> call_with_retries(std::string method, std::string params_json,
-                                                        int max_tries = 10);
+                                                        int max_tries = kCallTries) override;
 
   boost::asio::awaitable<void> close(int code, std::string reason);
-  bool open() const { return open_; }
+  bool open() const override { return open_; }
   // Steady time of the last frame of any kind.
   std::chrono::steady_clock::time_point last_received() const { return socket_->last_received(); }
-  const gateway_proto::HelloOk& hello() const { return hello_; }
+  const gateway_proto::HelloOk& hello() const override { return hello_; }
 
  private:
   struct PendingCall {
@@ -94,6 +87,7 @@ class GatewaySession : public std::enable_shared_from_this<GatewaySession> {
   void dispatch(gateway_proto::Frame frame);
   void dispatch_event(gateway_proto::EventFrame event);
   void end_open_calls();
+  void forget_outgoing();
   boost::asio::awaitable<Result<gateway_proto::Challenge>> await_challenge();
   boost::asio::awaitable<Result<gateway_proto::ResponseFrame>> await_connect_answer(const std::string& id);
   Error closed_error() const;
@@ -108,6 +102,7 @@ class GatewaySession : public std::enable_shared_from_this<GatewaySession> {
   std::uint64_t next_id_ = 1;
   std::uint64_t bad_frames_ = 0;
   std::deque<std::string> outgoing_;
+  std::size_t outgoing_bytes_ = 0;  // with the one that is being written
   std::unordered_map<std::string, std::shared_ptr<PendingCall>> pending_;
   boost::asio::steady_timer liveness_;
 };

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "approvals/questions.h"
+#include "approvals/questions/questions.h"
 #include "base/text.h"
 #include "node-host/doors/gateway/denial_words.h"
 #include "node-host/doors/gateway/exec_approvals.h"
@@ -12,7 +12,7 @@
 #include "node-host/loop/log.h"
 #include "node-host/loop/uuid.h"
 #include "node-host/questions/local_questions.h"
-#include "policy/lint.h"
+#include "policy/lint/lint.h"
 
 namespace hostclaw::node_host {
 namespace {
@@ -73,7 +73,7 @@ GatewayMethods::Prepared GatewayMethods::prepare_on_store(StoreSide& side, appro
   context.older_peer = older_peer;
   policy::PrepareEvaluation& prepared = out.evaluation;
   prepared = policy::prepare_run(params, *out.document, context);
-  if (!prepared.ok && prepared.run.decision.code.empty()) return out;
+  if (!prepared.ok && prepared.run.decision.code == policy::DecisionCode::kNone) return out;
   const Verdict verdict = prepared.run.decision.verdict;
   if (verdict == Verdict::kDeny || verdict == Verdict::kAsk) {
     policy::RunDecision decided = policy::decide_run(params, *out.document, context);
@@ -90,8 +90,10 @@ asio::awaitable<InvokeResult> GatewayMethods::prepare(Json params, Origin origin
     return prepare_on_store(side, store, params, origin, older_peer, clock_);
   });
   const policy::PrepareEvaluation& evaluation = prepared.evaluation;
-  if (!evaluation.ok && evaluation.run.decision.code.empty())
-    co_return InvokeResult::failure(evaluation.wire_code, evaluation.wire_message);
+  if (!evaluation.ok && evaluation.run.decision.code == policy::DecisionCode::kNone) {
+    DenialWords words = prepare_words(evaluation.refusal);
+    co_return InvokeResult::failure(std::move(words.code), std::move(words.message));
+  }
   const std::string& agent = evaluation.run.agent_id;
   if (const auto said = gateway_policies_.news(agent, params)) {
     co_await store_.on_store([&](approvals::Store& store) {

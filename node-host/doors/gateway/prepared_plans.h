@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "policy/engine.h"
+#include "policy/decide/engine.h"
 
 namespace hostclaw::node_host {
 

@@ -80,7 +80,10 @@ InvokeResult list_runs(approvals::Store& store, const Owner& owner, const Json& 
 
 InvokeResult show_run(approvals::Store& store, const Owner& owner, const std::string& id,
                       const std::string& live_output, const Clock& clock) {
-  const auto found = store.run(id);
+  approvals::RunFilter own;
+  own.agent_id = owner.agent;
+  own.session_key = owner.session;
+  const auto found = store.run(id, own);
   if (!found) return tool_answer(found.error().code + ": " + found.error().message, true);
   // Another's run is one that there is not.
   if (!*found || (*found)->agent_id != owner.agent || (*found)->session_key != owner.session)

@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "gateway-proto/messages.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node-host/doors/gateway/told_answers.h"
 
-#include "approvals/questions.h"
+#include "approvals/questions/questions.h"
 #include "node-host/questions/local_questions.h"
-#include "policy/run_decision.h"
+#include "policy/decide/run_decision.h"
 
 namespace hostclaw::node_host {
 

@@ -4,11 +4,11 @@
 
 #include <cstdint>
 
-#include "approvals/settings.h"
-#include "approvals/store.h"
+#include "approvals/store/settings.h"
+#include "approvals/store/store.h"
 #include "base/json.h"
 #include "node-host/corridor/origin.h"
-#include "policy/engine.h"
+#include "policy/decide/engine.h"
 
 namespace hostclaw::node_host {
 

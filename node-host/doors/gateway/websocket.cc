@@ -28,8 +28,8 @@
 
 #include "base/maybe_tls_stream.h"
 #include "base/sha256.h"
+#include "base/tls_roots.h"
 #include "base/utf8.h"
-#include "node-host/doors/gateway/tls_roots.h"
 #include "node-host/loop/use_tuple.h"
 
 namespace hostclaw::node_host {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "policy/file_probe.h"
+#include "policy/model/file_probe.h"
 
 namespace hostclaw::node_host {
 

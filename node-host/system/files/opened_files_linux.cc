@@ -86,12 +86,18 @@ ssize_t read_some(int fd, char* buffer, std::size_t size) {
   }
 }
 
+// Whoever names a larger one would keep everybody else waiting while it is read: a hole costs nothing to
+// make.
+constexpr off_t kMostHashedBytes = off_t{256} << 20;
+
 std::optional<std::string> hash_descriptor(int fd) {
   Sha256 hash;
   std::array<char, 65536> buffer;
+  off_t total = 0;
   for (;;) {
     const ssize_t count = read_some(fd, buffer.data(), buffer.size());
-    if (count < 0) return std::nullopt;
+    total += count;
+    if (count < 0 || total > kMostHashedBytes) return std::nullopt;
     if (count == 0) return hash.hex();
     hash.update({buffer.data(), static_cast<std::size_t>(count)});
   }
@@ -226,7 +232,8 @@ std::optional<std::string> OpenedFiles::content_sha256(const std::string& path) 
   entry.sha256.reset();
   const UniqueFd readable = reopen_for_reading(entry.descriptor());
   struct stat before {};
-  if (!readable || ::fstat(readable.get(), &before) != 0) return std::nullopt;
+  if (!readable || ::fstat(readable.get(), &before) != 0 || before.st_size > kMostHashedBytes)
+    return std::nullopt;
   auto digest = hash_descriptor(readable.get());
   struct stat after {};
   if (::fstat(readable.get(), &after) != 0 || !same_state(before, after)) return std::nullopt;

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <windows.h>
+// After windows.h.
+#include <winioctl.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 
 #include "base/sha256.h"
 #include "base/text.h"
 #include "node-host/system/files/path_ownership.h"
+#include "node-host/system/files/reparse_data.h"
 #include "node-host/system/files/windows_handle.h"
 #include "node-host/system/files/windows_path.h"
 #include "node-host/system/host/system_error_windows.h"
@@ -92,6 +98,84 @@ UniqueFd open_to_hold(const std::wstring& path, bool directory) {
   return open_to_look(path);
 }
 
+// What lies at `path` itself, when it is a link.
+std::optional<LinkTarget> link_at(const std::wstring& path) {
+  const UniqueFd itself = open_to_look(path, FILE_FLAG_OPEN_REPARSE_POINT);
+  FILE_ATTRIBUTE_TAG_INFO tag{};
+  if (!itself ||
+      ::GetFileInformationByHandleEx(as_handle(itself.get()), FileAttributeTagInfo, &tag, sizeof tag) == 0 ||
+      (tag.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0)
+    return std::nullopt;
+  std::vector<std::uint8_t> data(MAXIMUM_REPARSE_DATA_BUFFER_SIZE);
+  DWORD size = 0;
+  if (::DeviceIoControl(as_handle(itself.get()), FSCTL_GET_REPARSE_POINT, nullptr, 0, data.data(),
+                        static_cast<DWORD>(data.size()), &size, nullptr) == 0)
+    return std::nullopt;
+  return read_reparse_data(std::span(data).first(size));
+}
+
+constexpr std::wstring_view kVerbatimPrefix = L"\\\\?\\";
+constexpr int kMaxLinks = 63;
+
+std::deque<std::wstring> parts_of(std::wstring_view text) {
+  std::deque<std::wstring> parts(1);
+  for (const wchar_t unit : text) {
+    if (unit != L'\\' && unit != L'/') {
+      parts.back() += unit;
+    } else if (!parts.back().empty()) {
+      parts.emplace_back();
+    }
+  }
+  if (parts.back().empty()) parts.pop_back();
+  return parts;
+}
+
+// Where a path leads, with each part looked at as itself, so that nothing remote is opened. A drive that its
+// owner mapped is the owner's wish and none of our business here.
+struct Way {
+  bool to_network = false;  // or in a circle
+  std::wstring alias;       // verbatim: the program that an App Execution Alias stands for
+};
+Way way_of(const std::wstring& verbatim) {
+  Way way;
+  if (!verbatim.starts_with(kVerbatimPrefix) || verbatim.starts_with(L"\\\\?\\UNC\\")) return way;
+  std::deque<std::wstring> ahead = parts_of(std::wstring_view(verbatim).substr(kVerbatimPrefix.size()));
+  std::vector<std::wstring> behind;  // the drive first
+  const auto here = [&behind] {
+    std::wstring path(kVerbatimPrefix);
+    for (std::size_t i = 0; i < behind.size(); ++i) path += (i > 0 ? L"\\" : L"") + behind[i];
+    return path;
+  };
+  for (int links = 0; !ahead.empty();) {
+    const std::wstring part = std::move(ahead.front());
+    ahead.pop_front();
+    if (part == L"." || (part == L".." && behind.size() <= 1)) continue;
+    if (part == L"..") {
+      behind.pop_back();
+      continue;
+    }
+    behind.push_back(part);
+    if (behind.size() == 1) continue;
+    const auto link = link_at(here());
+    if (!link) continue;
+    const std::wstring target(link->target.begin(), link->target.end());
+    if (link->kind == LinkKind::kRemote || ++links > kMaxLinks) {
+      way.to_network = true;
+      return way;
+    }
+    if (link->kind == LinkKind::kAlias) {
+      if (ahead.empty()) way.alias = std::wstring(kVerbatimPrefix) + target;
+      return way;
+    }
+    behind.pop_back();
+    if (link->kind == LinkKind::kLocal || target.starts_with(L'\\') || target.starts_with(L'/'))
+      behind.resize(link->kind == LinkKind::kLocal ? 0 : 1);
+    const std::deque<std::wstring> more = parts_of(target);
+    ahead.insert(ahead.begin(), more.begin(), more.end());
+  }
+  return way;
+}
+
 bool means_missing(int error_number) {
   return error_number == ENOENT || error_number == ENOTDIR || error_number == ELOOP ||
          error_number == ENAMETOOLONG;
@@ -124,6 +208,9 @@ std::optional<std::size_t> read_at(HANDLE handle, std::uint64_t offset, char* bu
   return std::nullopt;
 }
 
+// Whoever names a larger one would keep everybody else waiting while it is read.
+constexpr std::uint64_t kMostHashedBytes = std::uint64_t{256} << 20;
+
 }  // namespace
 
 std::optional<std::string> sha256_of_file(NativeHandle file) {
@@ -131,7 +218,7 @@ std::optional<std::string> sha256_of_file(NativeHandle file) {
   std::array<char, 65536> buffer;
   for (std::uint64_t offset = 0;;) {
     const auto count = read_at(as_handle(file), offset, buffer.data(), buffer.size());
-    if (!count) return std::nullopt;
+    if (!count || offset > kMostHashedBytes) return std::nullopt;
     if (*count == 0) return hash.hex();
     hash.update({buffer.data(), *count});
     offset += *count;
@@ -198,6 +285,11 @@ policy::FileFacts OpenedFiles::facts(const std::string& path) {
     entry.fd.reset();
     return facts;
   };
+  // A name of the network behind a link is as little looked at as one that is written out.
+  const Way way = way_of(entry.path);
+  if (way.to_network) return fail(ENOENT);
+  // The search stops at an alias of the Store: its program is judged, and named, by its real path.
+  if (!way.alias.empty()) entry.path = way.alias;
   // Whether it is a directory decides how it is opened; what was opened has the last word.
   const UniqueFd look = open_to_look(entry.path);
   if (!look) return fail(errno_from(::GetLastError()));

@@ -3,7 +3,7 @@
 // asked for. Thread rule: safe from any thread.
 #pragma once
 
-#include "policy/engine.h"
+#include "policy/decide/engine.h"
 
 namespace hostclaw::node_host {
 

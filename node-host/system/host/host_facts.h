@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/types.h"
+#include "policy/model/types.h"
 
 namespace hostclaw::node_host {
 

@@ -29,13 +29,14 @@ bool safe_for_cmd(const std::wstring& text) {
 
 }  // namespace
 
-Result<std::wstring> command_line(const std::vector<std::string>& argv) {
+Result<std::wstring> command_line(const std::vector<std::string>& argv, LineReader reader) {
   std::wstring line;
   for (std::size_t i = 0; i < argv.size(); ++i) {
     const auto word = exact_wide(argv[i]);
     if (!word) return system_error(EILSEQ);
     if (i > 0) {
-      line += L' ' + to_wide(quoted_windows_argument(argv[i]));
+      line += L' ' + to_wide(reader == LineReader::kMsys ? quoted_msys_argument(argv[i])
+                                                         : quoted_windows_argument(argv[i]));
     } else if (word->find(L'"') != std::wstring::npos) {
       return system_error(EINVAL);
     } else {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -16,6 +17,9 @@
 
 namespace hostclaw::node_host {
 namespace {
+
+std::atomic<bool> signals_seen{false};
+std::atomic<std::uint64_t> signals_ignored{0};
 
 void set_handling(int signal_number, void (*handler)(int)) {
   struct sigaction action {};
@@ -54,7 +58,26 @@ void settle_inherited_state() {
   close_inherited_on_exec();
 }
 
-void ignore_broken_pipes() { set_handling(SIGPIPE, SIG_IGN); }
+void ignore_broken_pipes() {
+  set_handling(SIGPIPE, SIG_IGN);
+  look_at_signals_again();
+}
+
+std::uint64_t ignored_signals() {
+  if (signals_seen) return signals_ignored;
+  std::uint64_t ignored = 0;
+  for (int number = 1; number <= 64; ++number) {
+    struct sigaction action {};
+    if (::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN)
+      ignored |= std::uint64_t{1} << (number - 1);
+  }
+  signals_ignored = ignored;
+  signals_seen = true;
+  return ignored;
+}
+
+void look_at_signals_again() { signals_seen = false; }
+void hold_console_close() {}
 
 std::uint64_t raise_descriptor_limit(std::uint64_t wanted) {
   rlimit limit{};
@@ -62,7 +85,7 @@ std::uint64_t raise_descriptor_limit(std::uint64_t wanted) {
   if (limit.rlim_cur >= wanted) return limit.rlim_cur;
   const rlimit raised{std::min<rlim_t>(wanted, limit.rlim_max), limit.rlim_max};
   if (::setrlimit(RLIMIT_NOFILE, &raised) != 0) return limit.rlim_cur;
-  descriptor_limit_of_children() = limit;
+  if (auto& of_children = descriptor_limit_of_children(); !of_children) of_children = limit;
   return raised.rlim_cur;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owning all descendants of a run without control groups.
+// Owning all descendants of a run without control groups, and beside them: where a run has one
+// (control_group.h), that knows more.
 //
 // This process is made the reaper of its orphaned descendants, so nothing a run starts ever leaves the tree
 // below it. Which run a process belongs to is told by, in this order: it is a program of the run or a
@@ -39,6 +40,7 @@ struct TreeQuery {
   std::vector<std::int64_t> groups;  // process groups and sessions that the run created
   bool groups_only = false;          // process groups alone: no descendants, no sessions, no marker
   std::string marker;                // value of HOSTCLAW_RUN
+  std::vector<std::int64_t> known;   // belong to it for certain: in its control group (control_group.h)
   // Every orphan that this process adopted belongs to the run. Requires: nothing else of ours left orphans
   // since `not_before_ticks`.
   bool all_adopted = false;

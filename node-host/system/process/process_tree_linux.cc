@@ -77,6 +77,7 @@ class Classifier {
     if (!query_.groups_only) {
       for (const std::int64_t leader : query_.leaders) add(leader);
     }
+    for (const std::int64_t pid : query_.known) add(pid);
     for (const auto& process : processes_)
       if (in_created_group(process)) add(process.pid);
     if (!query_.groups_only && query_.all_adopted) {

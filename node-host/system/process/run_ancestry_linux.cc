@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "node-host/system/files/file_handles.h"
 #include "node-host/system/files/instance_lock.h"
+#include "node-host/system/process/control_group.h"
 #include "node-host/system/process/orphans.h"
 #include "node-host/system/process/proc_files.h"
 #include "node-host/system/process/run_ancestry.h"
@@ -156,6 +157,10 @@ class LinuxProcesses final : public ProcessTable {
     const std::string parent = std::string(trim(read_proc_file(proc_file(status->parent, "comm"), 64)));
     if (status->parent != 1 && parent != "systemd" && parent != "(systemd)") return {};
     std::string group = control_group(proc_file(node, "cgroup"));
+    // Where it is delegated to the node, that has moved one down, and each run is in one of its own beside
+    // it.
+    const std::string below = std::string("/") + kNodeGroupName;
+    if (group.ends_with(".service" + below)) group.resize(group.size() - below.size());
     return group.ends_with(".service") ? group : std::string();
   }
 

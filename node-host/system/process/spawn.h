@@ -55,15 +55,19 @@ struct SpawnRequest {
   const std::vector<std::string>& environment;  // NAME=value
   NativeHandle directory = -1;                  // O_PATH is enough
   std::array<NativeHandle, 3> stdio{-1, -1, -1};
+  bool terminal = false;      // stdio[0] becomes the controlling terminal of the program's session
   NativeHandle operand = -1;  // readable; the child gets it as kOperandDescriptor
   bool want_exit_descriptor = true;
-  NativeHandle tree = -1;  // Windows: the job object that holds the child from its first instruction on
+  // What holds the child from its first instruction on: the directory of a control group (control_group.h);
+  // on Windows a job object. Where the system does not let it in, the child starts outside of the group.
+  NativeHandle tree = -1;
 };
 
 struct SpawnedChild {
   std::int64_t pid = 0;
   // A pidfd, readable when the child has ended; none on kernels before 5.3. Windows: the process.
   UniqueFd exit_descriptor;
+  bool in_tree = false;  // `tree` holds it
 };
 
 // Returns after the program has been started. Errors: the errno name of the step that failed, as the kernel

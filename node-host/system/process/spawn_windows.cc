@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <span>
 
 #include "node-host/system/files/windows_handle.h"
 #include "node-host/system/host/system_error.h"
 #include "node-host/system/host/system_error_windows.h"
 #include "node-host/system/process/command_line_windows.h"
+#include "node-host/system/process/program_imports.h"
 #include "node-host/system/text/windows_text.h"
 
 namespace hostclaw::node_host {
@@ -106,6 +108,23 @@ void show_no_error_windows() {
   static_cast<void>(before);
 }
 
+LineReader reader_of_line(NativeHandle executable) {
+  // Whoever may be started may be read in all but odd cases; then the usual rules are the best guess.
+  HANDLE reading = ::ReOpenFile(as_handle(executable), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, 0);
+  const UniqueFd file = owned(reading);
+  const auto read = [&file](std::uint64_t offset, std::span<char> buffer) -> std::size_t {
+    OVERLAPPED position{};
+    position.Offset = static_cast<DWORD>(offset);
+    position.OffsetHigh = static_cast<DWORD>(offset >> 32);
+    DWORD count = 0;
+    const bool done = ::ReadFile(as_handle(file.get()), buffer.data(), static_cast<DWORD>(buffer.size()),
+                                 &count, &position) != 0;
+    return done ? count : 0;
+  };
+  return file && loads_a_library_of(read, {"msys-2.0.dll", "cygwin1.dll"}) ? LineReader::kMsys
+                                                                           : LineReader::kUsual;
+}
+
 // What is started, and the line it is given.
 struct Start {
   std::wstring program;
@@ -123,7 +142,7 @@ Result<Start> start_of(const SpawnRequest& request, std::wstring program) {
     start.line = std::move(*line);
     return start;
   }
-  auto line = command_line(request.argv);
+  auto line = command_line(request.argv, reader_of_line(request.executable));
   if (!line) return line.error();
   start.line = std::move(*line);
   start.program = program.size() <= kMaxPlainPath ? std::move(program)

@@ -4,8 +4,10 @@
 #include <windows.h>
 
 #include <cstdint>
+#include <cwchar>
 
 #include "base/utf8.h"
+#include "node-host/system/text/code_page_windows.h"
 #include "node-host/system/text/windows_text.h"
 
 namespace hostclaw::node_host {
@@ -64,10 +66,35 @@ std::optional<std::string> from_utf16(std::string_view bytes, bool cut) {
   return from_wide(text);
 }
 
-std::optional<std::string> from_code_page(std::string_view bytes, bool cut) {
-  UINT page = ::GetConsoleOutputCP();
-  if (page == 0) page = ::GetOEMCP();
-  if (page == CP_UTF8) return std::nullopt;
+// Valid UTF-8 with a zero byte behind most characters: text holds no NUL, UTF-16 of ASCII does. A list that
+// is separated by NUL (`git ls-files -z`) looks so only when nearly all of its items have one character.
+bool looks_like_utf16(std::string_view bytes) {
+  std::size_t zeros_behind = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (bytes[i] != '\0') continue;
+    if (i % 2 == 0) return false;
+    ++zeros_behind;
+  }
+  return bytes.size() >= 4 && zeros_behind * 4 >= bytes.size();
+}
+
+}  // namespace
+
+unsigned int system_oem_code_page() {
+  static const unsigned int page = [] {
+    wchar_t digits[16] = {};
+    DWORD size = sizeof digits;
+    unsigned long read = 0;
+    if (::RegGetValueW(HKEY_LOCAL_MACHINE, L"SYSTEM\\CurrentControlSet\\Control\\Nls\\CodePage", L"OEMCP",
+                       RRF_RT_REG_SZ, nullptr, digits, &size) == ERROR_SUCCESS)
+      read = std::wcstoul(digits, nullptr, 10);
+    return read != 0 && ::IsValidCodePage(read) != 0 ? static_cast<unsigned int>(read) : ::GetOEMCP();
+  }();
+  return page;
+}
+
+std::optional<std::string> text_from_code_page(unsigned int page, std::string_view bytes, bool cut) {
+  if (page == CP_UTF8 || page == CP_UTF7) return std::nullopt;
   // A character of two bytes may have been cut through.
   for (std::size_t less = 0; less <= (cut ? 1U : 0U) && less < bytes.size(); ++less) {
     const auto size = static_cast<int>(bytes.size() - less);
@@ -80,12 +107,11 @@ std::optional<std::string> from_code_page(std::string_view bytes, bool cut) {
   return std::nullopt;
 }
 
-}  // namespace
-
 std::optional<std::string> text_of_other_encoding(std::string_view bytes, bool cut) {
-  if (is_utf8(bytes, cut)) return std::nullopt;
+  if (is_utf8(bytes, cut))
+    return looks_like_utf16(bytes) ? from_utf16(bytes, cut) : std::optional<std::string>();
   if (auto text = from_utf16(bytes, cut)) return text;
-  return from_code_page(bytes, cut);
+  return text_from_code_page(system_oem_code_page(), bytes, cut);
 }
 
 }  // namespace hostclaw::node_host

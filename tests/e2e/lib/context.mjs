@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the suites of one gateway release share: one gateway, one model, one policy-driven node.
+// What the suites of one gateway release share: one gateway, one model, one policy-driven node. Suites of the relay
+// share one without any of them.
 import { randomUUID } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { Gateway } from './gateway.mjs';
 import { ScriptedModel } from './model.mjs';
 import { gatewayReleases } from './packages.mjs';
 import { NodeHost, pairedNode } from './node.mjs';
+import { Relay } from './relay.mjs';
 import { Tap } from './tap.mjs';
 import { isWindowsProgram } from './wine.mjs';
 
 export class Context {
-  constructor({ version, host, only }) {
-    Object.assign(this, { version, host, only });
+  constructor({ version, host, only, timeoutMs = 180_000 }) {
+    Object.assign(this, { version, host, only, timeoutMs });
     this.official = host.startsWith('official');
     this.windows = isWindowsProgram(host);
-    this.protocol = gatewayReleases[version].protocol;
+    this.protocol = gatewayReleases[version]?.protocol;
     this.disposables = [];
+    this.evidence = []; // of a failure, beside the gateway's last words: functions that give lines
     this.outcomes = new Map(); // of the scenarios, by title: true when it passed
   }
 
@@ -33,6 +36,12 @@ export class Context {
 
   async pairedNode(options = {}, start = {}) {
     return this.#kept(await pairedNode({ host: this.host, gateway: this.gateway, ...options }, start));
+  }
+
+  async relay(options = {}) {
+    const relay = await Relay.start({ host: this.host, ...options });
+    this.disposables.push(() => relay.dispose());
+    return relay;
   }
 
   async tap(options = {}) {
@@ -57,7 +66,7 @@ export class Context {
     await this.model?.stop();
   }
 
-  // Registers the tests of a suite. define(scenario) calls scenario(title, body, {needs}).
+  // Registers the tests of a suite. define(scenario) calls scenario(title, body, {protocol, hostclaw, timeoutMs}).
   suite(name, define, hooks = {}) {
     const selected = (title) => !this.only || name.includes(this.only) || title.includes(this.only);
     const scenarios = [];
@@ -67,7 +76,7 @@ export class Context {
     if (!scenarios.length) return;
     describe(name, () => {
       for (const { title, body, options } of scenarios) {
-        test(title, { timeout: 180_000, skip: this.#reasonToSkip(options) }, async (t) => {
+        test(title, { timeout: options.timeoutMs ?? this.timeoutMs, skip: this.#reasonToSkip(options) }, async (t) => {
           try {
             await body(t);
             this.outcomes.set(title, true);
@@ -83,7 +92,8 @@ export class Context {
   }
 
   #evidence() {
-    return (this.gateway?.child?.lines ?? []).slice(-12).map((line) => `gateway: ${line.slice(0, 300)}`);
+    const gateway = (this.gateway?.child?.lines ?? []).slice(-12).map((line) => `gateway: ${line.slice(0, 300)}`);
+    return [...gateway, ...this.evidence.flatMap((lines) => lines())];
   }
 
   #reasonToSkip({ protocol, hostclaw }) {

@@ -47,8 +47,9 @@ function agentsConfig(version, workspace) {
 }
 
 export class Gateway {
-  // modelPort: port of a ScriptedModel; config: members laid over the default configuration.
-  static async start({ version, modelPort, tls = false, config = {}, stateDirectory } = {}) {
+  // modelPort: port of a ScriptedModel; config: members laid over the default configuration; channels: whether
+  // those that are configured start.
+  static async start({ version, modelPort, tls = false, config = {}, stateDirectory, channels = false } = {}) {
     const gateway = new Gateway();
     gateway.package = gatewayPackage(version);
     gateway.version = version;
@@ -59,6 +60,7 @@ export class Gateway {
     gateway.port = await freePort();
     gateway.token = randomBytes(24).toString('base64url');
     gateway.tls = tls;
+    gateway.channels = channels;
     gateway.#writeConfig(modelPort, config);
     await gateway.launch();
     return gateway;
@@ -100,7 +102,7 @@ export class Gateway {
       OPENCLAW_STATE_DIR: this.directory,
       OPENCLAW_CONFIG_PATH: this.configPath,
       OPENCLAW_NO_AUTO_UPDATE: '1',
-      OPENCLAW_SKIP_CHANNELS: '1',
+      ...(!this.channels && { OPENCLAW_SKIP_CHANNELS: '1' }),
       OPENCLAW_SKIP_GMAIL_WATCHER: '1',
       OPENCLAW_DISABLE_BONJOUR: '1',
       ...(this.package.plugins && { OPENCLAW_BUNDLED_PLUGINS_DIR: this.package.plugins }),

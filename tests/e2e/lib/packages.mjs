@@ -31,6 +31,12 @@ export const gatewayReleases = {
 export const oldest = '2026.4.20';
 export const newest = '2026.9.6';
 
+// Clients that are played against the relay of agents: one npm project each.
+const relayClients = {
+  'a2a-sdk': { '@a2a-js/sdk': '1.3.0' },
+};
+export const relayClientDirectory = (name) => join(packagesDirectory, name);
+
 // The release whose turn it is, of those between the newest and the oldest.
 export function turnOf(date) {
   const others = Object.keys(gatewayReleases).filter((version) => version !== newest && version !== oldest && !gatewayReleases[version].takesNoTurn);
@@ -124,5 +130,10 @@ export function ensurePackages({ versions = Object.keys(gatewayReleases), log = 
     if (release.overrides) manifest.overrides = release.overrides;
     npmInstall(directory, manifest, `${dirname(runtimeBinary(release.runtime))}:${process.env.PATH}`, log);
     if (release.leanPlugins) selfContainedPlugins(root);
+  }
+  for (const [name, dependencies] of Object.entries(relayClients)) {
+    const directory = relayClientDirectory(name);
+    if (Object.entries(dependencies).every(([dependency, version]) => installedVersion(directory, dependency) === version)) continue;
+    npmInstall(directory, { name: `hostclaw-e2e-${name}`, private: true, dependencies }, `${dirname(runtimeBinary('24'))}:${process.env.PATH}`, log);
   }
 }

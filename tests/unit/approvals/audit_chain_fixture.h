@@ -2,8 +2,8 @@
 // A chain in a store of its own, with a clock and a signing key that a test can turn.
 #pragma once
 
-#include "approvals/audit_chain.h"
-#include "approvals/sqlite.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/database/sqlite.h"
 #include "base/sha256.h"
 #include "support.h"
 

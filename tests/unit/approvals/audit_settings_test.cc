@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "approvals/audit_settings.h"
+#include "approvals/audit/audit_settings.h"
 
 #include "support.h"
 

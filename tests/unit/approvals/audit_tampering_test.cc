@@ -2,12 +2,12 @@
 // Verification, exhaustively: a chain with a row of each kind, and every way of one step to falsify it.
 #include <set>
 
-#include "approvals/audit_chain.h"
-#include "approvals/audit_settings.h"
-#include "approvals/questions.h"
-#include "approvals/rule_store.h"
-#include "approvals/settings.h"
-#include "approvals/sqlite.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/audit/audit_settings.h"
+#include "approvals/database/sqlite.h"
+#include "approvals/policy/rule_store.h"
+#include "approvals/questions/questions.h"
+#include "approvals/store/settings.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "support.h"
@@ -213,7 +213,12 @@ TEST_CASE("a tail that was cut off anywhere is found against a checkpoint that w
   for (std::int64_t kept = 1; kept < f.options.exported->sequence; ++kept)
     f.found_at("DELETE FROM audit WHERE sequence > " + number(kept), kept + 1);
   // What the checkpoint does not cover may go unnoticed, and nothing else.
-  CHECK(f.tampered("DELETE FROM audit WHERE sequence > " + number(f.options.exported->sequence)).valid);
+  const std::string behind = "DELETE FROM audit WHERE sequence > " + number(f.options.exported->sequence);
+  CHECK_FALSE(f.tampered(behind).valid);  // the database names the checkpoint that went with it
+  CHECK(f.tampered(behind +
+                   "; UPDATE audit_state SET checkpoint_row = (SELECT max(sequence) FROM audit WHERE "
+                   "kind IN ('checkpoint', 'adopted'))")
+            .valid);
 }
 
 TEST_CASE("the row that tells of a removal is bound to what was removed", "[audit]") {

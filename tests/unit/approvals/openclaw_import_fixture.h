@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <map>
 
-#include "approvals/openclaw_import.h"
+#include "approvals/policy/openclaw_import.h"
 #include "support.h"
 
 namespace hostclaw::approvals::testing {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "approvals/openclaw_import.h"
+#include "approvals/policy/openclaw_import.h"
 
 #include <filesystem>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "approvals/policy_cache.h"
+#include "approvals/policy/policy_cache.h"
 
-#include "approvals/sqlite.h"
+#include "approvals/database/sqlite.h"
 #include "support.h"
 
 namespace hostclaw::approvals {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "approvals/policy_changes.h"
+#include "approvals/policy/policy_changes.h"
 
-#include "approvals/audit_chain.h"
-#include "approvals/settings.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/store/settings.h"
 #include "support.h"
 
 namespace hostclaw::approvals {

@@ -2,8 +2,8 @@
 // Questions in a store of their own, and the answers that tests give.
 #pragma once
 
-#include "approvals/audit_chain.h"
-#include "approvals/questions.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/questions/questions.h"
 #include "support.h"
 
 namespace hostclaw::approvals::testing {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "approvals/questions.h"
+#include "approvals/questions/questions.h"
 
-#include "approvals/audit_chain.h"
-#include "approvals/sqlite.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/database/sqlite.h"
 #include "questions_fixture.h"
 
 namespace hostclaw::approvals {

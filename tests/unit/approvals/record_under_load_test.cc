@@ -7,11 +7,12 @@
 #include <set>
 #include <vector>
 
-#include "approvals/audit_chain.h"
-#include "approvals/questions.h"
-#include "approvals/settings.h"
-#include "approvals/store.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/questions/questions.h"
+#include "approvals/store/settings.h"
+#include "approvals/store/store.h"
 #include "base/sha256.h"
+#include "processes.h"
 #include "support.h"
 #include "workload.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "approvals/retention_clock.h"
+#include "approvals/store/retention_clock.h"
 
 #include <catch2/catch.hpp>
 

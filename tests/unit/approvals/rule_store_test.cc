@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "approvals/rule_store.h"
+#include "approvals/policy/rule_store.h"
 
-#include "approvals/audit_chain.h"
-#include "approvals/sqlite.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/database/sqlite.h"
 #include "support.h"
 
 namespace hostclaw::approvals {
@@ -45,14 +45,14 @@ policy::EngineSettings applied(RuleCache& cache, Store& store) {
 }
 
 policy::RunEvaluation observed_run(const char* agent, const char* program, policy::Verdict verdict,
-                                   const char* code) {
+                                   policy::DecisionCode code) {
   policy::RunEvaluation run;
   run.agent_id = agent;
   run.argv = {program, "x"};
   run.command_text = std::string(program) + " x";
   run.would_have.emplace();
   run.would_have->verdict = verdict;
-  run.would_have->code = code;
+  run.would_have->set_code(code);
   return run;
 }
 
@@ -219,11 +219,12 @@ TEST_CASE("a rule table that is gone denies everything", "[rules]") {
 TEST_CASE("observed runs are counted per agent, reason and program", "[rules]") {
   TemporaryDirectory base;
   auto store = open_store(base.path());
-  const auto miss = observed_run("main", "id", policy::Verdict::kAsk, "ALLOWLIST_MISS");
+  const auto miss = observed_run("main", "id", policy::Verdict::kAsk, policy::DecisionCode::kAllowlistMiss);
   must(record_observation(*store, miss, 10));
   must(record_observation(*store, miss, 30));
-  must(record_observation(*store, observed_run("other", "id", policy::Verdict::kAsk, "ALLOWLIST_MISS"), 20));
-  auto ruled = observed_run("main", "git", policy::Verdict::kDeny, "RULE_DENY");
+  must(record_observation(
+      *store, observed_run("other", "id", policy::Verdict::kAsk, policy::DecisionCode::kAllowlistMiss), 20));
+  auto ruled = observed_run("main", "git", policy::Verdict::kDeny, policy::DecisionCode::kRuleDeny);
   ruled.rules = {"no-reset"};
   must(record_observation(*store, ruled, 40));
   policy::RunEvaluation plain;  // nothing was set aside: not counted
@@ -248,7 +249,7 @@ TEST_CASE("observed runs are counted per agent, reason and program", "[rules]") 
 TEST_CASE("an observed command is shown without its secrets", "[rules]") {
   TemporaryDirectory base;
   auto store = open_store(base.path());
-  auto run = observed_run("main", "curl", policy::Verdict::kAsk, "ALLOWLIST_MISS");
+  auto run = observed_run("main", "curl", policy::Verdict::kAsk, policy::DecisionCode::kAllowlistMiss);
   run.command_text = "curl --password=hunter2 http://h";
   must(record_observation(*store, run, 1));
   CHECK(must(observations(*store, ""))[0].last_command == "curl --password=*** http://h");
@@ -260,7 +261,8 @@ TEST_CASE("observations are bounded, and the one seen longest ago goes first", "
   must(store->transaction([&]() -> Result<void> {
     for (int i = 0; i < 5'003; ++i) {
       const std::string program = "p" + std::to_string(i);
-      auto run = observed_run("main", program.c_str(), policy::Verdict::kAsk, "ALLOWLIST_MISS");
+      auto run =
+          observed_run("main", program.c_str(), policy::Verdict::kAsk, policy::DecisionCode::kAllowlistMiss);
       if (auto done = record_observation(*store, run, i); !done) return done;
     }
     return {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "approvals/secret_masking.h"
+#include "approvals/shown/secret_masking.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "approvals/secret_protection.h"
+#include "approvals/platform/secret_protection.h"
 
-#include "approvals/sqlite.h"
-#include "approvals/store.h"
+#include "approvals/database/sqlite.h"
+#include "approvals/store/store.h"
 #include "support.h"
 
 namespace hostclaw::approvals {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "approvals/settings.h"
+#include "approvals/store/settings.h"
 
-#include "approvals/sqlite.h"
-#include "policy/pattern_index.h"
+#include "approvals/database/sqlite.h"
+#include "policy/document/pattern_index.h"
 #include "support.h"
 
 namespace hostclaw::approvals {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "approvals/shown_text.h"
+#include "approvals/shown/shown_text.h"
 
 #include <catch2/catch.hpp>
 #include <map>

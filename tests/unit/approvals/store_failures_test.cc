@@ -7,9 +7,9 @@
 #include <csignal>
 #include <filesystem>
 
-#include "approvals/schema.h"
-#include "approvals/sqlite.h"
-#include "approvals/store.h"
+#include "approvals/database/schema.h"
+#include "approvals/database/sqlite.h"
+#include "approvals/store/store.h"
 #include "processes.h"
 #include "support.h"
 

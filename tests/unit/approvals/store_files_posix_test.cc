@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <thread>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "processes.h"
 #include "support.h"
 

@@ -5,10 +5,10 @@
 
 #include <filesystem>
 
-#include "approvals/private_files.h"
-#include "approvals/secret_protection.h"
-#include "approvals/sqlite.h"
-#include "approvals/store.h"
+#include "approvals/database/sqlite.h"
+#include "approvals/platform/private_files.h"
+#include "approvals/platform/secret_protection.h"
+#include "approvals/store/store.h"
 #include "base/file_names.h"
 #include "base/wide_text.h"
 #include "support.h"

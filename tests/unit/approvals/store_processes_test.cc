@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 #include "processes.h"
 #include "support.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 
-#include "approvals/audit_chain.h"
-#include "approvals/schema.h"
-#include "approvals/sqlite.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/database/schema.h"
+#include "approvals/database/sqlite.h"
 #include "base/sha256.h"
 #include "support.h"
 
@@ -219,6 +219,9 @@ TEST_CASE("a run row comes back as it went in", "[store][runs]") {
   row.stdout_bytes = 5'000'000'000;
   row.stderr_bytes = 2;
   row.dropped_bytes = 3;
+  row.cpu_us = 1500;
+  row.peak_memory_bytes = std::int64_t{5} << 30;
+  row.measured = "group";
   row.output_tail = "tail";
   row.ended_at_ms = 2000;
   must(store->end_run(row));
@@ -245,6 +248,9 @@ TEST_CASE("a run row comes back as it went in", "[store][runs]") {
   CHECK(stored->stdout_bytes == 5'000'000'000);
   CHECK(stored->stderr_bytes == 2);
   CHECK(stored->dropped_bytes == 3);
+  CHECK(stored->cpu_us == 1500);
+  CHECK(stored->peak_memory_bytes == std::int64_t{5} << 30);
+  CHECK(stored->measured == "group");
   CHECK(stored->output_tail == "tail");
   CHECK(stored->started_at_ms == 1000);
   CHECK(stored->ended_at_ms == 2000);
@@ -316,6 +322,26 @@ TEST_CASE("a run is found by id, by row and by a prefix that only it has", "[sto
   CHECK_FALSE(must(store->run("")).has_value());
 }
 
+TEST_CASE("a prefix says nothing of runs that are not looked among", "[store][runs]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  RunRow other = sample_run("abxy-2");
+  other.agent_id = "other";
+  const std::int64_t other_row = must(store->insert_run(other));
+  RunRow mine = sample_run("abcd-1");
+  mine.agent_id = "mine";
+  const std::int64_t my_row = must(store->insert_run(mine));
+  RunFilter among;
+  among.agent_id = "mine";
+  CHECK(must(store->run("ab", among))->run_id == "abcd-1");
+  CHECK(must(store->run(std::to_string(my_row), among))->run_id == "abcd-1");
+  for (const std::string& id : {std::string("abxy-2"), std::string("abx"), std::to_string(other_row)})
+    CHECK_FALSE(must(store->run(id, among)).has_value());
+  among.session_key = "another";
+  CHECK_FALSE(must(store->run("ab", among)).has_value());
+  CHECK(code_of(store->run("ab")) == "RUN_AMBIGUOUS");
+}
+
 TEST_CASE("what a dead process left open is marked interrupted, nothing else", "[store][runs]") {
   TemporaryDirectory base;
   auto store = open_store(base.path());
@@ -380,6 +406,27 @@ TEST_CASE("old run rows go and the newest stay", "[store][runs]") {
   CHECK(rows.size() == 300);
   CHECK(rows.front().run_id == "run-1023");
   CHECK(rows.back().run_id == "run-724");
+}
+
+TEST_CASE("the oldest runs that are over go, so many at once, and open ones stay", "[store][runs]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  for (const char* state : {"running", "finished", "decided", "timed-out", "finished"}) {
+    RunRow row = sample_run(state);
+    row.state = state;
+    must(store->insert_run(row));
+  }
+  RunRow denied = sample_run("denied");
+  denied.verdict = "deny";
+  denied.state = "decided";
+  must(store->insert_run(denied));
+  CHECK(must(store->remove_oldest_runs(2)) == 2);
+  CHECK(must(store->runs({})).size() == 4);
+  CHECK(must(store->remove_oldest_runs(10)) == 2);
+  const auto left = must(store->runs({}));
+  REQUIRE(left.size() == 2);
+  CHECK(left[0].state == "decided");
+  CHECK(left[1].state == "running");
 }
 
 TEST_CASE("a transaction commits as a whole or not at all", "[store]") {
@@ -477,12 +524,39 @@ TEST_CASE("runs of a database that knew one door are read, without a door", "[st
       base / "hostclaw.sqlite",
       "INSERT INTO runs VALUES (1, 'run-1', 'i', 'main', 's', 'allow', 'ALLOWED', 'finished', 1, 0, NULL, "
       "0, 0, 0, 1000, 2000, '/', '/bin/true', 'listed', 'true', '[\"true\"]', '')");
-  auto store = open_store(base.path());
-  const auto before = must(store->run("run-1"));
-  REQUIRE(before.has_value());
-  CHECK(before->door.empty());
-  CHECK(before->principal.empty());
-  CHECK(before->command_text == "true");
+  // First only read, as `runs` does beside a node of an older version, which the migration would disturb.
+  for (const OpenMode mode : {OpenMode::kReadOnly, OpenMode::kReadWrite}) {
+    const auto store = must(Store::open(base.path(), mode));
+    const auto before = must(store->run("run-1"));
+    REQUIRE(before.has_value());
+    CHECK(before->door.empty());
+    CHECK(before->principal.empty());
+    CHECK(before->command_text == "true");
+    CHECK(before->measured.empty());
+    CHECK_FALSE(before->cpu_us.has_value());
+    CHECK(must(store->run("1")).has_value());
+    CHECK(must(store->runs({})).size() == 1);
+  }
+}
+
+TEST_CASE("runs of a database that did not measure them are read, without figures", "[store][runs]") {
+  TemporaryDirectory base;
+  write_file(base / "hostclaw.sqlite", must(empty_database_image(5)));
+  close_directory(base.path());
+  run_sql(
+      base / "hostclaw.sqlite",
+      "INSERT INTO runs VALUES (1, 'run-1', 'i', 'main', 's', 'allow', 'ALLOWED', 'finished', 1, 0, NULL, "
+      "0, 0, 0, 1000, 2000, '/', '/bin/true', 'listed', 'true', '[\"true\"]', '', 'gateway', "
+      "'ws://gateway')");
+  for (const OpenMode mode : {OpenMode::kReadOnly, OpenMode::kReadWrite}) {
+    const auto store = must(Store::open(base.path(), mode));
+    const auto before = must(store->run("run-1"));
+    REQUIRE(before.has_value());
+    CHECK(before->principal == "ws://gateway");
+    CHECK_FALSE(before->cpu_us.has_value());
+    CHECK_FALSE(before->peak_memory_bytes.has_value());
+    CHECK(before->measured.empty());
+  }
 }
 
 }  // namespace

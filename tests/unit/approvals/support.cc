@@ -8,7 +8,7 @@
 #include <iterator>
 #include <stdexcept>
 
-#include "approvals/private_files.h"
+#include "approvals/platform/private_files.h"
 
 namespace hostclaw::approvals::testing {
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "approvals/store.h"
+#include "approvals/store/store.h"
 
 namespace hostclaw::approvals::testing {
 

@@ -4,9 +4,9 @@
 
 #include <string>
 
-#include "approvals/audit_chain.h"
-#include "approvals/questions.h"
-#include "approvals/store.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/questions/questions.h"
+#include "approvals/store/store.h"
 #include "support.h"
 
 namespace hostclaw::approvals::testing {

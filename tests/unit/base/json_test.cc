@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/json.h"
 
+#include "base/json_shape.h"
+
 #include <catch2/catch.hpp>
 
 #include "base/utf8.h"
 
 using namespace hostclaw;
+
+TEST_CASE("values are counted where they stand, and not in texts") {
+  CHECK(holds_more_values_than("[0,0,0]", 3));
+  CHECK_FALSE(holds_more_values_than("[0,0,0]", 4));
+  CHECK_FALSE(holds_more_values_than("[\",,[,{\\\",\"]", 2));
+  CHECK(holds_more_values_than("{\"a\":{\"b\":[", 3));
+}
 
 TEST_CASE("JSON that is too large, too deep or malformed is refused with its own code") {
   CHECK(parse_json("[1]", {.max_bytes = 2}).error().code == "JSON_TOO_LARGE");

@@ -14,8 +14,8 @@
 #include <filesystem>
 #include <functional>
 
-#include "approvals/questions.h"
-#include "approvals/sqlite.h"
+#include "approvals/database/sqlite.h"
+#include "approvals/questions/questions.h"
 
 namespace hostclaw::node_host {
 namespace {

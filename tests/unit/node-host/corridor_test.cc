@@ -10,8 +10,8 @@
 #include <catch2/catch.hpp>
 #include <deque>
 
-#include "approvals/audit_chain.h"
-#include "approvals/sqlite.h"
+#include "approvals/audit/audit_chain.h"
+#include "approvals/database/sqlite.h"
 #include "node-host/doors/gateway/exec_approvals.h"
 #include "test_support.h"
 #include "tests/support/fake_clock.h"
@@ -101,7 +101,9 @@ struct Scene {
     request.cancellation = walk.cancellation;
     request.sinks.caller_left = [&walk] { return walk.left; };
     request.sinks.ended = [&walk](const ExecOutcome& outcome) {
-      walk.told.push_back(outcome.finished() != nullptr ? "finished" : outcome.denied()->decision.code);
+      walk.told.push_back(outcome.finished() != nullptr
+                              ? "finished"
+                              : std::string(to_string(outcome.denied()->decision.code)));
     };
     asio::co_spawn(
         io,
@@ -225,7 +227,7 @@ TEST_CASE("corridor: what is refused is written down and never opened") {
   Scene scene;
   scene.runner.on_opened = [] { FAIL("a refused command was handed to the runner"); };
   const policy::Decision& denial = scene.finish(scene.start(kUnlisted)).denial();
-  CHECK(denial.code == "ALLOWLIST_MISS");
+  CHECK(denial.code == policy::DecisionCode::kAllowlistMiss);
   CHECK(scene.newest_state() == "decided");
   CHECK(scene.walks.front().told == std::vector<std::string>{"ALLOWLIST_MISS"});
   CHECK(scene.corridor->admission().running() == 0);
@@ -282,7 +284,7 @@ TEST_CASE(
   ExecRequest request = scene.request({}, container());
   request.what = RunAsked{claiming, nullptr, false};
   Scene::Walk& refused = scene.finish(scene.start(std::move(request)));
-  CHECK(refused.denial().code == "ORIGIN_MEMBER_REFUSED");
+  CHECK(refused.denial().code == policy::DecisionCode::kOriginMemberRefused);
   CHECK(refused.denial().layer == "origin");
   CHECK(refused.denial().next.find("agentId, runId") != std::string::npos);
   CHECK(scene.runner.spawned.empty());
@@ -305,7 +307,8 @@ TEST_CASE("corridor: an approval in a container's request approves nothing, whoe
   RunAsked asked = std::get<RunAsked>(request.what);
   asked.command.approved = true;
   request.what = asked;
-  CHECK(scene.finish(scene.start(std::move(request))).denial().code == "ORIGIN_MEMBER_REFUSED");
+  CHECK(scene.finish(scene.start(std::move(request))).denial().code ==
+        policy::DecisionCode::kOriginMemberRefused);
   CHECK(scene.runner.spawned.empty());
 }
 
@@ -365,7 +368,7 @@ TEST_CASE("corridor: without its row nothing is spawned, and the refusal says wh
   scene.runner.spawned.clear();
   scene.lock();
   Scene::Walk& walk = scene.finish(scene.start(kListed));
-  CHECK(walk.denial().code == "RECORD_FAILED");
+  CHECK(walk.denial().code == policy::DecisionCode::kRecordFailed);
   CHECK(walk.denial().explanation.find("STORE_LOCKED") != std::string::npos);
   CHECK(walk.outcome->row_id == 0);
   CHECK(walk.told == std::vector<std::string>{"RECORD_FAILED"});
@@ -378,7 +381,7 @@ TEST_CASE("corridor: a refusal stays a refusal when it cannot be written down") 
   Scene scene;
   scene.finish(scene.start(kListed));
   scene.lock();
-  CHECK(scene.finish(scene.start(kUnlisted)).denial().code == "ALLOWLIST_MISS");
+  CHECK(scene.finish(scene.start(kUnlisted)).denial().code == policy::DecisionCode::kAllowlistMiss);
   scene.unlock();
   CHECK(scene.rows().size() == 1);
 }
@@ -434,7 +437,7 @@ TEST_CASE("corridor: a full queue refuses with its own code and writes nothing")
   Scene::Walk& first = scene.start(kListed);
   scene.until([&] { return scene.runner.running() == 1; });
   const policy::Decision& denial = scene.finish(scene.start(kListed)).denial();
-  CHECK(denial.code == "ADMISSION_FULL");
+  CHECK(denial.code == policy::DecisionCode::kAdmissionFull);
   CHECK(denial.layer == "admission");
   CHECK_FALSE(denial.next.empty());
   CHECK(scene.rows().size() == 1);
@@ -470,11 +473,11 @@ TEST_CASE("corridor: a no and no answer at all are refusals of their own") {
   scene.ask_here();
   Scene::Walk& denied = scene.start(kUnlisted);
   scene.answer(scene.asked_question().id, Answer::Decision::kDeny);
-  CHECK(scene.finish(denied).denial().code == "ANSWERED_DENY");
+  CHECK(scene.finish(denied).denial().code == policy::DecisionCode::kAnsweredDeny);
   Scene::Walk& unanswered = scene.start(kUnlisted);
   scene.asked_question();
   scene.clock.advance(std::chrono::minutes(11));
-  CHECK(scene.finish(unanswered).denial().code == "UNANSWERED");
+  CHECK(scene.finish(unanswered).denial().code == policy::DecisionCode::kUnanswered);
   CHECK(scene.runner.spawned.empty());
 }
 
@@ -486,7 +489,7 @@ TEST_CASE("corridor: what is no longer what was asked about does not run") {
   const Question question = scene.asked_question();
   scene.directory.write("tool", "#!/bin/sh\necho two\n", 0755);
   scene.answer(question.id, Answer::Decision::kAllowOnce);
-  CHECK(scene.finish(walk).denial().code == "CHANGED_SINCE_ASKED");
+  CHECK(scene.finish(walk).denial().code == policy::DecisionCode::kChangedSinceAsked);
   CHECK(scene.runner.spawned.empty());
 }
 
@@ -496,7 +499,7 @@ TEST_CASE("corridor: where nobody can be asked, the refusal says why") {
   scene.finish(scene.start(kListed));
   scene.lock();
   Scene::Walk& walk = scene.finish(scene.start(kUnlisted));
-  CHECK(walk.denial().code == "ALLOWLIST_MISS");
+  CHECK(walk.denial().code == policy::DecisionCode::kAllowlistMiss);
   REQUIRE(walk.outcome->denied()->nobody_asked.has_value());
   CHECK(walk.outcome->denied()->nobody_asked->code == "STORE_LOCKED");
   scene.unlock();
@@ -535,7 +538,7 @@ TEST_CASE("corridor: what one caller may do once, another one with the same agen
   CHECK_FALSE(second.outcome.has_value());
   CHECK(scene.asked_question().asked.details["principal"] == "tokens/other");
   scene.answer(scene.asked_question().id, Answer::Decision::kDeny);
-  CHECK(scene.finish(second).denial().code == "ANSWERED_DENY");
+  CHECK(scene.finish(second).denial().code == policy::DecisionCode::kAnsweredDeny);
   // The same caller's identical requests are one question, as ever.
   scene.start(kUnlisted, container("tokens/ci"));
   scene.start(kUnlisted, container("tokens/ci"));
@@ -551,7 +554,7 @@ TEST_CASE(
   Scene::Walk& walk = scene.start(request);
   const Question question = scene.asked_question();
   scene.clock.advance(std::chrono::seconds(21));
-  CHECK(scene.finish(walk).denial().code == "ALLOWLIST_MISS");
+  CHECK(scene.finish(walk).denial().code == policy::DecisionCode::kAllowlistMiss);
   CHECK(walk.outcome->denied()->open_question == question.id);
   CHECK_FALSE(scene.asked_question().caller_waits);
   CHECK(scene.rows().size() == 1);

@@ -7,18 +7,20 @@
 #include "node-host/corridor/judge.h"
 #include "node-host/doors/gateway/denial_words.h"
 #include "node-host/doors/gateway/run_answers.h"
-#include "policy/decision_codes.h"
+#include "policy/decide/run_request.h"
 
 namespace hostclaw::node_host {
 namespace {
 
 using policy::Decision;
+using policy::DecisionCode;
+using policy::Reason;
 using policy::Verdict;
 
-Decision decision_of(Verdict verdict, const std::string& code, const std::string& detail = {}) {
+Decision decision_of(Verdict verdict, DecisionCode code, const std::string& detail = {}) {
   Decision decision;
   decision.verdict = verdict;
-  decision.code = code;
+  decision.set_code(code);
   decision.detail = detail;
   decision.explanation = "Because.";
   decision.next = "hostclaw status";
@@ -56,72 +58,64 @@ Json payload_of(const std::string& payload_string) {
 
 }  // namespace
 
-TEST_CASE("words: every code of a decision has its place in the gateway's words") {
-  const auto known = codes_with_words();
-  for (const policy::DecisionCode& code : policy::decision_codes()) {
-    if (code.code.starts_with("ALLOWED_")) continue;
-    INFO(code.code);
-    CHECK(std::find(known.begin(), known.end(), code.code) != known.end());
-  }
-}
-
 TEST_CASE("words: refusals are told in OpenClaw's sentences, with its reasons") {
   struct Row {
     Verdict verdict;
-    const char* code;
+    DecisionCode code;
     const char* detail;
     const char* line;
     const char* reason;
   };
   const Row rows[] = {
-      {Verdict::kAsk, "ALLOWLIST_MISS", "", "SYSTEM_RUN_DENIED: approval required", "approval-required"},
-      {Verdict::kAsk, "ASK_ALWAYS", "", "SYSTEM_RUN_DENIED: approval required", "approval-required"},
-      {Verdict::kAsk, "RULE_ASK", "", "SYSTEM_RUN_DENIED: approval required", "approval-required"},
-      {Verdict::kAsk, "INLINE_EVAL", "python3 -c",
+      {Verdict::kAsk, DecisionCode::kAllowlistMiss, "", "SYSTEM_RUN_DENIED: approval required",
+       "approval-required"},
+      {Verdict::kAsk, DecisionCode::kAskAlways, "", "SYSTEM_RUN_DENIED: approval required",
+       "approval-required"},
+      {Verdict::kAsk, DecisionCode::kRuleAsk, "", "SYSTEM_RUN_DENIED: approval required",
+       "approval-required"},
+      {Verdict::kAsk, DecisionCode::kInlineEval, "python3 -c",
        "SYSTEM_RUN_DENIED: approval required (python3 -c requires explicit approval in strictInlineEval "
        "mode)",
        "approval-required"},
-      {Verdict::kDeny, "ALLOWLIST_MISS", "", "SYSTEM_RUN_DENIED: allowlist miss", "allowlist-miss"},
-      {Verdict::kDeny, "NOT_ANALYSABLE", "", "SYSTEM_RUN_DENIED: allowlist miss", "allowlist-miss"},
-      {Verdict::kDeny, "WINDOWS_CMD", "",
+      {Verdict::kDeny, DecisionCode::kAllowlistMiss, "", "SYSTEM_RUN_DENIED: allowlist miss",
+       "allowlist-miss"},
+      {Verdict::kDeny, DecisionCode::kNotAnalysable, "", "SYSTEM_RUN_DENIED: allowlist miss",
+       "allowlist-miss"},
+      {Verdict::kDeny, DecisionCode::kWindowsCmd, "",
        "SYSTEM_RUN_DENIED: allowlist miss (Windows shell wrappers like cmd.exe /c require approval; approve "
        "once/always or run with --ask on-miss|always)",
        "allowlist-miss"},
-      {Verdict::kDeny, "SECURITY_DENY", "", "SYSTEM_RUN_DISABLED: security=deny", "security=deny"},
-      {Verdict::kDeny, "POLICY_MALFORMED", "", "SYSTEM_RUN_DISABLED: security=deny", "security=deny"},
-      {Verdict::kDeny, "EXECUTION_PLAN_MISS", "", "SYSTEM_RUN_DENIED: execution plan mismatch",
+      {Verdict::kDeny, DecisionCode::kSecurityDeny, "", "SYSTEM_RUN_DISABLED: security=deny",
+       "security=deny"},
+      {Verdict::kDeny, DecisionCode::kPolicyMalformed, "", "SYSTEM_RUN_DISABLED: security=deny",
+       "security=deny"},
+      {Verdict::kDeny, DecisionCode::kExecutionPlanMiss, "", "SYSTEM_RUN_DENIED: execution plan mismatch",
        "execution-plan-miss"},
-      {Verdict::kDeny, "EXECUTABLE_UNRESOLVED", "approval requires a resolved executable",
-       "SYSTEM_RUN_DENIED: approval requires a resolved executable", "approval-required"},
-      {Verdict::kDeny, "CWD_NOT_CANONICAL", "approval requires an existing canonical cwd",
-       "SYSTEM_RUN_DENIED: approval requires an existing canonical cwd", "approval-required"},
-      {Verdict::kDeny, "OPERAND_UNBINDABLE", "approval cannot safely bind this interpreter/runtime command",
-       "SYSTEM_RUN_DENIED: approval cannot safely bind this interpreter/runtime command",
-       "approval-required"},
-      {Verdict::kDeny, "OPERAND_CHANGED", "",
+      {Verdict::kDeny, DecisionCode::kOperandChanged, "",
        "SYSTEM_RUN_DENIED: approval script operand changed before execution", "approval-required"},
-      {Verdict::kDeny, "OPERAND_UNBOUND", "", "SYSTEM_RUN_DENIED: approval missing script operand binding",
-       "approval-required"},
-      {Verdict::kDeny, "POLICY_CHANGED", "",
+      {Verdict::kDeny, DecisionCode::kOperandUnbound, "",
+       "SYSTEM_RUN_DENIED: approval missing script operand binding", "approval-required"},
+      {Verdict::kDeny, DecisionCode::kPolicyChanged, "",
        "SYSTEM_RUN_DENIED: exec approval policy changed; request approval again", "approval-required"},
-      {Verdict::kDeny, "CHANGED_SINCE_ASKED", "", "SYSTEM_RUN_DENIED: exec approval changed before execution",
+      {Verdict::kDeny, DecisionCode::kChangedSinceAsked, "",
+       "SYSTEM_RUN_DENIED: exec approval changed before execution", "approval-required"},
+      {Verdict::kDeny, DecisionCode::kAnsweredDeny, "", "SYSTEM_RUN_DENIED: a person refused it",
        "approval-required"},
-      {Verdict::kDeny, "ANSWERED_DENY", "", "SYSTEM_RUN_DENIED: a person refused it", "approval-required"},
-      {Verdict::kDeny, "UNANSWERED", "", "SYSTEM_RUN_DENIED: approval required", "approval-required"},
-      {Verdict::kDeny, "RULE_DENY", "", "SYSTEM_RUN_DENIED: a rule of this node refuses it", "rule"},
-      {Verdict::kDeny, "RULE_NOT_EXCLUDED", "git", "SYSTEM_RUN_DENIED: a rule of this node could apply",
+      {Verdict::kDeny, DecisionCode::kUnanswered, "", "SYSTEM_RUN_DENIED: approval required",
+       "approval-required"},
+      {Verdict::kDeny, DecisionCode::kRuleDeny, "", "SYSTEM_RUN_DENIED: a rule of this node refuses it",
        "rule"},
-      {Verdict::kDeny, "AGENT_MISSING", "", "SYSTEM_RUN_DENIED: approval state could not be persisted",
-       "approval-state-write-failed"},
-      {Verdict::kDeny, "ASK_ALWAYS", "", "SYSTEM_RUN_DENIED: approval state could not be persisted",
-       "approval-state-write-failed"},
-      {Verdict::kDeny, "SCREEN_RECORDING", "", "PERMISSION_MISSING: screenRecording",
+      {Verdict::kDeny, DecisionCode::kRuleNotExcluded, "git",
+       "SYSTEM_RUN_DENIED: a rule of this node could apply", "rule"},
+      {Verdict::kDeny, DecisionCode::kAgentMissing, "",
+       "SYSTEM_RUN_DENIED: approval state could not be persisted", "approval-state-write-failed"},
+      {Verdict::kDeny, DecisionCode::kAskAlways, "",
+       "SYSTEM_RUN_DENIED: approval state could not be persisted", "approval-state-write-failed"},
+      {Verdict::kDeny, DecisionCode::kScreenRecording, "", "PERMISSION_MISSING: screenRecording",
        "permission:screenRecording"},
-      {Verdict::kDeny, "ORIGIN_MEMBER_REFUSED", "agentId, approved",
-       "SYSTEM_RUN_DENIED: members refused: agentId, approved", "origin-member-refused"},
   };
   for (const Row& row : rows) {
-    INFO(row.code);
+    INFO(to_string(row.code));
     const DenialWords words = denial_words(decision_of(row.verdict, row.code, row.detail));
     CHECK(words.code == "SYSTEM_RUN_DENIED");
     CHECK(first_line_of(words.message) == row.line);
@@ -130,18 +124,74 @@ TEST_CASE("words: refusals are told in OpenClaw's sentences, with its reasons") 
   }
 }
 
+TEST_CASE("words: what cannot be bound is told by its reason, at the run and at prepare") {
+  const std::pair<Reason, const char*> rows[] = {
+      {Reason::kWrapperMissing, "approval requires a resolved executable"},
+      {Reason::kProgramMissing, "approval requires a stable executable path"},
+      {Reason::kCwdMissing, "approval requires an existing canonical cwd"},
+      {Reason::kCwdBySymlink, "approval requires canonical cwd (no symlink path components)"},
+      {Reason::kScriptMissing, "approval requires an existing script operand"},
+      {Reason::kStartupFiles, "approval cannot safely bind shell startup files"},
+      {Reason::kHiddenCommand, "approval cannot safely bind this interpreter/runtime command"},
+  };
+  for (const auto& [reason, line] : rows) {
+    INFO(line);
+    Decision decision = decision_of(Verdict::kDeny, code_of(reason));
+    decision.reason = reason;
+    const DenialWords words = denial_words(decision);
+    CHECK(first_line_of(words.message) == "SYSTEM_RUN_DENIED: " + std::string(line));
+    CHECK(words.event_reason == "approval-required");
+    decision.verdict = Verdict::kInvalid;
+    const DenialWords prepared = prepare_words(decision);
+    CHECK(prepared.code == "INVALID_REQUEST");
+    CHECK(prepared.message == "SYSTEM_RUN_DENIED: " + std::string(line) + "\nBecause.");
+  }
+}
+
+TEST_CASE("words: members that a door does not take are named") {
+  Decision decision = decision_of(Verdict::kDeny, DecisionCode::kOriginMemberRefused);
+  decision.names = {"agentId", "approved"};
+  CHECK(first_line_of(denial_words(decision).message) ==
+        "SYSTEM_RUN_DENIED: members refused: agentId, approved");
+  CHECK(denial_words(decision).event_reason == "origin-member-refused");
+}
+
+TEST_CASE("words: what no run may do gets no plan, and the caller reads why") {
+  const DenialWords words = prepare_words(decision_of(Verdict::kDeny, DecisionCode::kSelfPolicy));
+  CHECK(words.code == "INVALID_REQUEST");
+  CHECK(words.message == "Because.");
+}
+
 TEST_CASE("words: a malformed request is answered with the sentence alone, and no event") {
-  Decision decision = decision_of(Verdict::kInvalid, "REQUEST_INVALID");
-  decision.explanation = "command required";
-  decision.next.clear();
-  const ExecOutcome outcome = denied(decision);
-  CHECK(run_answer(outcome).error_code == "INVALID_REQUEST");
-  CHECK(run_answer(outcome).error_message == "command required");
-  CHECK_FALSE(run_event(outcome).has_value());
+  struct Row {
+    policy::RequestFault fault;
+    const char* line;
+  };
+  const Row rows[] = {
+      {{Reason::kCommandMissing, {}, {}}, "command required"},
+      {{Reason::kRawCommandAlone, {}, {}}, "rawCommand requires params.command"},
+      {{Reason::kRawCommandDiffers, {}, {}}, "INVALID_REQUEST: rawCommand does not match command"},
+      {{Reason::kPlanMalformed, {}, {}}, "systemRunPlan invalid"},
+      {{Reason::kApprovalWithoutPlan, {}, {}}, "explicit approval requires matching systemRunPlan"},
+      {{Reason::kAssignmentRefused, {"LD_PRELOAD"}, {}},
+       "SYSTEM_RUN_DENIED: command env assignment rejected (blocked env assignment keys: LD_PRELOAD)"},
+      {{Reason::kVariableRefused, {"PATH"}, {}},
+       "SYSTEM_RUN_DENIED: environment override rejected (blocked override keys: PATH)"},
+      {{Reason::kVariableRefused, {"ENV", "LD_X"}, {"", "A B"}},
+       "SYSTEM_RUN_DENIED: environment override rejected (blocked override keys: ENV, LD_X; invalid "
+       "non-portable override keys: , A B)"},
+  };
+  for (const Row& row : rows) {
+    const ExecOutcome outcome = denied(policy::invalid_request(row.fault));
+    CHECK(run_answer(outcome).error_code == "INVALID_REQUEST");
+    CHECK(run_answer(outcome).error_message == row.line);
+    CHECK_FALSE(run_event(outcome).has_value());
+    CHECK(prepare_words(policy::invalid_request(row.fault)).message == row.line);
+  }
 }
 
 TEST_CASE("words: a full queue is no verdict about the command") {
-  ExecOutcome outcome = denied(decision_of(Verdict::kDeny, "ADMISSION_FULL"));
+  ExecOutcome outcome = denied(decision_of(Verdict::kDeny, DecisionCode::kAdmissionFull));
   outcome.judged.reset();
   CHECK(run_answer(outcome).error_code == "UNAVAILABLE");
   CHECK(run_answer(outcome).error_message == "this node has too many commands waiting; try again");
@@ -157,7 +207,8 @@ TEST_CASE(
       "SYSTEM_RUN_DENIED: approval state could not be persisted\nSTORE_FULL: the disk is full. Next, on the "
       "node: df -h");
   CHECK(payload_of(run_event(unwritten)->payload_string)["reason"] == "approval-state-write-failed");
-  const ExecOutcome unasked = denied(decision_of(Verdict::kAsk, "ALLOWLIST_MISS"), Error("X", "no room"));
+  const ExecOutcome unasked =
+      denied(decision_of(Verdict::kAsk, DecisionCode::kAllowlistMiss), Error("X", "no room"));
   CHECK(run_answer(unasked).error_message.ends_with(
       "\nNobody could be asked: no room. Next, on the node: hostclaw status"));
 }
@@ -200,7 +251,7 @@ TEST_CASE("answers: the event of a long run holds its end, in 20 000 units") {
 }
 
 TEST_CASE("answers: a refusal is an error and an event with its reason") {
-  const ExecOutcome outcome = denied(decision_of(Verdict::kDeny, "SECURITY_DENY"));
+  const ExecOutcome outcome = denied(decision_of(Verdict::kDeny, DecisionCode::kSecurityDeny));
   CHECK(run_answer(outcome).error_code == "SYSTEM_RUN_DENIED");
   const std::optional<RunEvent> event = run_event(outcome);
   REQUIRE(event.has_value());

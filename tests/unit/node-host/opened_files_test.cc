@@ -234,6 +234,19 @@ TEST_CASE("a second look answers from the first file") {
   CHECK(files.content_sha256(path) == sha256_hex("first"));
 }
 
+TEST_CASE("a file that would be read for ever has no digest, and one of a common size has") {
+  TemporaryDirectory directory;
+  const std::string huge = directory.write("huge", "");
+  // Nothing but a hole: it takes no space, and reading it would take an hour.
+  REQUIRE(::truncate(huge.c_str(), off_t{1} << 40) == 0);
+  const std::string common = directory.write("common", "");
+  REQUIRE(::truncate(common.c_str(), off_t{1} << 20) == 0);
+  OpenedFiles files;
+  CHECK_FALSE(files.content_sha256(huge).has_value());
+  CHECK_FALSE(files.has_content(huge, std::string(64, '0')));
+  CHECK(files.content_sha256(common).has_value());
+}
+
 TEST_CASE("the digest follows the content when it is written to again") {
   TemporaryDirectory directory;
   const auto path = directory.write("file", "one");

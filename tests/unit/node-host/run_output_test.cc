@@ -11,7 +11,7 @@ constexpr auto kErr = Stream::kStandardError;
 constexpr const char* kSuffix = "\n... (truncated)";
 
 RunOutcome captured(std::uint64_t limit, std::initializer_list<std::pair<Stream, std::string>> pieces) {
-  OutputCapture capture(limit);
+  OutputCapture capture(OutputLimits{limit, {}});
   for (const auto& [stream, bytes] : pieces) capture.append(stream, bytes);
   RunOutcome outcome;
   capture.finish(outcome);

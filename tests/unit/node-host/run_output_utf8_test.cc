@@ -8,7 +8,7 @@ namespace hostclaw::node_host {
 namespace {
 
 TEST_CASE("ill-formed bytes are shown and counted, also at the end of complete output") {
-  OutputCapture capture(100);
+  OutputCapture capture(OutputLimits{100, {}});
   capture.append(Stream::kStandardOutput,
                  "a\xFF"
                  "b\xE2\x82");

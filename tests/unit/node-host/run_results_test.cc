@@ -115,7 +115,7 @@ TEST_CASE("children get the environment of the plan and the mark of the run") {
   const auto first = harness.run(planned).standard_output.text;
   const auto second = harness.run(planned).standard_output.text;
   CHECK(first.starts_with("A=1\nHOSTCLAW_RUN="));
-  CHECK(first.ends_with("\nB=2\n"));
+  CHECK(first.find("\nB=2\n") != std::string::npos);
   CHECK(first.find("not this") == std::string::npos);
   CHECK(first != second);
 }

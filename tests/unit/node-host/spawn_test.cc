@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node-host/system/process/spawn.h"
+#include "node-host/system/process/process_start.h"
 
 #include <poll.h>
 #include <sys/wait.h>
@@ -106,9 +107,11 @@ TEST_CASE("blocked and ignored signals of the parent do not reach a child") {
   ::sigprocmask(SIG_BLOCK, &blocked, &saved);
   const auto old_pipe = ::signal(SIGPIPE, SIG_IGN);
   const auto old_hangup = ::signal(SIGHUP, SIG_IGN);
+  look_at_signals_again();
   const auto output = run({.argv = {"x", "signals"}}).output;
   ::signal(SIGHUP, old_hangup);
   ::signal(SIGPIPE, old_pipe);
+  look_at_signals_again();
   sigset_t now;
   ::sigprocmask(SIG_SETMASK, &saved, &now);
   CHECK(output.find("SigBlk:\t0000000000000000") != std::string::npos);

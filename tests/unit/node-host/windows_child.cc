@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "node-host/system/process/run_console_windows.h"
+
 namespace {
 
 std::string narrow(const std::wstring& text) {
@@ -87,6 +89,41 @@ int use_handle(const wchar_t* number) {
   return 0;
 }
 
+std::wstring tidied;
+BOOL WINAPI on_ctrl_c(DWORD event) {
+  if (event != CTRL_C_EVENT) return FALSE;
+  // What an interrupted git does with its lock.
+  ::DeleteFileW(tidied.c_str());
+  ::ExitProcess(3);
+}
+
+// Leaves a file that Ctrl-C takes away.
+int tidy_up(const wchar_t* file, const wchar_t* event) {
+  tidied = file;
+  ::SetConsoleCtrlHandler(&on_ctrl_c, TRUE);
+  if (std::FILE* out = ::_wfopen(file, L"wb")) std::fclose(out);
+  set_event(event);
+  ::Sleep(INFINITE);
+  return 0;
+}
+
+// As ssh does: not on its streams but in its console, and waits for an answer.
+int ask(const wchar_t* question, const wchar_t* event) {
+  const HANDLE screen = ::CreateFileW(L"CONOUT$", GENERIC_READ | GENERIC_WRITE,
+                                      FILE_SHARE_READ | FILE_SHARE_WRITE, nullptr, OPEN_EXISTING, 0, nullptr);
+  const HANDLE keys = ::CreateFileW(L"CONIN$", GENERIC_READ | GENERIC_WRITE,
+                                    FILE_SHARE_READ | FILE_SHARE_WRITE, nullptr, OPEN_EXISTING, 0, nullptr);
+  DWORD count = 0;
+  if (screen == INVALID_HANDLE_VALUE || keys == INVALID_HANDLE_VALUE ||
+      ::WriteConsoleW(screen, question, static_cast<DWORD>(std::wcslen(question)), &count, nullptr) == 0)
+    return 93;
+  set_event(event);
+  wchar_t answer[16];
+  ::ReadConsoleW(keys, answer, 16, &count, nullptr);
+  ::Sleep(INFINITE);
+  return 0;
+}
+
 // Starts itself again, in a group of its own and without a console, until `depth` is used up; the last one
 // sets the event. Each leaves its process id in a file.
 int tree(int depth, const std::wstring& directory, const std::wstring& event, int leave_with) {
@@ -141,6 +178,18 @@ int wmain(int argc, wchar_t** argv) {
     say(narrow(path) + "\n");
     return 0;
   }
+  if (mode == L"console") {
+    std::vector<std::string> pids;
+    for (int i = 2; i < argc; ++i) pids.push_back(narrow(argv[i]));
+    return hostclaw::node_host::serve_as_console_helper(pids);
+  }
+  if (mode == L"tidy-up") return tidy_up(argv[2], argv[3]);
+  if (mode == L"ignore-ctrl-c") {
+    ::SetConsoleCtrlHandler(nullptr, TRUE);
+    set_event(argv[2]);
+    ::Sleep(INFINITE);
+  }
+  if (mode == L"ask") return ask(argv[2], argv[3]);
   if (mode == L"say-and-sleep") {
     say(narrow(argv[2]));
     set_event(argv[3]);

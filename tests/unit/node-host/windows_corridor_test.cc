@@ -3,7 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include "approvals/policy_cache.h"
+#include "approvals/policy/policy_cache.h"
 #include "base/text.h"
 #include "node-host/corridor/corridor.h"
 #include "node-host/doors/gateway/exec_approvals.h"

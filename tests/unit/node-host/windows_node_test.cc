@@ -4,7 +4,7 @@
 #include <mutex>
 #include <thread>
 
-#include "approvals/policy_cache.h"
+#include "approvals/policy/policy_cache.h"
 #include "node-host/app/node_host.h"
 #include "node-host/doors/gateway/exec_approvals.h"
 #include "tests/devgateway/dev_gateway.h"

@@ -127,6 +127,50 @@ TEST_CASE("a tree of three levels ends with the cancel") {
   for (const auto& process : processes) CHECK(has_ended(process));
 }
 
+TEST_CASE("a program is interrupted first, so that it takes away what it made") {
+  Harness harness;
+  TemporaryDirectory directory;
+  const std::string lock = directory / "index.lock";
+  for (const bool out_of_time : {true, false}) {
+    Signal there;
+    const auto running = harness.start(plan(child({"tidy-up", lock, there.name()})),
+                                       out_of_time ? with_timeout(2s) : RunOptions{});
+    REQUIRE(until_set(harness, there));
+    REQUIRE(::GetFileAttributesW(wide(lock).c_str()) != INVALID_FILE_ATTRIBUTES);
+    if (!out_of_time) running->cancellation.cancel();
+    const auto& outcome = harness.finish(running);
+    CHECK(outcome.timed_out == out_of_time);
+    CHECK(outcome.exit_code == 3);
+    CHECK(::GetFileAttributesW(wide(lock).c_str()) == INVALID_FILE_ATTRIBUTES);
+  }
+}
+
+TEST_CASE("a program that does not mind Ctrl-C ends after the grace") {
+  Harness harness;
+  Signal there;
+  const auto running = harness.start(plan(child({"ignore-ctrl-c", there.name()})));
+  REQUIRE(until_set(harness, there));
+  const auto cancelled = std::chrono::steady_clock::now();
+  running->cancellation.cancel();
+  const auto& outcome = harness.finish(running);
+  CHECK(outcome.signal == 9);
+  CHECK(std::chrono::steady_clock::now() - cancelled >= 3s);
+  CHECK(std::chrono::steady_clock::now() - cancelled < 10s);
+}
+
+TEST_CASE("what a run asked in its console is told when it is out of time") {
+  Harness harness;
+  Signal asked;
+  const auto running =
+      harness.start(plan(child({"ask", "continue connecting (yes/no)? ", asked.name()})), with_timeout(2s));
+  REQUIRE(until_set(harness, asked));
+  const auto& outcome = harness.finish(running);
+  CHECK(outcome.timed_out);
+  CHECK(outcome.standard_error.text.find("nobody sees, last showed:\ncontinue connecting (yes/no)?") !=
+        std::string::npos);
+  CHECK(outcome.standard_output.text.empty());
+}
+
 TEST_CASE("a run that ends well leaves its background processes alone") {
   Harness harness;
   TemporaryDirectory directory;

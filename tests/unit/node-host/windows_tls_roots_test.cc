@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 #include <memory>
 
-#include "node-host/doors/gateway/tls_roots.h"
+#include "base/tls_roots.h"
 
 namespace hostclaw::node_host {
 namespace {

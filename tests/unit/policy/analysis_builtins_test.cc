@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/analysis/builtins.h"
+#include "policy/programs/builtins.h"
 
 using namespace hostclaw::policy;
 using Kind = BuiltinUse::Kind;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/analysis/carried_code.h"
+#include "policy/programs/carried_code.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/text.h"
-#include "policy/analysis/carried_code_table.h"
+#include "policy/programs/carried_code_table.h"
 
 using namespace hostclaw::policy;
 
@@ -819,6 +819,128 @@ std::set<std::string> takes_of(const CarryTool& tool, const std::string& scope) 
 }
 
 }  // namespace
+
+TEST_CASE("programs that start their words are found, what they say of themselves is not") {
+  for (const char* program :
+       {"chronic", "ifne",      "lckdo",     "systemd-inhibit", "systemd-cat",   "sg",
+        "newgrp",  "tini",      "dumb-init", "catatonit",       "flatpak-spawn", "host-spawn",
+        "su-exec", "setuidgid", "envdir",    "softlimit",       "setlock",       "fakechroot",
+        "aa-exec", "minijail0", "run-one",   "schedtool",       "uclampset",     "valgrind",
+        "ltrace",  "winpty",    "mpirun",    "x86_64",          "gtime"})
+    check_carries({{program, "ls"}, {program, "-x", "--", "ls"}});
+  check_carries({{"capsh", "--", "-c", "id"},
+                 {"capsh", "--shell=/bin/id", "=="},
+                 {"ip", "netns", "exec", "blue", "id"},
+                 {"ip", "net", "e", "blue", "id"},
+                 {"ip", "-n", "blue", "netns", "exec", "blue", "id"},
+                 {"ip", "vrf", "exec", "red", "id"},
+                 {"ip", "-batch", "cmds"},
+                 {"ip", "-b", "-"},
+                 {"flatpak", "run", "org.x"},
+                 {"snap", "run", "x"}});
+  check_carries_nothing({{"capsh", "--print"},
+                         {"ip", "addr", "show"},
+                         {"ip", "-br", "link"},
+                         {"ip", "route", "get", "1.1.1.1"},
+                         {"ip", "netns", "list"},
+                         {"chronic", "--version"}});
+}
+
+TEST_CASE(
+    "every documented way of these tools to run, write or read something else is found, with its twin") {
+  check_carries({{"fzf", "--preview", "id"},
+                 {"fzf", "--preview=id"},
+                 {"fzf", "--bind", "enter:become(id)"},
+                 {"fzf", "--bind=enter:execute(id)"},
+                 {"fzf", "--history=/tmp/x"},
+                 {"fzf", "--listen"},
+                 {"mpv", "--script=x.lua", "a.mp3"},
+                 {"mpv", "-script", "x.lua", "a.mp3"},
+                 {"mpv", "--include=x", "a.mp3"},
+                 {"mpv", "--input-ipc-server=/tmp/s", "a.mp3"},
+                 {"mpv", "--o=out.mkv", "a.mp3"},
+                 {"mpv", "https://example.org/v"},
+                 {"hg", "--config", "alias.x=!id", "x"},
+                 {"hg", "--config=ui.ssh=id", "pull"},
+                 {"hg", "-R", "/tmp/x", "status"},
+                 {"hg", "clone", "-e", "id", "ssh://x"},
+                 {"hg", "pull", "--remotecmd=id"},
+                 {"hg", "merge", "--tool", "id"},
+                 {"hg", "bisect", "-c", "id"},
+                 {"hg", "extdiff", "-p", "id"},
+                 {"hg", "whatever"},
+                 {"hg", "export", "-o", "x", "tip"},
+                 {"svn", "diff", "--diff-cmd", "id"},
+                 {"svn", "diff", "--diff-cmd=id"},
+                 {"svn", "update", "--diff3-cmd=id"},
+                 {"svn", "commit", "--editor-cmd=id"},
+                 {"svn", "ls", "--config-option=config:tunnels:x=id"},
+                 {"svn", "commit", "-F", "/etc/passwd"},
+                 {"svn", "export", "url"},
+                 {"rclone", "ls", "--password-command", "id", "r:"},
+                 {"rclone", "lsf", ":sftp,ssh=id,host=x:"},
+                 {"rclone", "--config=x", "ls", "r:"},
+                 {"rclone", "copy", "a", "r:"},
+                 {"rclone", "serve", "http", "/"},
+                 {"rclone", "purge", "r:x"},
+                 {"rclone", "ls", "--log-file=x", "r:"},
+                 {"diff3", "--diff-program=id", "a", "b", "c"},
+                 {"diff3", "--diff-prog", "id", "a", "b", "c"},
+                 {"gpg", "--photo-viewer", "id", "--list-keys"},
+                 {"gpg", "--list-options", "show-photos", "--list-keys"},
+                 {"gpg", "--options=x", "--list-keys"},
+                 {"gpg", "--homedir", "/tmp/x", "-k"},
+                 {"gpg", "-o", "x", "-d", "y"},
+                 {"gpg", "-oX", "-d", "y"},
+                 {"gpg2", "--agent-program=id", "-d", "y"},
+                 {"lftp", "-e", "!id"},
+                 {"lftp", "-c", "open x"},
+                 {"gh", "browse"},
+                 {"gh", "my-alias"},
+                 {"gh", "repo", "clone", "o/r", "--", "-u", "id"},
+                 {"gh", "api", "x", "-F", "a=@/etc/passwd"},
+                 {"gh", "pr", "create", "-F", "/etc/passwd"},
+                 {"gh", "gist", "create", "/etc/passwd"},
+                 {"gh", "release", "download", "v1"},
+                 {"xsltproc", "-o", "x", "a.xsl", "b.xml"},
+                 {"xsltproc", "a.xsl", "b.xml"}});
+  check_carries_nothing({{"fzf", "-f", "x"},
+                         {"fzf", "--filter", "--preview"},
+                         {"mpv", "a.mp3"},
+                         {"mpv", "--volume=50", "a.mp3"},
+                         {"hg", "status"},
+                         {"hg", "log", "-l", "3"},
+                         {"hg", "diff"},
+                         {"hg", "commit", "-m", "text"},
+                         {"svn", "status"},
+                         {"svn", "log", "-l", "3"},
+                         {"svn", "diff", "-r", "1:2"},
+                         {"svn", "commit", "-m", "text"},
+                         {"rclone", "ls", "r:x"},
+                         {"rclone", "lsf", "r:"},
+                         {"rclone", "version"},
+                         {"diff3", "a", "b", "c"},
+                         {"gpg", "--list-keys"},
+                         {"gpg", "--verify", "x.sig", "x"},
+                         {"gpg", "-u", "me", "--clearsign", "x"},
+                         {"lftp", "--version"},
+                         {"gh", "pr", "list"},
+                         {"gh", "pr", "view", "3"},
+                         {"gh", "issue", "list", "-R", "o/r"},
+                         {"gh", "api", "repos/o/r"},
+                         {"xsltproc", "--version"}});
+}
+
+TEST_CASE("what swallows what is written to it is another file on Windows") {
+  for (const char* option : {"-o", "--output"}) {
+    CHECK_FALSE(carried_code({"curl", option, "/dev/null", "https://x"}, Platform::kPosix));
+    CHECK(carried_code({"curl", option, "NUL", "https://x"}, Platform::kPosix));
+    CHECK_FALSE(carried_code({"curl", option, "NUL", "https://x"}, Platform::kWindows));
+    CHECK_FALSE(carried_code({"curl", option, "nul", "https://x"}, Platform::kWindows));
+    CHECK(carried_code({"curl", option, "/dev/null", "https://x"}, Platform::kWindows));
+    CHECK(carried_code({"curl", option, "NUL.txt.exe", "https://x"}, Platform::kWindows));
+  }
+}
 
 TEST_CASE("carried code: every program stands in the table once") {
   std::map<std::string, int> seen;

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/analysis/inline_eval.h"
+#include "policy/programs/inline_eval.h"
 
 using namespace hostclaw::policy;
 

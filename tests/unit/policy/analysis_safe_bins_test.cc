@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/analysis/safe_bins.h"
+#include "policy/programs/safe_bins.h"
 
 using namespace hostclaw::policy;
 

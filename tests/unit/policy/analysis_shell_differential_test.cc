@@ -18,8 +18,8 @@
 #include <string>
 #include <vector>
 
-#include "policy/analysis/builtins.h"
-#include "policy/analysis/shell_text.h"
+#include "policy/programs/builtins.h"
+#include "policy/shell/shell_text.h"
 
 using namespace hostclaw::policy;
 

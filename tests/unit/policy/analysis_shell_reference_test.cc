@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/analysis/shell_text.h"
+#include "policy/shell/shell_text.h"
 
 using namespace hostclaw::policy;
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/analysis/shell_text.h"
+#include "policy/shell/shell_text.h"
 
 using namespace hostclaw::policy;
 
@@ -163,6 +163,8 @@ TEST_CASE("what a shell would expand, redirect or compound is not analysable") {
       {"a[0]=1 b", "GLOB"},
       {"A=(1 2) b", "FUNCTION"},
       {"time A=1 b", "ASSIGNMENT"},
+      {"time exec b", "RESERVED_WORD"},
+      {"time -p command b", "RESERVED_WORD"},
       {"ls *.c", "GLOB"},
       {"ls a?", "GLOB"},
       {"ls [a]", "GLOB"},

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "policy/analysis/windows_text.h"
-#include "policy/analysis/wrappers.h"
+#include "policy/programs/wrappers.h"
+#include "policy/windows/windows_text.h"
 
 using namespace hostclaw::policy;
 
@@ -93,6 +93,14 @@ TEST_CASE("anything that a Windows shell would act on is not analysable") {
   CHECK(parse_windows_text("a \"b").code == "UNTERMINATED_QUOTE");
   CHECK(parse_windows_text("git.exe\xC2\xA0status").code == "CONTROL_CHARACTER");
   CHECK(parse_windows_text("a \xE2\x80\x9C&calc").code == "METACHARACTER");
+}
+
+TEST_CASE("a backslash before a quote is not analysable, one inside of quotes is a part of a path") {
+  // One reader ends the quotes there, the other has a quote in its argument.
+  for (const char* text : {R"(tool "C:\dir\" x)", R"(tool "a\" & calc")", R"(tool \"x\")"})
+    CHECK(parse_windows_text(text).code == "METACHARACTER");
+  CHECK(accepted(R"(tool "C:\a dir\x.txt" y)") == Argv{"tool", R"(C:\a dir\x.txt)", "y"});
+  CHECK(accepted(R"(tool C:\dir\ y)") == Argv{"tool", R"(C:\dir\)", "y"});
 }
 
 TEST_CASE("options of a stripped PowerShell are told") {

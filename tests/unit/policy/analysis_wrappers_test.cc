@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "policy/analysis/wrappers.h"
+#include "policy/programs/wrappers.h"
 
 using namespace hostclaw::policy;
 

@@ -32,7 +32,7 @@ TEST_CASE("answer: what a person allowed runs, bound to its file") {
   CHECK(answered(machine, request, LocalAnswer::kNone).decision.verdict == Verdict::kAsk);
   const RunEvaluation run = answered(machine, request, LocalAnswer::kGranted);
   CHECK(run.decision.verdict == Verdict::kAllow);
-  CHECK(run.decision.code == "ALLOWED_BY_ANSWER");
+  CHECK(run.decision.code == DecisionCode::kAllowedByAnswer);
   CHECK_FALSE(run.approved_by_gateway);
   REQUIRE(run.plan.pipelines.size() == 1);
   CHECK(run.plan.pipelines[0].commands[0].executable == "/usr/bin/id");
@@ -62,14 +62,15 @@ TEST_CASE("answer: no answer loosens a policy that denies, nor a rule that does"
     machine.policy("deny", "on-miss");
     const RunEvaluation by_policy = answered(machine, Machine::request({"id"}), answer);
     CHECK(by_policy.decision.verdict == Verdict::kDeny);
-    CHECK(by_policy.decision.code == "SECURITY_DENY");
+    CHECK(by_policy.decision.code == DecisionCode::kSecurityDeny);
 
     Machine ruled;
     ruled.list({"/usr/bin/id"});
     ruled.context.settings.rules = rule_about_id(RuleEffect::kDeny);
     const RunEvaluation by_rule = answered(ruled, Machine::request({"id"}), answer);
     CHECK(by_rule.decision.verdict == Verdict::kDeny);
-    CHECK(by_rule.decision.code == (answer == LocalAnswer::kUnanswered ? "UNANSWERED" : "RULE_DENY"));
+    CHECK(by_rule.decision.code ==
+          (answer == LocalAnswer::kUnanswered ? DecisionCode::kUnanswered : DecisionCode::kRuleDeny));
   }
 }
 
@@ -78,18 +79,19 @@ TEST_CASE("answer: a rule that asks is satisfied by a person, and refused withou
   machine.list({"/usr/bin/id"});
   machine.context.settings.rules = rule_about_id(RuleEffect::kAsk);
   const Json request = Machine::request({"id"});
-  CHECK(answered(machine, request, LocalAnswer::kNone).decision.code == "RULE_ASK");
+  CHECK(answered(machine, request, LocalAnswer::kNone).decision.code == DecisionCode::kRuleAsk);
   CHECK(answered(machine, request, LocalAnswer::kGranted).decision.verdict == Verdict::kAllow);
-  CHECK(answered(machine, request, LocalAnswer::kUnanswered).decision.code == "UNANSWERED");
-  CHECK(answered(machine, request, LocalAnswer::kDenied).decision.code == "ANSWERED_DENY");
+  CHECK(answered(machine, request, LocalAnswer::kUnanswered).decision.code == DecisionCode::kUnanswered);
+  CHECK(answered(machine, request, LocalAnswer::kDenied).decision.code == DecisionCode::kAnsweredDeny);
 }
 
 TEST_CASE("answer: a no, a change and silence are refusals of their own") {
   Machine machine;
   const Json request = Machine::request({"id"});
-  const std::pair<LocalAnswer, const char*> rows[] = {{LocalAnswer::kDenied, "ANSWERED_DENY"},
-                                                      {LocalAnswer::kChanged, "CHANGED_SINCE_ASKED"},
-                                                      {LocalAnswer::kUnanswered, "UNANSWERED"}};
+  const std::pair<LocalAnswer, DecisionCode> rows[] = {
+      {LocalAnswer::kDenied, DecisionCode::kAnsweredDeny},
+      {LocalAnswer::kChanged, DecisionCode::kChangedSinceAsked},
+      {LocalAnswer::kUnanswered, DecisionCode::kUnanswered}};
   for (const auto& [answer, code] : rows) {
     const RunEvaluation run = answered(machine, request, answer);
     CHECK(run.decision.verdict == Verdict::kDeny);
@@ -111,10 +113,10 @@ TEST_CASE("answer: silence lets run what askFallback lets run") {
       return answered(machine, Machine::request({program}), LocalAnswer::kUnanswered).decision;
     };
   };
-  CHECK(fallback("full", "full")("id").code == "ALLOWED_BY_FALLBACK");
+  CHECK(fallback("full", "full")("id").code == DecisionCode::kAllowedByFallback);
   CHECK(fallback("full", "allowlist")("uname").verdict == Verdict::kAllow);
   CHECK(fallback("full", "allowlist")("id").verdict == Verdict::kDeny);
-  CHECK(fallback("allowlist", "deny")("uname").code == "UNANSWERED");
+  CHECK(fallback("allowlist", "deny")("uname").code == DecisionCode::kUnanswered);
 }
 
 TEST_CASE("answer: variables reach the program that a person saw them with, not one that a grant covers") {
@@ -135,7 +137,7 @@ TEST_CASE("answer: a program that is not there cannot be allowed") {
   Machine machine;
   const RunEvaluation run = answered(machine, Machine::request({"/usr/bin/missing"}), LocalAnswer::kGranted);
   CHECK(run.decision.verdict == Verdict::kDeny);
-  CHECK(run.decision.code == "EXECUTABLE_UNRESOLVED");
+  CHECK(run.decision.code == DecisionCode::kExecutableUnresolved);
 }
 
 TEST_CASE("answer: a command about the suppression of audit findings says that it needs a person") {

@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 
-#include "policy/arg_pattern.h"
+#include "policy/document/arg_pattern.h"
 
 namespace hostclaw::policy {
 namespace {

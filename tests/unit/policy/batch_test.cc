@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "policy/batch.h"
+#include "policy/decide/batch.h"
 #include "tests/unit/policy/decision_fixture.h"
 
 namespace hostclaw::policy {

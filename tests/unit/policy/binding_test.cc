@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/binding.h"
+#include "policy/decide/binding.h"
 
 #include <catch2/catch.hpp>
 #include <map>
@@ -46,16 +46,14 @@ TEST_CASE("binding: the directory must be there, and be one") {
   Veiled veiled(machine.files);
   machine.context.files = &veiled;
   CHECK(check_canonical_cwd(kWork, machine.context).path == kWork);
-  CHECK(check_canonical_cwd("/nowhere", machine.context).problem ==
-        "approval requires an existing canonical cwd");
-  CHECK(check_canonical_cwd("/home/u/work/script.sh", machine.context).problem ==
-        "approval requires cwd to be a directory");
+  CHECK(check_canonical_cwd("/nowhere", machine.context).problem == Reason::kCwdMissing);
+  CHECK(check_canonical_cwd("/home/u/work/script.sh", machine.context).problem == Reason::kCwdNoDirectory);
   veiled.kinds[kWork] = FileKind::kUnreadable;
-  CHECK(check_canonical_cwd(kWork, machine.context).problem == "approval requires an existing canonical cwd");
+  CHECK(check_canonical_cwd(kWork, machine.context).problem == Reason::kCwdMissing);
 }
 
 TEST_CASE("binding: a directory behind a link counts only where nobody here can re-point the link") {
-  const std::string refused = "approval requires canonical cwd (no symlink path components)";
+  const Reason refused = Reason::kCwdBySymlink;
   Machine machine;
   machine.files.add_directory("/home/u/work/deep", 1500);
   machine.files.add_directory("/opt/tools/deep");
@@ -65,7 +63,7 @@ TEST_CASE("binding: a directory behind a link counts only where nobody here can 
   // The link itself as the directory is never canonical; on the way it may be root's.
   CHECK(check_canonical_cwd("/opt/current", machine.context).problem == refused);
   const CwdCheck on_the_way = check_canonical_cwd("/opt/current/deep", machine.context);
-  CHECK(on_the_way.problem.empty());
+  CHECK(on_the_way.problem == Reason::kNone);
   CHECK(on_the_way.path == "/opt/tools/deep");
   // Root can re-point every link.
   machine.context.running_as_root = true;
@@ -73,7 +71,7 @@ TEST_CASE("binding: a directory behind a link counts only where nobody here can 
   machine.files.add_symlink("/rootlink", "/opt/tools");
   CHECK(check_canonical_cwd("/rootlink/deep", machine.context).problem == refused);
   machine.context.platform = Platform::kWindows;
-  CHECK(check_canonical_cwd("/opt/current/deep", machine.context).problem.empty());
+  CHECK(check_canonical_cwd("/opt/current/deep", machine.context).problem == Reason::kNone);
 }
 
 TEST_CASE("binding: a script must be a file that can be read") {
@@ -90,15 +88,15 @@ TEST_CASE("binding: a script must be a file that can be read") {
     CHECK_FALSE(check.operand.has_value());
     return check.problem;
   };
-  CHECK(problem_of("missing.py") == "approval requires an existing script operand");
-  CHECK(problem_of("/home/u/work") == "approval requires a file script operand");
+  CHECK(problem_of("missing.py") == Reason::kScriptMissing);
+  CHECK(problem_of("/home/u/work") == Reason::kScriptNoFile);
   veiled.without_content = "/home/u/work/script.py";
-  CHECK(problem_of("script.py") == "approval requires a readable script operand");
+  CHECK(problem_of("script.py") == Reason::kScriptUnreadable);
   veiled.without_content.clear();
   veiled.kinds["/home/u/work/script.py"] = FileKind::kUnreadable;
-  CHECK(problem_of("script.py") == "approval requires a readable script operand");
+  CHECK(problem_of("script.py") == Reason::kScriptUnreadable);
   veiled.kinds["/home/u/work/script.py"] = FileKind::kOther;
-  CHECK(problem_of("script.py") == "approval requires a file script operand");
+  CHECK(problem_of("script.py") == Reason::kScriptNoFile);
 }
 
 TEST_CASE("binding: where no real path is known the path as it was given is bound") {
@@ -114,22 +112,17 @@ TEST_CASE("binding: where no real path is known the path as it was given is boun
 
 TEST_CASE("binding: what cannot be bound says which kind it is") {
   Machine machine;
-  const auto first_words = [&](const std::vector<std::string>& argv) {
+  const auto problem_of = [&](const std::vector<std::string>& argv) {
     const OperandCheck check = check_here(machine, argv);
     CHECK_FALSE(check.operand.has_value());
-    return first_line(check.problem);
+    return check.problem;
   };
-  CHECK(first_words({"env", "-C", "/opt", "python3", "script.py"}) ==
-        "approval cannot safely bind dispatch cwd options");
-  CHECK(first_words({"bash", "--rcfile", "x", "script.sh"}) ==
-        "approval cannot safely bind shell startup files");
-  CHECK(first_words({"bash", "-i", "script.sh"}) == "approval cannot safely bind shell startup files");
-  CHECK(first_words({"env", "BASH_ENV=x", "bash", "script.sh"}) ==
-        "approval cannot safely bind shell startup environment");
-  CHECK(first_words({"php", "-d", "x=y", "script.py"}) ==
-        "approval cannot safely bind runtime code-loading or cwd options");
-  CHECK(first_words({"deno", "run", "--import-map=x", "script.py"}) ==
-        "approval cannot safely bind runtime code-loading or cwd options");
+  CHECK(problem_of({"env", "-C", "/opt", "python3", "script.py"}) == Reason::kDispatchOptions);
+  CHECK(problem_of({"bash", "--rcfile", "x", "script.sh"}) == Reason::kStartupFiles);
+  CHECK(problem_of({"bash", "-i", "script.sh"}) == Reason::kStartupFiles);
+  CHECK(problem_of({"env", "BASH_ENV=x", "bash", "script.sh"}) == Reason::kStartupEnvironment);
+  CHECK(problem_of({"php", "-d", "x=y", "script.py"}) == Reason::kRuntimeOptions);
+  CHECK(problem_of({"deno", "run", "--import-map=x", "script.py"}) == Reason::kRuntimeOptions);
   for (const std::vector<std::string>& argv :
        std::vector<std::vector<std::string>>{{"bash"},
                                              {"node", "-r", "./x", "script.py"},
@@ -138,7 +131,7 @@ TEST_CASE("binding: what cannot be bound says which kind it is") {
                                              {"deno", "test"},
                                              {"./gone"}}) {
     INFO(argv.front());
-    CHECK(first_words(argv) == "approval cannot safely bind this interpreter/runtime command");
+    CHECK(problem_of(argv) == Reason::kHiddenCommand);
   }
 }
 
@@ -146,10 +139,9 @@ TEST_CASE("binding: a host environment that makes shells read a file first refus
   for (const char* name : {"BASH_ENV", "ENV"}) {
     Machine machine;
     machine.context.host_environment.emplace_back(name, "/home/u/rc");
-    CHECK(check_here(machine, {"bash", "script.sh"}).problem ==
-          "approval cannot safely bind shell startup environment");
+    CHECK(check_here(machine, {"bash", "script.sh"}).problem == Reason::kStartupEnvironment);
     CHECK(check_here(machine, {"python3", "script.py"}).operand.has_value());
-    CHECK(check_here(machine, {"uname"}).problem.empty());
+    CHECK(check_here(machine, {"uname"}).problem == Reason::kNone);
   }
 }
 
@@ -157,7 +149,7 @@ TEST_CASE("binding: programs that only root can change need none, ones of ours a
   Machine machine;
   for (const char* program : {"uname", "/usr/bin/uname"}) {
     const OperandCheck check = check_here(machine, {program, "script.sh"});
-    CHECK(check.problem.empty());
+    CHECK(check.problem == Reason::kNone);
     CHECK_FALSE(check.operand.has_value());
   }
   const OperandCheck own = check_here(machine, {"./evil"});
@@ -165,11 +157,11 @@ TEST_CASE("binding: programs that only root can change need none, ones of ours a
   CHECK(own.operand->argv_index == 0);
   CHECK(own.operand->path == "/home/u/work/evil");
   const std::string harmless = "uname -a";
-  CHECK(check_here(machine, {"sh", "-c", harmless}, &harmless).problem.empty());
+  CHECK(check_here(machine, {"sh", "-c", harmless}, &harmless).problem == Reason::kNone);
   for (const std::string& payload :
        std::vector<std::string>{"uname; ./evil", "source script.sh", "./evil", "python3 script.py"}) {
     INFO(payload);
-    CHECK_FALSE(check_here(machine, {"sh", "-c", payload}, &payload).problem.empty());
+    CHECK_FALSE(check_here(machine, {"sh", "-c", payload}, &payload).problem == Reason::kNone);
   }
 }
 
@@ -209,7 +201,7 @@ TEST_CASE("binding: a script that an option or -m names is bound like one that a
   for (const Row& row : rows) {
     INFO(Json(row.argv).dump());
     const OperandCheck check = check_here(machine, row.argv);
-    CHECK(check.problem.empty());
+    CHECK(check.problem == Reason::kNone);
     REQUIRE(check.operand.has_value());
     CHECK(check.operand->argv_index == row.index);
     CHECK(check.operand->path == std::string(kWork) + "/" + row.file);

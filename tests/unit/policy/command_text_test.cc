@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "policy/command_text.h"
-#include "policy/engine.h"
+#include "policy/decide/engine.h"
+#include "policy/request/command_text.h"
 
 namespace hostclaw::policy {
 namespace {

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <functional>
 
-#include "policy/command_analysis.h"
+#include "policy/decide/command_analysis.h"
 #include "tests/unit/policy/decision_fixture.h"
 
 namespace hostclaw::policy {

@@ -2,12 +2,24 @@
 // A small machine for decision tests: /usr/bin with a few programs, a user's home, nothing from the disk.
 #pragma once
 
+#include <catch2/catch.hpp>
+
 #include <string>
 #include <vector>
 
 #include "base/json.h"
-#include "policy/engine.h"
+#include "policy/decide/engine.h"
 #include "tests/support/corpus_file_probe.h"
+
+// A failed comparison shows the name of a code.
+template <>
+struct Catch::StringMaker<hostclaw::policy::DecisionCode> {
+  static std::string convert(hostclaw::policy::DecisionCode code) { return std::string(to_string(code)); }
+};
+template <>
+struct Catch::StringMaker<hostclaw::policy::Reason> {
+  static std::string convert(hostclaw::policy::Reason reason) { return std::string(facts_of(reason).text); }
+};
 
 namespace hostclaw::policy {
 

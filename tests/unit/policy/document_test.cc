@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "policy/document.h"
-#include "policy/engine.h"
-#include "policy/pattern_index.h"
+#include "policy/decide/engine.h"
+#include "policy/document/document.h"
+#include "policy/document/pattern_index.h"
 
 namespace hostclaw::policy {
 namespace {

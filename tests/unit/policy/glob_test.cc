@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 
-#include "policy/glob.h"
+#include "policy/document/glob.h"
 
 namespace hostclaw::policy {
 namespace {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/grants.h"
+#include "policy/decide/grants.h"
 
 #include <catch2/catch.hpp>
 
-#include "policy/command_text.h"
-#include "policy/effective_policy.h"
-#include "policy/run_request.h"
+#include "policy/decide/run_request.h"
+#include "policy/document/effective_policy.h"
+#include "policy/request/command_text.h"
 #include "tests/unit/policy/decision_fixture.h"
 
 namespace hostclaw::policy {
@@ -17,7 +17,7 @@ Coverage coverage_of(Machine& machine, const Json& params) {
   RunRequest request;
   const RunParameters read = read_run_parameters(params);
   const Asker gateway{read.agent_id, read.session_key, true, {}};
-  REQUIRE(check_run_command(read.command, gateway, machine.context, request).has_value());
+  REQUIRE_FALSE(check_run_command(read.command, gateway, machine.context, request));
   const EffectivePolicy policy =
       resolve_policy(machine.document, "main", machine.context.settings, Platform::kPosix);
   const Environment environment = sanitized_environment(machine.context.host_environment, Platform::kPosix);

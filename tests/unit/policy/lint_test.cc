@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/lint.h"
+#include "policy/lint/lint.h"
 
 #include <catch2/catch.hpp>
 
-#include "policy/rules.h"
+#include "policy/rules/rules.h"
 #include "tests/unit/policy/decision_fixture.h"
 
 namespace hostclaw::policy {

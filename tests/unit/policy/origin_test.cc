@@ -4,8 +4,8 @@
 #include <catch2/catch.hpp>
 #include <map>
 
-#include "policy/decision_codes.h"
-#include "policy/run_decision.h"
+#include "policy/decide/run_decision.h"
+#include "policy/model/decision_codes.h"
 #include "tests/unit/policy/decision_fixture.h"
 
 namespace hostclaw::policy {
@@ -77,7 +77,7 @@ TEST_CASE(
     const RunDecision decided = decide_for(machine, container(), params);
     const Decision& decision = decided.evaluation.decision;
     CHECK(decision.verdict == Verdict::kDeny);
-    CHECK(decision.code == "ORIGIN_MEMBER_REFUSED");
+    CHECK(decision.code == DecisionCode::kOriginMemberRefused);
     CHECK(decision.layer == "origin");
     CHECK(decision.next.ends_with("without " + name));
     // What the record keeps is the door's word, and nothing that could run.
@@ -116,7 +116,7 @@ TEST_CASE("origin: a door that fills in an approval by mistake is refused like a
   command.approved = true;
   command.decision = ApprovalDecision::kAllowAlways;
   const RunDecision decided = decide_run(command, container(), machine.document, machine.context);
-  CHECK(decided.evaluation.decision.code == "ORIGIN_MEMBER_REFUSED");
+  CHECK(decided.evaluation.decision.code == DecisionCode::kOriginMemberRefused);
   CHECK(decided.evaluation.grants.empty());
   CHECK(refused_claims(command) == std::vector<std::string>{"approvalDecision"});
 }
@@ -127,7 +127,8 @@ TEST_CASE("origin: the agent of the door is judged, not the one that a request n
       {{"version", 1},
        {"defaults", {{"security", "deny"}, {"ask", "off"}}},
        {"agents", {{"main", {{"security", "full"}, {"ask", "off"}}}, {"boxed", {{"security", "deny"}}}}}});
-  CHECK(decide_for(machine, container(), command_only()).evaluation.decision.code == "SECURITY_DENY");
+  CHECK(decide_for(machine, container(), command_only()).evaluation.decision.code ==
+        DecisionCode::kSecurityDeny);
   Asker main = container();
   main.agent_id = "main";
   CHECK(decide_for(machine, main, command_only()).evaluation.decision.verdict == Verdict::kAllow);
@@ -138,7 +139,8 @@ TEST_CASE("origin: while the node only observes, a refused claim stays refused")
   machine.context.settings.observe = true;
   Json params = command_only();
   params["approved"] = true;
-  CHECK(decide_for(machine, container(), params).evaluation.decision.code == "ORIGIN_MEMBER_REFUSED");
+  CHECK(decide_for(machine, container(), params).evaluation.decision.code ==
+        DecisionCode::kOriginMemberRefused);
   params.erase("approved");
   CHECK(decide_for(machine, container(), params).evaluation.decision.verdict == Verdict::kAllow);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "policy/command_text.h"
+#include "policy/request/command_text.h"
 #include "tests/unit/policy/decision_fixture.h"
 
 namespace hostclaw::policy {
@@ -72,7 +72,7 @@ TEST_CASE("prepare: what is asked about although its program is listed is worded
   CAPTURE(entry, text);
   const PrepareEvaluation prepared = prepare(machine, Machine::carried(text));
   REQUIRE(prepared.ok);
-  CHECK(prepared.run.decision.code == "CARRIED_CODE");
+  CHECK(prepared.run.decision.code == DecisionCode::kCarriedCode);
   CHECK(prepared.payload["execPolicy"] == Json({{"security", "allowlist"}, {"ask", "on-miss"}}));
   const Json& plan = prepared.payload["plan"];
   const std::string words = text.starts_with("/usr/bin/") ? text.substr(9) : text;
@@ -82,7 +82,7 @@ TEST_CASE("prepare: what is asked about although its program is listed is worded
   CHECK(prepared.payload["allowAlwaysCoverage"]["complete"] == true);
   CHECK(run_again(machine, prepared).decision.verdict == Verdict::kAsk);
   const RunEvaluation approved = run_again(machine, prepared, true);
-  CHECK(approved.decision.code == "ALLOWED_BY_APPROVAL");
+  CHECK(approved.decision.code == DecisionCode::kAllowedByApproval);
   CHECK(spawned(approved).back() == std::vector<std::string>{"git", "-c", "core.pager=id", "log"});
   CHECK(approved.plan.pipelines.back().commands.back().executable == "/usr/bin/git");
 }
@@ -99,7 +99,7 @@ TEST_CASE("prepare: a name of an approved plan that leads elsewhere when it runs
   machine.context.host_environment = {{"PATH", "/opt/tools:/usr/bin"}, {"HOME", "/home/u"}};
   const RunEvaluation run = run_again(machine, prepared, true);
   CHECK(run.decision.verdict == Verdict::kDeny);
-  CHECK(run.decision.code == "OPERAND_CHANGED");
+  CHECK(run.decision.code == DecisionCode::kOperandChanged);
 }
 
 TEST_CASE("prepare: a program that its user can change stays bound by its content") {
@@ -128,7 +128,7 @@ TEST_CASE("prepare: a program that its user can change stays bound by its conten
                          "\x7f"
                          "ELF other",
                          true, 1500);
-  CHECK(run_again(machine, prepared, true).decision.code == "OPERAND_CHANGED");
+  CHECK(run_again(machine, prepared, true).decision.code == DecisionCode::kOperandChanged);
 }
 
 TEST_CASE("prepare: where everything is listed, a gateway is told to ask always") {
@@ -246,8 +246,8 @@ TEST_CASE("prepare: a chain that depends on a file that can change is not offere
   Machine machine;
   const PrepareEvaluation prepared = prepare(machine, Machine::carried("uname -s && python3 script.py"));
   CHECK_FALSE(prepared.ok);
-  CHECK(first_line(prepared.wire_message) ==
-        "SYSTEM_RUN_DENIED: approval cannot safely bind this interpreter/runtime command");
+  CHECK(prepared.refusal.reason == Reason::kHiddenCommand);
+  CHECK(prepared.refusal.explanation.find("`python3`") != std::string::npos);
 }
 
 TEST_CASE("prepare: a refusal is reported as the policy and not as an error") {
@@ -288,7 +288,7 @@ TEST_CASE("prepare: a script is bound by its content") {
   CHECK(operand["path"] == "/home/u/work/script.py");
   CHECK(run_again(machine, prepared, true).decision.verdict == Verdict::kAllow);
   machine.files.add_file("/home/u/work/script.py", "print(2)\n", false, 1500);
-  CHECK(run_again(machine, prepared, true).decision.code == "OPERAND_CHANGED");
+  CHECK(run_again(machine, prepared, true).decision.code == DecisionCode::kOperandChanged);
 }
 
 TEST_CASE("prepare: approval ends when the policy changes, but not when a rule is added") {
@@ -298,7 +298,7 @@ TEST_CASE("prepare: approval ends when the policy changes, but not when a rule i
   CHECK(run_again(machine, prepared, true).decision.verdict == Verdict::kAllow);
   machine.policy("allowlist", "always");
   const RunEvaluation run = run_again(machine, prepared, true);
-  CHECK(run.decision.code == "POLICY_CHANGED");
+  CHECK(run.decision.code == DecisionCode::kPolicyChanged);
 }
 
 TEST_CASE("prepare: allow-always stores the program with its arguments and directory") {
@@ -346,11 +346,11 @@ TEST_CASE("prepare: the same plan has the same key, and every bound member count
   CHECK(plan_key({}).empty());
 }
 
-TEST_CASE("prepare: malformed parameters are answered in upstream's words") {
+TEST_CASE("prepare: malformed parameters are told apart") {
   Machine machine;
-  CHECK(prepare(machine, {{"rawCommand", "x"}}).wire_message == "rawCommand requires params.command");
-  CHECK(prepare(machine, Json()).wire_message == "command required");
-  CHECK(prepare(machine, Json::object()).wire_code == "INVALID_REQUEST");
+  CHECK(prepare(machine, {{"rawCommand", "x"}}).refusal.reason == Reason::kRawCommandAlone);
+  CHECK(prepare(machine, Json()).refusal.reason == Reason::kCommandMissing);
+  CHECK(prepare(machine, Json::object()).refusal.verdict == Verdict::kInvalid);
 }
 
 }  // namespace

@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <random>
 
-#include "policy/analysis/builtins.h"
-#include "policy/analysis/shell_text.h"
-#include "policy/analysis/text_reader.h"
+#include "policy/programs/builtins.h"
+#include "policy/shell/shell_text.h"
+#include "policy/shell/text_reader.h"
 #include "tests/unit/policy/decision_fixture.h"
 
 namespace hostclaw::policy {
@@ -160,7 +160,7 @@ TEST_CASE("property: what a rule denies stays denied however it is dressed") {
     const Argv request = generate.request_for({"docker", "system", "prune", "-a"});
     CAPTURE(Json(request).dump());
     const RunEvaluation run = machine.run(request);
-    CHECK(run.decision.code == "RULE_DENY");
+    CHECK(run.decision.code == DecisionCode::kRuleDeny);
     CHECK(machine.run(request).decision.code == run.decision.code);
     // The same dress around something that no rule is about.
     const Argv harmless = generate.request_for({"docker", "version"});
@@ -185,7 +185,7 @@ TEST_CASE("property: more entries in the list never deny less than a rule says")
     for (const auto& patterns :
          {std::initializer_list<const char*>{}, {"docker"}, {"*"}, {"/usr/bin/docker", "sh"}}) {
       machine.list(patterns);
-      CHECK(machine.run(request).decision.code == "RULE_DENY");
+      CHECK(machine.run(request).decision.code == DecisionCode::kRuleDeny);
     }
   }
 }

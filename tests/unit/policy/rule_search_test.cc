@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/rule_search.h"
+#include "policy/decide/rule_search.h"
 
 #include <catch2/catch.hpp>
 #include <chrono>
 
-#include "policy/command_text.h"
+#include "policy/request/command_text.h"
 #include "tests/unit/policy/decision_fixture.h"
 
 namespace hostclaw::policy {
@@ -33,8 +33,8 @@ struct RuledMachine : Machine {
   void rule(std::vector<Rule> rules) {
     context.settings.rules = std::make_shared<const RuleSet>(std::move(rules));
   }
-  std::string code(const Argv& argv) { return run(argv).decision.code; }
-  std::string code_of_text(const std::string& value) { return text(value).decision.code; }
+  DecisionCode code(const Argv& argv) { return run(argv).decision.code; }
+  DecisionCode code_of_text(const std::string& value) { return text(value).decision.code; }
 };
 
 TEST_CASE("rule search: a denied command stays denied however its text is dressed") {
@@ -93,9 +93,9 @@ TEST_CASE("rule search: a denied command stays denied however its text is dresse
            "a=(1 2); docker system prune",
        }) {
     CAPTURE(text);
-    CHECK(machine.code_of_text(text) == "RULE_DENY");
-    CHECK(machine.code({"bash", "-c", text}) == "RULE_DENY");
-    CHECK(machine.code({"sudo", "bash", "-c", text}) == "RULE_DENY");
+    CHECK(machine.code_of_text(text) == DecisionCode::kRuleDeny);
+    CHECK(machine.code({"bash", "-c", text}) == DecisionCode::kRuleDeny);
+    CHECK(machine.code({"sudo", "bash", "-c", text}) == DecisionCode::kRuleDeny);
   }
 }
 
@@ -111,11 +111,11 @@ TEST_CASE("rule search: words in front of a command, and texts read from elsewhe
                               {"cmd.exe", "/c", "start docker system prune"},
                               {"cmd.exe", "/c", "if exist x docker system prune"}}) {
     CAPTURE(Json(command).dump());
-    CHECK(machine.code(command) == "RULE_DENY");
+    CHECK(machine.code(command) == DecisionCode::kRuleDeny);
   }
-  CHECK(machine.code({"bash", "-c", "bash <(cat words)"}) == "RULE_NOT_EXCLUDED");
-  CHECK(machine.code({"bash", "-c", ". ./words"}) == "ALLOWED_BY_POLICY");
-  CHECK(machine.code({"bash", "script.sh", "docker", "system", "prune"}) == "ALLOWED_BY_POLICY");
+  CHECK(machine.code({"bash", "-c", "bash <(cat words)"}) == DecisionCode::kRuleNotExcluded);
+  CHECK(machine.code({"bash", "-c", ". ./words"}) == DecisionCode::kAllowedByPolicy);
+  CHECK(machine.code({"bash", "script.sh", "docker", "system", "prune"}) == DecisionCode::kAllowedByPolicy);
 }
 
 TEST_CASE("rule search: words that a shell gets behind its text are read in their places") {
@@ -127,21 +127,23 @@ TEST_CASE("rule search: words that a shell gets behind its text are read in thei
     CAPTURE(text);
     Argv command = {"sh", "-c", text, "x"};
     command.insert(command.end(), words.begin(), words.end());
-    CHECK(machine.code(command) == "RULE_DENY");
+    CHECK(machine.code(command) == DecisionCode::kRuleDeny);
     command.insert(command.begin(), {"xargs", "-n", "1"});
-    CHECK(machine.code(command) == "RULE_DENY");
+    CHECK(machine.code(command) == DecisionCode::kRuleDeny);
   }
-  CHECK(machine.code({"sh", "-c", "$0", "docker system prune"}) == "RULE_DENY");
-  CHECK(machine.code({"sh", "-c", "$0 \"$@\"", "docker", "system", "prune"}) == "RULE_DENY");
+  CHECK(machine.code({"sh", "-c", "$0", "docker system prune"}) == DecisionCode::kRuleDeny);
+  CHECK(machine.code({"sh", "-c", "$0 \"$@\"", "docker", "system", "prune"}) == DecisionCode::kRuleDeny);
   CHECK(machine.code({"find", ".", "-exec", "sh", "-c", "\"$@\"", "x", "docker", "system", "prune", ";"}) ==
-        "RULE_DENY");
+        DecisionCode::kRuleDeny);
   // Given other values in the text.
   for (const char* text :
        {"shift; \"$@\"", "set -- a docker system prune; shift; \"$@\"", "f() { \"$@\"; }; f x"}) {
     CAPTURE(text);
-    CHECK(machine.code({"sh", "-c", text, "x", "docker", "system", "prune"}) == "RULE_NOT_EXCLUDED");
+    CHECK(machine.code({"sh", "-c", text, "x", "docker", "system", "prune"}) ==
+          DecisionCode::kRuleNotExcluded);
   }
-  CHECK(machine.code({"sh", "-c", "echo \"$@\"", "x", "docker", "system", "prune"}) == "ALLOWED_BY_POLICY");
+  CHECK(machine.code({"sh", "-c", "echo \"$@\"", "x", "docker", "system", "prune"}) ==
+        DecisionCode::kAllowedByPolicy);
 }
 
 TEST_CASE("rule search: six hundred options, and more wrappers than are looked through, hide nothing") {
@@ -149,19 +151,19 @@ TEST_CASE("rule search: six hundred options, and more wrappers than are looked t
   Argv command = {"env"};
   for (int i = 0; i < 600; ++i) command.insert(command.end(), {"-u", "N" + std::to_string(i)});
   command.insert(command.end(), {"docker", "system", "prune"});
-  CHECK(machine.code(command) == "RULE_DENY");
+  CHECK(machine.code(command) == DecisionCode::kRuleDeny);
   for (const std::size_t wrappers : {1U, 4U, 5U, 12U, 100U, 400U}) {
     CAPTURE(wrappers);
     Argv wrapped(wrappers, "nice");
     wrapped.insert(wrapped.end(), {"docker", "system", "prune"});
-    const std::string code = machine.code(wrapped);
-    CHECK((code == "RULE_DENY" || code == "RULE_NOT_EXCLUDED"));
+    const DecisionCode code = machine.code(wrapped);
+    CHECK((code == DecisionCode::kRuleDeny || code == DecisionCode::kRuleNotExcluded));
     Argv shell(wrappers, "nice");
     shell.insert(shell.end(), {"sh", "-c", "doc\\\nker system prune"});
-    const std::string text = machine.code(shell);
-    CHECK((text == "RULE_DENY" || text == "RULE_NOT_EXCLUDED"));
+    const DecisionCode text = machine.code(shell);
+    CHECK((text == DecisionCode::kRuleDeny || text == DecisionCode::kRuleNotExcluded));
   }
-  CHECK(machine.code({"nice", "nice", "nice", "nice", "nice", "ls"}) == "ALLOWED_BY_POLICY");
+  CHECK(machine.code({"nice", "nice", "nice", "nice", "nice", "ls"}) == DecisionCode::kAllowedByPolicy);
 }
 
 TEST_CASE("rule search: where a rule could apply and the text does not say so, it is asked about") {
@@ -186,14 +188,14 @@ TEST_CASE("rule search: where a rule could apply and the text does not say so, i
        }) {
     CAPTURE(text);
     const RunEvaluation run = machine.text(text);
-    CHECK(run.decision.code == "RULE_NOT_EXCLUDED");
+    CHECK(run.decision.code == DecisionCode::kRuleNotExcluded);
     CHECK(run.decision.verdict == Verdict::kAsk);
     CHECK(run.decision.layer == "rule");
     CHECK(run.decision.detail == "deny-docker");
     CHECK(run.rules == Argv{"deny-docker"});
   }
-  CHECK(machine.code({"powershell", "-EncodedCommand", "ZABvAGMA"}) == "RULE_NOT_EXCLUDED");
-  CHECK(machine.code({"sh", "-c", "echo " + std::string(300'000, 'x')}) == "RULE_NOT_EXCLUDED");
+  CHECK(machine.code({"powershell", "-EncodedCommand", "ZABvAGMA"}) == DecisionCode::kRuleNotExcluded);
+  CHECK(machine.code({"sh", "-c", "echo " + std::string(300'000, 'x')}) == DecisionCode::kRuleNotExcluded);
 }
 
 TEST_CASE("rule search: shells agree on less than one text says") {
@@ -238,9 +240,9 @@ TEST_CASE("rule search: shells agree on less than one text says") {
            Row{"ksh93", "git push"},
        }) {
     CAPTURE(row.shell, row.text);
-    CHECK(machine.code({row.shell, "-c", row.text}) != "ALLOWED_BY_POLICY");
+    CHECK(machine.code({row.shell, "-c", row.text}) != DecisionCode::kAllowedByPolicy);
   }
-  CHECK(machine.code({"git-push", "-f"}) != "ALLOWED_BY_POLICY");
+  CHECK(machine.code({"git-push", "-f"}) != DecisionCode::kAllowedByPolicy);
   // Their twins.
   for (const Row row : {
            Row{"bash", "git $'log'"},
@@ -256,7 +258,7 @@ TEST_CASE("rule search: shells agree on less than one text says") {
            Row{"fish", "ls -l"},
        }) {
     CAPTURE(row.shell, row.text);
-    CHECK(machine.code({row.shell, "-c", row.text}) == "ALLOWED_BY_POLICY");
+    CHECK(machine.code({row.shell, "-c", row.text}) == DecisionCode::kAllowedByPolicy);
   }
 }
 
@@ -274,12 +276,12 @@ TEST_CASE("rule search: what xargs starts is known only where its words say so")
            "ls | xargs docker system",
        }) {
     CAPTURE(text);
-    CHECK(machine.code_of_text(text) != "ALLOWED_BY_POLICY");
+    CHECK(machine.code_of_text(text) != DecisionCode::kAllowedByPolicy);
   }
   for (const char* text : {"ls | xargs grep docker", "ls | xargs -0 -n 1 grep x", "ls | xargs -n1 -P2 grep x",
                            "ls | xargs -I{} grep {} x", "ls | xargs -I {} rm {}"}) {
     CAPTURE(text);
-    CHECK(machine.code_of_text(text) == "ALLOWED_BY_POLICY");
+    CHECK(machine.code_of_text(text) == DecisionCode::kAllowedByPolicy);
   }
 }
 
@@ -289,9 +291,9 @@ TEST_CASE("rule search: one file that is told what to be by an option is that pr
   machine.files.add_symlink("/usr/bin/unlink", "coreutils");
   machine.files.add_symlink("/usr/bin/true", "coreutils");
   machine.rule({refusing("unlink", std::nullopt)});
-  CHECK(machine.code({"coreutils", "--coreutils-prog=unlink", "y"}) == "RULE_DENY");
-  CHECK(machine.code({"coreutils", "unlink", "y"}) == "RULE_DENY");
-  CHECK(machine.code({"coreutils", "--coreutils-prog=true"}) == "ALLOWED_BY_POLICY");
+  CHECK(machine.code({"coreutils", "--coreutils-prog=unlink", "y"}) == DecisionCode::kRuleDeny);
+  CHECK(machine.code({"coreutils", "unlink", "y"}) == DecisionCode::kRuleDeny);
+  CHECK(machine.code({"coreutils", "--coreutils-prog=true"}) == DecisionCode::kAllowedByPolicy);
 }
 
 TEST_CASE("rule search: a rule for a directory holds where it is not known where a command works") {
@@ -304,10 +306,10 @@ TEST_CASE("rule search: a rule for a directory holds where it is not known where
        {Argv{"git", "-P", "-C", "/srv/d", "push"}, Argv{"git", "--git-dir=/srv/d/.git", "push"},
         Argv{"sudo", "git", "-C", "/srv/d", "push"}, Argv{"sudo", "-D", "/srv/d", "git", "push"}}) {
     CAPTURE(argv);
-    CHECK(machine.code(argv) != "ALLOWED_BY_POLICY");
+    CHECK(machine.code(argv) != DecisionCode::kAllowedByPolicy);
   }
-  CHECK(machine.code({"git", "push"}) == "ALLOWED_BY_POLICY");
-  CHECK(machine.code({"git", "-C", "/srv/other", "push"}) == "ALLOWED_BY_POLICY");
+  CHECK(machine.code({"git", "push"}) == DecisionCode::kAllowedByPolicy);
+  CHECK(machine.code({"git", "-C", "/srv/other", "push"}) == DecisionCode::kAllowedByPolicy);
 }
 
 TEST_CASE("rule search: shells within shells are looked at no longer than a frame may take") {
@@ -318,11 +320,11 @@ TEST_CASE("rule search: shells within shells are looked at no longer than a fram
     return argv;
   };
   const auto begun = std::chrono::steady_clock::now();
-  CHECK(machine.code(nested(60)) == "RULE_NOT_EXCLUDED");
+  CHECK(machine.code(nested(60)) == DecisionCode::kRuleNotExcluded);
   // Without a bound on the whole it would take years.
   CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(60));
-  CHECK(machine.code({"sh", "-c", "sh -c 'sh -c \"docker system prune\"'"}) == "RULE_DENY");
-  CHECK(machine.code({"sh", "-c", "sh -c 'sh -c \"docker ps\"'"}) == "ALLOWED_BY_POLICY");
+  CHECK(machine.code({"sh", "-c", "sh -c 'sh -c \"docker system prune\"'"}) == DecisionCode::kRuleDeny);
+  CHECK(machine.code({"sh", "-c", "sh -c 'sh -c \"docker ps\"'"}) == DecisionCode::kAllowedByPolicy);
 }
 
 TEST_CASE("rule search: what no value of an unknown word could bring under a rule is left alone") {
@@ -353,15 +355,105 @@ TEST_CASE("rule search: what no value of an unknown word could bring under a rul
            "ls # $(",
        }) {
     CAPTURE(text);
-    CHECK(machine.code_of_text(text) == "ALLOWED_BY_POLICY");
+    CHECK(machine.code_of_text(text) == DecisionCode::kAllowedByPolicy);
   }
-  CHECK(machine.code({"bash", "-c", "[[ $x == docker && -n $y ]] && ls"}) == "ALLOWED_BY_POLICY");
-  CHECK(machine.code({"bash", "-c", "a=($(ls)); echo \"${a[@]}\""}) == "ALLOWED_BY_POLICY");
+  CHECK(machine.code({"bash", "-c", "[[ $x == docker && -n $y ]] && ls"}) == DecisionCode::kAllowedByPolicy);
+  CHECK(machine.code({"bash", "-c", "a=($(ls)); echo \"${a[@]}\""}) == DecisionCode::kAllowedByPolicy);
   machine.rule({refusing("docker", {{"...", "system", "...", "prune", "..."}})});
-  CHECK(machine.code_of_text("docker run \"$image\"") == "ALLOWED_BY_POLICY");
-  CHECK(machine.code_of_text("git $x") == "ALLOWED_BY_POLICY");
+  CHECK(machine.code_of_text("docker run \"$image\"") == DecisionCode::kAllowedByPolicy);
+  CHECK(machine.code_of_text("git $x") == DecisionCode::kAllowedByPolicy);
   machine.rule({});
-  CHECK(machine.code_of_text("$x") == "ALLOWED_BY_POLICY");
+  CHECK(machine.code_of_text("$x") == DecisionCode::kAllowedByPolicy);
+}
+
+TEST_CASE("rule search: a denied program is found where another one starts it") {
+  RuledMachine machine;
+  machine.rule(
+      {refusing("rm", std::nullopt), refusing("docker", {{"...", "system", "...", "prune", "..."}})});
+  for (const char* text : {
+           "chronic rm x",
+           "ifne rm x",
+           "ip netns exec blue rm x",
+           "systemd-inhibit --what=sleep rm x",
+           "capsh -- -c 'rm x'",
+           "sg staff -c 'rm x'",
+           "tini -- rm x",
+           "dumb-init rm x",
+           "flatpak-spawn --host docker system prune",
+           "catchsegv rm x",
+           "setarch x86_64 rm x",
+           "unshare -r docker system prune",
+           "nsenter -t 1 rm x",
+           "tar -cf a --to-command=rm x",
+           "tar -xf a.tar --use-compress-program=rm",
+           "tar -Irm -xf a.tar",
+           "sort --compress-program=rm x",
+           "less '+!rm' x",
+           "less +:!rm x",
+           "git -c alias.x=!rm x",
+           "git -ccore.pager=rm log",
+           "ssh -oProxyCommand=rm host",
+           "rsync --rsh=rm a h:b",
+           "vim '+!rm' x",
+           "diff3 --diff-program=rm a b c",
+       }) {
+    CAPTURE(text);
+    CHECK(machine.code_of_text(text) == DecisionCode::kRuleDeny);
+  }
+  for (const char* text : {
+           "chronic ls x",
+           "ip addr show",
+           "capsh --print",
+           "tini -- ls",
+           "tar -cf a --exclude=rm x",
+           "tar -xf a.tar --to-command=cat",
+           "sort --output=rm.txt x",
+           "less +G x",
+           "git -c core.pager=cat log",
+           "setarch x86_64 ls",
+           "diff3 a b c",
+       }) {
+    CAPTURE(text);
+    CHECK(machine.code_of_text(text) == DecisionCode::kAllowedByPolicy);
+  }
+}
+
+TEST_CASE("rule search: an unknown word that is the value of an option is no word of a rule") {
+  RuledMachine machine;
+  machine.rule(starter_rules());
+  for (const char* text : {
+           "git commit -m \"$MSG\"",
+           "git commit -am \"$MSG\"",
+           "git -C \"$D\" status",
+           "git -C \"$D\" commit -m \"$MSG\"",
+           "git log --grep \"$X\"",
+           "git tag -m \"$MSG\" v1",
+           "docker --log-level \"$L\" ps",
+       }) {
+    CAPTURE(text);
+    CHECK(machine.code_of_text(text) == DecisionCode::kAllowedByPolicy);
+  }
+  for (const char* text : {
+           "git commit \"$MSG\" \"$X\" && git \"$X\" --hard",
+           "git $X -m \"$MSG\"",             // the option could belong to something else
+           "git -C \"$D\" \"$SUB\" --hard",  // the subcommand is not known
+           "git -C \"$D\" push $WHERE",      // unquoted: it can be several words
+           "git -C $D push",
+           "docker run --network \"$N\" image",  // the rule is about this value
+           "docker run --net \"$N\" image",
+           "git push \"$X\"",
+           "git reset \"$X\"",
+       }) {
+    CAPTURE(text);
+    CHECK(machine.code_of_text(text) != DecisionCode::kAllowedByPolicy);
+  }
+  // A pattern that any word can fit is one for values, too.
+  machine.rule(
+      {refusing("curl", {{"...", "file:*", "..."}}), refusing("git", {{"...", "-m", "secret", "..."}})});
+  CHECK(machine.code_of_text("curl --url \"$U\"") == DecisionCode::kRuleNotExcluded);
+  CHECK(machine.code_of_text("git commit -m \"$M\"") == DecisionCode::kRuleNotExcluded);
+  CHECK(machine.code_of_text("git commit -m \"$M\" -F x") == DecisionCode::kRuleNotExcluded);
+  CHECK(machine.code_of_text("git commit --author \"$M\" -m x") == DecisionCode::kAllowedByPolicy);
 }
 
 TEST_CASE("rule search: the owner chooses what holds where a rule could not be excluded") {
@@ -369,19 +461,19 @@ TEST_CASE("rule search: the owner chooses what holds where a rule could not be e
   const Json request = Machine::carried("docker system $x");
   machine.context.settings.rule_doubt = RuleEffect::kDeny;
   CHECK(machine.decide(request).decision.verdict == Verdict::kDeny);
-  CHECK(machine.decide(request).decision.code == "RULE_NOT_EXCLUDED");
+  CHECK(machine.decide(request).decision.code == DecisionCode::kRuleNotExcluded);
   CHECK(prepare_run(request, machine.document, machine.context).payload["execPolicy"]["security"] == "deny");
   machine.context.settings.rule_doubt = RuleEffect::kAllow;
-  CHECK(machine.decide(request).decision.code == "ALLOWED_BY_POLICY");
+  CHECK(machine.decide(request).decision.code == DecisionCode::kAllowedByPolicy);
   // A rule that does apply is no doubt.
-  CHECK(machine.code_of_text("docker system prune $x") == "RULE_DENY");
+  CHECK(machine.code_of_text("docker system prune $x") == DecisionCode::kRuleDeny);
   machine.context.settings.rule_doubt = RuleEffect::kAsk;
   CHECK(prepare_run(request, machine.document, machine.context).payload["execPolicy"]["ask"] == "always");
   // A person's answer counts, as it does for a rule that asks.
   machine.context.answer = LocalAnswer::kGranted;
   machine.context.settings.rules = std::make_shared<const RuleSet>(
       std::vector<Rule>{refusing("docker", {{"...", "prune", "..."}}, RuleEffect::kAsk)});
-  CHECK(machine.decide(Machine::carried("docker \"$x\"")).decision.code != "RULE_NOT_EXCLUDED");
+  CHECK(machine.decide(Machine::carried("docker \"$x\"")).decision.code != DecisionCode::kRuleNotExcluded);
 }
 
 TEST_CASE("rule search: doubt makes a miss no looser") {
@@ -389,7 +481,7 @@ TEST_CASE("rule search: doubt makes a miss no looser") {
   machine.policy("allowlist", "off");
   const RunEvaluation run = machine.text("docker system $x");
   CHECK(run.decision.verdict == Verdict::kDeny);
-  CHECK(run.decision.code == "NOT_ANALYSABLE");
+  CHECK(run.decision.code == DecisionCode::kNotAnalysable);
 }
 
 TEST_CASE(
@@ -432,11 +524,11 @@ TEST_CASE(
     }
     for (const Argv& argv : dressed) {
       CAPTURE(Json(argv).dump());
-      CHECK(machine.code(argv) == "RULE_DENY");
+      CHECK(machine.code(argv) == DecisionCode::kRuleDeny);
     }
   }
-  CHECK(machine.code({"sudo", "head", "x"}) == "ALLOWED_BY_POLICY");
-  CHECK(machine.code({"sudo", "./work/docker", "system", "prune"}) == "ALLOWED_BY_POLICY");
+  CHECK(machine.code({"sudo", "head", "x"}) == DecisionCode::kAllowedByPolicy);
+  CHECK(machine.code({"sudo", "./work/docker", "system", "prune"}) == DecisionCode::kAllowedByPolicy);
 }
 
 TEST_CASE("rule search: a rule about one of many names of a file holds however the file is called") {
@@ -445,30 +537,30 @@ TEST_CASE("rule search: a rule about one of many names of a file holds however t
   for (const char* name : {"stat", "tac", "wipe"})
     machine.files.add_symlink(std::string("/usr/bin/") + name, "allinone");
   machine.rule({refusing("wipe", std::nullopt)});
-  CHECK(machine.code({"wipe", "x"}) == "RULE_DENY");
-  CHECK(machine.code({"allinone", "wipe", "x"}) == "RULE_DENY");
-  CHECK(machine.code_of_text("nice allinone wipe x") == "RULE_DENY");
-  CHECK(machine.code({"stat", "wipe"}) == "ALLOWED_BY_POLICY");
+  CHECK(machine.code({"wipe", "x"}) == DecisionCode::kRuleDeny);
+  CHECK(machine.code({"allinone", "wipe", "x"}) == DecisionCode::kRuleDeny);
+  CHECK(machine.code_of_text("nice allinone wipe x") == DecisionCode::kRuleDeny);
+  CHECK(machine.code({"stat", "wipe"}) == DecisionCode::kAllowedByPolicy);
 }
 
 TEST_CASE("rule search: a rule about a wrapper holds for it, wherever in a chain it stands") {
   RuledMachine machine;
   machine.rule({refusing("timeout", std::nullopt)});
-  CHECK(machine.code({"timeout", "5", "id"}) == "RULE_DENY");
-  CHECK(machine.code({"nice", "timeout", "5", "id"}) == "RULE_DENY");
-  CHECK(machine.code_of_text("nice timeout 5 id") == "RULE_DENY");
-  CHECK(machine.code({"nice", "id"}) == "ALLOWED_BY_POLICY");
+  CHECK(machine.code({"timeout", "5", "id"}) == DecisionCode::kRuleDeny);
+  CHECK(machine.code({"nice", "timeout", "5", "id"}) == DecisionCode::kRuleDeny);
+  CHECK(machine.code_of_text("nice timeout 5 id") == DecisionCode::kRuleDeny);
+  CHECK(machine.code({"nice", "id"}) == DecisionCode::kAllowedByPolicy);
 }
 
 TEST_CASE("rule search: on Windows text is searched as cmd.exe and PowerShell read it") {
   RuledMachine machine;
   for (const char* text : {"docker system prune", "doc^ker system prune", "cd x & docker system prune",
                            "\"docker\" system prune"})
-    CHECK(machine.code({"cmd.exe", "/c", text}) == "RULE_DENY");
-  CHECK(machine.code({"cmd.exe", "/c", "docker sys%x%tem prune"}) == "RULE_NOT_EXCLUDED");
-  CHECK(machine.code({"powershell", "-Command", "& 'docker' system prune"}) == "RULE_DENY");
-  CHECK(machine.code({"powershell", "-Command", "& $d system prune"}) == "RULE_NOT_EXCLUDED");
-  CHECK(machine.code({"cmd.exe", "/c", "echo %PATH%"}) == "ALLOWED_BY_POLICY");
+    CHECK(machine.code({"cmd.exe", "/c", text}) == DecisionCode::kRuleDeny);
+  CHECK(machine.code({"cmd.exe", "/c", "docker sys%x%tem prune"}) == DecisionCode::kRuleNotExcluded);
+  CHECK(machine.code({"powershell", "-Command", "& 'docker' system prune"}) == DecisionCode::kRuleDeny);
+  CHECK(machine.code({"powershell", "-Command", "& $d system prune"}) == DecisionCode::kRuleNotExcluded);
+  CHECK(machine.code({"cmd.exe", "/c", "echo %PATH%"}) == DecisionCode::kAllowedByPolicy);
 }
 
 }  // namespace

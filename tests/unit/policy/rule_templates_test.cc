@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/rule_templates.h"
+#include "policy/rules/rule_templates.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy/rules.h"
+#include "policy/rules/rules.h"
 
 #include <catch2/catch.hpp>
 
@@ -94,9 +94,9 @@ TEST_CASE("rules: deny wins over ask, ask over allow, whatever their order") {
       {rule(RuleEffect::kAllow, "git", std::nullopt), rule(RuleEffect::kAsk, "git", {{"log", "..."}}),
        rule(RuleEffect::kDeny, "git", {{"log", "--all"}})});
   CHECK(machine.run({"git", "status"}).decision.verdict == Verdict::kAllow);
-  CHECK(machine.run({"git", "log"}).decision.code == "RULE_ASK");
+  CHECK(machine.run({"git", "log"}).decision.code == DecisionCode::kRuleAsk);
   const RunEvaluation denied = machine.run({"git", "log", "--all"});
-  CHECK(denied.decision.code == "RULE_DENY");
+  CHECK(denied.decision.code == DecisionCode::kRuleDeny);
   CHECK(denied.decision.layer == "rule");
   CHECK(denied.decision.explanation.find("because") != std::string::npos);
   CHECK(denied.rules == std::vector<std::string>{"r"});
@@ -108,12 +108,12 @@ TEST_CASE("rules: a denial holds for listed commands, full policy, links, paths 
   use(machine, {rule(RuleEffect::kDeny, "git", {{"...", "--hard", "..."}})});
   for (const char* security : {"allowlist", "full"}) {
     machine.policy(security, "off", {{{"pattern", "*"}}});
-    CHECK(machine.run({"git", "reset", "--hard"}).decision.code == "RULE_DENY");
-    CHECK(machine.run({"/usr/bin/git", "reset", "--hard"}).decision.code == "RULE_DENY");
-    CHECK(machine.run({"./harmless", "reset", "--hard"}).decision.code == "RULE_DENY");
-    CHECK(machine.run({"nice", "git", "reset", "--hard"}).decision.code == "RULE_DENY");
-    CHECK(machine.text("uname && git reset --hard").decision.code == "RULE_DENY");
-    CHECK(machine.text("echo $(g\"i\"t reset --hard)").decision.code == "RULE_DENY");
+    CHECK(machine.run({"git", "reset", "--hard"}).decision.code == DecisionCode::kRuleDeny);
+    CHECK(machine.run({"/usr/bin/git", "reset", "--hard"}).decision.code == DecisionCode::kRuleDeny);
+    CHECK(machine.run({"./harmless", "reset", "--hard"}).decision.code == DecisionCode::kRuleDeny);
+    CHECK(machine.run({"nice", "git", "reset", "--hard"}).decision.code == DecisionCode::kRuleDeny);
+    CHECK(machine.text("uname && git reset --hard").decision.code == DecisionCode::kRuleDeny);
+    CHECK(machine.text("echo $(g\"i\"t reset --hard)").decision.code == DecisionCode::kRuleDeny);
     CHECK(machine.run({"git", "reset"}).decision.verdict == Verdict::kAllow);
   }
 }
@@ -192,7 +192,7 @@ TEST_CASE("rules: observing runs the command and notes what it would have been")
   machine.context.settings.observe = true;
   const RunEvaluation run = machine.run({"id"});
   CHECK(run.decision.verdict == Verdict::kAllow);
-  CHECK(run.decision.code == "ALLOWED_TO_OBSERVE");
+  CHECK(run.decision.code == DecisionCode::kAllowedToObserve);
   REQUIRE(run.would_have);
   CHECK(run.would_have->verdict == Verdict::kAsk);
   CHECK(spawned(run) == std::vector<std::vector<std::string>>{{"id"}});
@@ -248,9 +248,9 @@ TEST_CASE("rules: what a wrapper, a shell or a tool that carries code is told to
   };
   for (const auto& command : denied) {
     INFO(Json(command).dump());
-    CHECK(machine.run(command).decision.code == "RULE_DENY");
+    CHECK(machine.run(command).decision.code == DecisionCode::kRuleDeny);
   }
-  CHECK(machine.text("uname; bash -c 'docker system prune'").decision.code == "RULE_DENY");
+  CHECK(machine.text("uname; bash -c 'docker system prune'").decision.code == DecisionCode::kRuleDeny);
   // Words that nothing runs are only words.
   for (const std::vector<std::string>& command :
        {std::vector<std::string>{"echo", "docker", "system", "prune"},
@@ -395,12 +395,12 @@ TEST_CASE("rules: a denial for a directory holds there, by links, and where the 
     params["cwd"] = cwd;
     return machine.decide(params).decision.code;
   };
-  CHECK(code({"git", "push"}, "/home/u/work") == "RULE_DENY");
-  CHECK(code({"git", "push"}, "/home/u/link") == "RULE_DENY");
-  CHECK(code({"git", "-C", "../work", "push"}, "/home/u/other") == "RULE_DENY");
-  CHECK(code({"bash", "-c", "cd /home/u/work; git push"}, "/home/u/other") == "RULE_DENY");
-  CHECK(code({"git", "push"}, "/home/u/other") == "ALLOWED_BY_POLICY");
-  CHECK(code({"git", "log"}, "/home/u/work") == "ALLOWED_BY_POLICY");
+  CHECK(code({"git", "push"}, "/home/u/work") == DecisionCode::kRuleDeny);
+  CHECK(code({"git", "push"}, "/home/u/link") == DecisionCode::kRuleDeny);
+  CHECK(code({"git", "-C", "../work", "push"}, "/home/u/other") == DecisionCode::kRuleDeny);
+  CHECK(code({"bash", "-c", "cd /home/u/work; git push"}, "/home/u/other") == DecisionCode::kRuleDeny);
+  CHECK(code({"git", "push"}, "/home/u/other") == DecisionCode::kAllowedByPolicy);
+  CHECK(code({"git", "log"}, "/home/u/work") == DecisionCode::kAllowedByPolicy);
 }
 
 TEST_CASE("rules: patterns for kinds of words, and for any number of some") {

@@ -5,17 +5,18 @@
 #include <cstring>
 #include <random>
 
-#include "policy/run_request.h"
+#include "policy/decide/run_request.h"
 #include "tests/unit/policy/decision_fixture.h"
 
 namespace hostclaw::policy {
 namespace {
 
-std::string invalid(Machine& machine, const Json& params) {
+Reason invalid(Machine& machine, const Json& params) {
   const RunEvaluation run = machine.decide(params);
   CHECK(run.decision.verdict == Verdict::kInvalid);
   CHECK(run.decision.layer == "request");
-  return run.decision.explanation;
+  CHECK(run.decision.code == code_of(run.decision.reason));
+  return run.decision.reason;
 }
 
 Json plan_for(const std::vector<std::string>& argv) {
@@ -26,7 +27,7 @@ TEST_CASE("request: anything but a non-empty array of words is no command") {
   Machine machine;
   for (const char* params : {"null", "5", "[]", "{}", R"({"command":[]})", R"({"command":"x"})",
                              R"({"command":{"0":"x"}})", R"({"command":null})"}) {
-    CHECK(invalid(machine, Json::parse(params)) == "command required");
+    CHECK(invalid(machine, Json::parse(params)) == Reason::kCommandMissing);
   }
 }
 
@@ -77,7 +78,7 @@ TEST_CASE("request: rawCommand has to say what command says") {
   Machine machine;
   Json params = Machine::request({"echo", "a b"});
   params["rawCommand"] = "echo 'a b'";
-  CHECK(invalid(machine, params) == "INVALID_REQUEST: rawCommand does not match command");
+  CHECK(invalid(machine, params) == Reason::kRawCommandDiffers);
   params["rawCommand"] = " echo \"a b\" ";
   CHECK(machine.decide(params).decision.verdict != Verdict::kInvalid);
   params["rawCommand"] = 5;
@@ -92,7 +93,7 @@ TEST_CASE("request: a plan has to be whole") {
         R"({"argv":["x"],"commandText":"x","policySnapshot":{}})"}) {
     Json params = Machine::request({"uname"});
     params["systemRunPlan"] = Json::parse(plan);
-    CHECK(invalid(machine, params) == "systemRunPlan invalid");
+    CHECK(invalid(machine, params) == Reason::kPlanMalformed);
   }
   Json params = Machine::request({"uname"});
   params["systemRunPlan"] = {{"argv", {"zzz"}}, {"rawCommand", "zzz"}, {"extra", 1}};
@@ -103,17 +104,17 @@ TEST_CASE("request: approval members are checked in order") {
   Machine machine;
   Json params = Machine::request({"/usr/bin/uname"});
   params["approvalSource"] = "bogus";
-  CHECK(invalid(machine, params) == "approvalSource invalid");
+  CHECK(invalid(machine, params) == Reason::kApprovalSourceUnknown);
   params["approvalSource"] = "ask-fallback";
   params["approved"] = false;
-  CHECK(invalid(machine, params) == "approvalSource cannot be combined with explicit approval");
+  CHECK(invalid(machine, params) == Reason::kApprovalSourceWithApproval);
   params.erase("approved");
-  CHECK(invalid(machine, params) == "approvalSource requires matching systemRunPlan");
+  CHECK(invalid(machine, params) == Reason::kApprovalSourceWithoutPlan);
   params.erase("approvalSource");
   params["approvalDecision"] = "allow-once";
-  CHECK(invalid(machine, params) == "explicit approval requires matching systemRunPlan");
+  CHECK(invalid(machine, params) == Reason::kApprovalWithoutPlan);
   params["systemRunPlan"] = plan_for({"/usr/bin/uname"});
-  CHECK(invalid(machine, params) == "delayed approval requires a prepared policy snapshot");
+  CHECK(invalid(machine, params) == Reason::kApprovalWithoutSnapshot);
   params["approvalDecision"] = "deny";
   CHECK(machine.decide(params).decision.verdict == Verdict::kAsk);
 }
@@ -125,7 +126,7 @@ TEST_CASE("request: every member that a plan binds is compared") {
     params["approved"] = true;
     params["systemRunPlan"] = plan_for({"/usr/bin/uname"});
     params["systemRunPlan"][member] = "/other";
-    CHECK(invalid(machine, params) == "explicit approval requires matching systemRunPlan");
+    CHECK(invalid(machine, params) == Reason::kApprovalWithoutPlan);
   }
 }
 
@@ -140,15 +141,17 @@ TEST_CASE("request: a remembered snapshot stands in for one that the gateway dro
   CHECK(machine.decide(params).decision.verdict == Verdict::kAllow);
 }
 
-TEST_CASE("request: env errors look like denials and are none") {
+TEST_CASE("request: variables that no request may set are named") {
+  using Names = std::vector<std::string>;
   Machine machine;
   Json params = Machine::request({"env", "LD_PRELOAD=x", "uname"});
-  CHECK(invalid(machine, params) ==
-        "SYSTEM_RUN_DENIED: command env assignment rejected (blocked env assignment keys: LD_PRELOAD)");
+  CHECK(invalid(machine, params) == Reason::kAssignmentRefused);
+  CHECK(machine.decide(params).decision.names == Names{"LD_PRELOAD"});
   params = Machine::request({"uname"});
-  params["env"] = {{"PATH", "/x"}};
-  CHECK(invalid(machine, params) ==
-        "SYSTEM_RUN_DENIED: environment override rejected (blocked override keys: PATH)");
+  params["env"] = {{"PATH", "/x"}, {"A B", "1"}};
+  CHECK(invalid(machine, params) == Reason::kVariableRefused);
+  CHECK(machine.decide(params).decision.names == Names{"PATH"});
+  CHECK(machine.decide(params).decision.other_names == Names{"A B"});
 }
 
 TEST_CASE("request: timeouts are whole milliseconds within bounds") {

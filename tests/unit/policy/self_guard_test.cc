@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands that would use hostclaw on itself, and their twins that only look or only name it.
-#include "policy/self_guard.h"
+#include "policy/decide/self_guard.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "policy/decision_codes.h"
-#include "policy/lint.h"
+#include "policy/lint/lint.h"
+#include "policy/model/decision_codes.h"
 #include "tests/unit/policy/decision_fixture.h"
 #include "tests/unit/policy/windows_machine.h"
 
@@ -49,12 +49,12 @@ TEST_CASE("self: a verb that changes something is refused under every policy, it
   machine.policy(security, ask, {{{"pattern", "/usr/bin/hostclaw"}}, {{"pattern", "*"}}});
   const RunEvaluation refused = machine.run({"hostclaw", "exec-policy", "preset", "yolo"});
   CHECK(refused.decision.verdict == Verdict::kDeny);
-  CHECK(refused.decision.code == "SELF_POLICY");
+  CHECK(refused.decision.code == DecisionCode::kSelfPolicy);
   CHECK(refused.decision.layer == "node-policy");
   CHECK(refused.decision.explanation.find("exec-policy preset") != std::string::npos);
   CHECK(refused.decision.explanation.find("yolo") == std::string::npos);
   const RunEvaluation read = machine.run({"hostclaw", "exec-policy", "show"});
-  CHECK(read.decision.code != "SELF_POLICY");
+  CHECK(read.decision.code != DecisionCode::kSelfPolicy);
   if (std::string(security) != "deny" && std::string(ask) != "always")
     CHECK(read.decision.verdict == Verdict::kAllow);
 }
@@ -70,12 +70,12 @@ TEST_CASE("self: neither an approval, an answer, a rule, a grant nor observing l
   CHECK(by_gateway.decision.verdict != Verdict::kAllow);
   for (const LocalAnswer answer : {LocalAnswer::kGranted, LocalAnswer::kCovered, LocalAnswer::kUnanswered}) {
     machine.context.answer = answer;
-    CHECK(machine.run(command).decision.code == "SELF_POLICY");
+    CHECK(machine.run(command).decision.code == DecisionCode::kSelfPolicy);
   }
   machine.context.answer = LocalAnswer::kNone;
   machine.context.settings.observe = true;
-  CHECK(machine.run(command).decision.code == "SELF_POLICY");
-  CHECK_FALSE(is_observable("SELF_POLICY"));
+  CHECK(machine.run(command).decision.code == DecisionCode::kSelfPolicy);
+  CHECK_FALSE(is_observable(DecisionCode::kSelfPolicy));
 }
 
 TEST_CASE("self: it is found behind wrappers, in chains, in text and under other names") {
@@ -107,7 +107,7 @@ TEST_CASE("self: it is found behind wrappers, in chains, in text and under other
            {"hostclaw", "node", "run", "--host", "x"},
        }) {
     CAPTURE(command);
-    CHECK(machine.run(command).decision.code == "SELF_POLICY");
+    CHECK(machine.run(command).decision.code == DecisionCode::kSelfPolicy);
   }
   for (const char* text :
        {"hostclaw exec-policy preset yolo", "uname && hostclaw exec-policy preset yolo",
@@ -115,20 +115,22 @@ TEST_CASE("self: it is found behind wrappers, in chains, in text and under other
         "echo $(h\"ostcla\"w exec-policy preset yolo)", "sh -c 'sh -c \"hostclaw node stop\"'",
         "if id; then hostclaw node stop; fi"}) {
     CAPTURE(text);
-    CHECK(machine.text(text).decision.code == "SELF_POLICY");
+    CHECK(machine.text(text).decision.code == DecisionCode::kSelfPolicy);
   }
 }
 
 TEST_CASE("self: without a file to compare it is known by its name, and by its file under another name") {
   OwnMachine machine;
   machine.context.own_program = nullptr;
-  CHECK(machine.run({"hostclaw", "exec-policy", "preset", "yolo"}).decision.code == "SELF_POLICY");
+  CHECK(machine.run({"hostclaw", "exec-policy", "preset", "yolo"}).decision.code ==
+        DecisionCode::kSelfPolicy);
   CHECK(machine.run({"/opt/tools/other", "exec-policy", "preset", "yolo"}).decision.verdict ==
         Verdict::kAllow);
   // A hard link: the file is the same, whatever name the process was started by.
   machine.own = {"/somewhere/else", machine.files.facts("/opt/tools/other").identity};
   machine.context.own_program = &machine.own;
-  CHECK(machine.run({"/opt/tools/other", "exec-policy", "preset", "yolo"}).decision.code == "SELF_POLICY");
+  CHECK(machine.run({"/opt/tools/other", "exec-policy", "preset", "yolo"}).decision.code ==
+        DecisionCode::kSelfPolicy);
 }
 
 TEST_CASE("self: what only looks, or only names it, is judged like everything else") {
@@ -158,7 +160,7 @@ TEST_CASE("self: what only looks, or only names it, is judged like everything el
   }
   CHECK(machine.text("hostclaw status && hostclaw runs").decision.verdict == Verdict::kAllow);
   machine.list({"/usr/bin/git"});
-  CHECK(machine.run({"hostclaw", "runs"}).decision.code == "ALLOWLIST_MISS");
+  CHECK(machine.run({"hostclaw", "runs"}).decision.code == DecisionCode::kAllowlistMiss);
 }
 
 TEST_CASE("self: words of tools that only read, copy or search are names and texts") {
@@ -176,8 +178,9 @@ TEST_CASE("self: words of tools that only read, copy or search are names and tex
     CHECK(machine.run(command).decision.verdict == Verdict::kAllow);
   }
   CHECK(machine.run({"tar", "cf", "x", "--to-command", "hostclaw", "policy", "add"}).decision.code ==
-        "SELF_POLICY");
-  CHECK(machine.run({"nice", "hostclaw", "policy", "add", "allow"}).decision.code == "SELF_POLICY");
+        DecisionCode::kSelfPolicy);
+  CHECK(machine.run({"nice", "hostclaw", "policy", "add", "allow"}).decision.code ==
+        DecisionCode::kSelfPolicy);
 }
 
 TEST_CASE("self: what shows others' runs is refused with another code and the verb that shows one's own") {
@@ -186,7 +189,7 @@ TEST_CASE("self: what shows others' runs is refused with another code and the ve
            {"hostclaw", "audit", "tail"}, {"hostclaw", "logs"}, {"sh", "-c", "hostclaw bugreport"}}) {
     CAPTURE(command);
     const RunEvaluation refused = machine.run(command);
-    CHECK(refused.decision.code == "SELF_PRIVATE");
+    CHECK(refused.decision.code == DecisionCode::kSelfPrivate);
     CHECK(refused.decision.next == "hostclaw runs");
   }
 }
@@ -196,13 +199,14 @@ TEST_CASE("self: prepare makes no plan for it, says why, and keeps the reason fo
   const PrepareEvaluation prepared = prepare_run(
       Machine::request({"hostclaw", "exec-policy", "preset", "yolo"}), machine.document, machine.context);
   CHECK_FALSE(prepared.ok);
-  CHECK(prepared.wire_message.find("is not for commands that come through the node") != std::string::npos);
-  CHECK(prepared.run.decision.code == "SELF_POLICY");
+  CHECK(prepared.refusal.explanation.find("is not for commands that come through the node") !=
+        std::string::npos);
+  CHECK(prepared.run.decision.code == DecisionCode::kSelfPolicy);
   machine.list({"/usr/bin/hostclaw"});
   const PrepareEvaluation text =
       prepare_run(Machine::carried("hostclaw exec-policy preset yolo"), machine.document, machine.context);
   CHECK_FALSE(text.ok);
-  CHECK(text.run.decision.code == "SELF_POLICY");
+  CHECK(text.run.decision.code == DecisionCode::kSelfPolicy);
   const PrepareEvaluation twin =
       prepare_run(Machine::carried("hostclaw status"), machine.document, machine.context);
   REQUIRE(twin.ok);

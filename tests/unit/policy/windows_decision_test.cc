@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
-#include "policy/engine.h"
+#include "policy/decide/engine.h"
 #include "tests/unit/policy/windows_machine.h"
 
 namespace hostclaw::policy {
@@ -24,7 +24,7 @@ TEST_CASE("windows: a listed program runs under every harmless spelling of its p
                            "\\Program Files\\Git\\cmd\\git.exe", "C:\\PROGRA~1\\Git\\cmd\\git.exe"}) {
     CAPTURE(word);
     const RunEvaluation run = machine.run({word, "status"});
-    CHECK(run.decision.code == "ALLOWED_BY_LIST");
+    CHECK(run.decision.code == DecisionCode::kAllowedByList);
     REQUIRE(run.plan.pipelines.size() == 1);
     CHECK(run.plan.pipelines[0].commands[0].executable == "C:/Program Files/Git/cmd/git.exe");
   }
@@ -42,7 +42,7 @@ TEST_CASE("windows: a name that stands for another file is refused and not looke
     machine.files.looks.clear();
     const RunEvaluation run = machine.run({word, "status"});
     CHECK(run.decision.verdict == Verdict::kAsk);
-    CHECK(run.decision.code == "PATH_SUSPICIOUS");
+    CHECK(run.decision.code == DecisionCode::kPathSuspicious);
     CHECK_FALSE(looked_at(machine, "evil"));
     CHECK_FALSE(looked_at(machine, word));
   }
@@ -62,13 +62,13 @@ TEST_CASE("windows: a drive that its owner mapped is a plain name, and lists go 
   WindowsMachine machine;
   machine.files.add("//server/share/tool.exe");
   machine.files.add_spelling("Z:/tool.exe", "//server/share/tool.exe");
-  CHECK(machine.run({"Z:\\tool.exe"}).decision.code == "ALLOWLIST_MISS");
+  CHECK(machine.run({"Z:\\tool.exe"}).decision.code == DecisionCode::kAllowlistMiss);
   machine.list({"\\\\server\\share\\tool.exe"});
   const RunEvaluation run = machine.run({"Z:\\tool.exe"});
-  CHECK(run.decision.code == "ALLOWED_BY_LIST");
+  CHECK(run.decision.code == DecisionCode::kAllowedByList);
   REQUIRE(run.plan.pipelines.size() == 1);
   CHECK(run.plan.pipelines[0].commands[0].executable == "//server/share/tool.exe");
-  CHECK(machine.run({"\\\\server\\share\\tool.exe"}).decision.code == "PATH_SUSPICIOUS");
+  CHECK(machine.run({"\\\\server\\share\\tool.exe"}).decision.code == DecisionCode::kPathSuspicious);
   const PrepareEvaluation prepared =
       prepare_run(WindowsMachine::carried("Z:\\tool.exe"), machine.document, machine.context);
   REQUIRE(prepared.ok);
@@ -86,7 +86,7 @@ TEST_CASE("windows: a directory that stands for another one or for another machi
     params["cwd"] = cwd;
     const RunEvaluation run = machine.decide(params);
     CHECK(run.decision.verdict == Verdict::kDeny);
-    CHECK(run.decision.code == "CWD_NOT_CANONICAL");
+    CHECK(run.decision.code == DecisionCode::kCwdNotCanonical);
     CHECK(machine.files.looks.empty());
   }
   Json params = WindowsMachine::request({"git", "status"});
@@ -103,7 +103,7 @@ TEST_CASE("windows: a short name of a program is refused, one of a directory is 
   WindowsMachine machine;
   machine.list({"*"});
   const RunEvaluation run = machine.run({"POWERS~1.EXE", "-c", "x"});
-  CHECK(run.decision.code == "PATH_SUSPICIOUS");
+  CHECK(run.decision.code == DecisionCode::kPathSuspicious);
   CHECK(run.decision.explanation.find("powershell.exe") != std::string::npos);
   CHECK(machine.run({"C:\\PROGRA~1\\Git\\cmd\\git.exe"}).decision.verdict == Verdict::kAllow);
 }
@@ -116,7 +116,7 @@ TEST_CASE("windows: PATH entries that depend on where one stands, and network on
   machine.context.host_cwd = "C:/Users/u";
   Json params = WindowsMachine::request({"tool"});
   params["cwd"] = "C:\\Users\\u";
-  CHECK(machine.decide(params).decision.code == "EXECUTABLE_NOT_FOUND");
+  CHECK(machine.decide(params).decision.code == DecisionCode::kExecutableNotFound);
   CHECK((*which({{"bins", {"tool"}}}, machine.context))["bins"].empty());
   CHECK_FALSE(looked_at(machine, "evil"));
   machine.context.host_environment = {{"PATH", "\\other;D:\\other"}, {"PATHEXT", ".EXE"}};
@@ -136,8 +136,8 @@ TEST_CASE("windows: the request chooses neither PATHEXT nor the command interpre
 TEST_CASE("windows: only what the system itself can start is a program") {
   WindowsMachine machine;
   machine.list({"C:\\scripts\\*", "C:\\Program Files\\Git\\cmd\\git.exe"});
-  CHECK(machine.run({"run"}).decision.code == "EXECUTABLE_NOT_FOUND");
-  CHECK(machine.run({"C:\\scripts\\run.vbs"}).decision.code == "EXECUTABLE_NOT_FOUND");
+  CHECK(machine.run({"run"}).decision.code == DecisionCode::kExecutableNotFound);
+  CHECK(machine.run({"C:\\scripts\\run.vbs"}).decision.code == DecisionCode::kExecutableNotFound);
   CHECK(machine.run({"C:\\scripts\\run.vbs"}).decision.verdict == Verdict::kAsk);
   // Without PATHEXT the system's usual endings are tried.
   machine.context.host_environment.erase(machine.context.host_environment.begin() + 1);
@@ -147,7 +147,7 @@ TEST_CASE("windows: only what the system itself can start is a program") {
 TEST_CASE("windows: a program of the working directory does not pass for the one that is meant") {
   WindowsMachine machine;
   machine.files.add("C:/Users/u/work/git.bat");
-  CHECK(machine.run({"git", "status"}).decision.code == "PATH_SUSPICIOUS");
+  CHECK(machine.run({"git", "status"}).decision.code == DecisionCode::kPathSuspicious);
   CHECK(machine.run({"C:\\Program Files\\Git\\cmd\\git.exe", "status"}).decision.verdict == Verdict::kAllow);
 }
 
@@ -158,7 +158,7 @@ TEST_CASE("windows: a batch file gets arguments that mean the same however often
     Argv argv = {"build"};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     const RunEvaluation run = machine.run(argv);
-    CHECK(run.decision.code == "ALLOWED_BY_LIST");
+    CHECK(run.decision.code == DecisionCode::kAllowedByList);
     REQUIRE(run.plan.pipelines.size() == 1);
     CHECK(run.plan.pipelines[0].commands[0].executable == "C:/scripts/build.cmd");
   }
@@ -167,14 +167,14 @@ TEST_CASE("windows: a batch file gets arguments that mean the same however often
     CAPTURE(argument);
     const RunEvaluation run = machine.run({"build", "run", argument});
     CHECK(run.decision.verdict == Verdict::kAsk);
-    CHECK(run.decision.code == "BATCH_FILE");
+    CHECK(run.decision.code == DecisionCode::kBatchFile);
   }
 }
 
 TEST_CASE("windows: the gateway's carrier around one listed command runs that command without cmd.exe") {
   WindowsMachine machine;
   const RunEvaluation run = machine.text("git commit -m \"two words\"");
-  CHECK(run.decision.code == "ALLOWED_BY_LIST");
+  CHECK(run.decision.code == DecisionCode::kAllowedByList);
   CHECK(spawned(run) == std::vector<Argv>{{"git", "commit", "-m", "two words"}});
   CHECK(run.plan.pipelines[0].commands[0].executable == "C:/Program Files/Git/cmd/git.exe");
   CHECK(machine.text("git status").plan.pipelines.size() == 1);
@@ -228,7 +228,7 @@ TEST_CASE("windows: an unlisted program in the gateway's carrier can be asked ab
     }
     machine.context.older_peer = !caller;
     const PrepareEvaluation prepared = prepare_run(params, machine.document, machine.context);
-    INFO(prepared.wire_message);
+    INFO(prepared.refusal.explanation);
     REQUIRE(prepared.ok);
     CHECK(prepared.payload["plan"]["argv"] == Json({"C:/Program Files/Git/cmd/git.exe", "status"}));
     CHECK(prepared.payload["execPolicy"] == Json({{"security", "allowlist"}, {"ask", "on-miss"}}));
@@ -248,7 +248,7 @@ TEST_CASE("windows: an entry or rule names a program with or without its extensi
     rule.effect = RuleEffect::kDeny;
     rule.program = name;
     machine.context.settings.rules = std::make_shared<RuleSet>(std::vector<Rule>{rule});
-    CHECK(machine.text("git status").decision.code == "RULE_DENY");
+    CHECK(machine.text("git status").decision.code == DecisionCode::kRuleDeny);
     machine.context.settings.rules = nullptr;
   }
 }
@@ -264,7 +264,7 @@ TEST_CASE("windows: a rule by path holds however the path is written") {
     rule.effect = RuleEffect::kDeny;
     rule.program = path;
     machine.context.settings.rules = std::make_shared<RuleSet>(std::vector<Rule>{rule});
-    CHECK(machine.text("git status").decision.code == "RULE_DENY");
+    CHECK(machine.text("git status").decision.code == DecisionCode::kRuleDeny);
     rule.match = {{"C:\\Program Files\\Git\\cmd\\git.exe", "status"}};
     rule.not_match = {{"C:\\Windows\\System32\\reg.exe", "add"}};
     CHECK(verify_rule(rule).has_value());
@@ -283,14 +283,15 @@ TEST_CASE("windows: a rule that denies a program finds its path in text that was
        {"reg add x", "git status & C:\\Windows\\System32\\reg.exe add x",
         "git status & \"C:\\Windows\\System32\\reg.exe\" add x", "git status & r^eg add x"}) {
     CAPTURE(text);
-    CHECK(machine.text(text).decision.code == "RULE_DENY");
+    CHECK(machine.text(text).decision.code == DecisionCode::kRuleDeny);
   }
 }
 
 TEST_CASE("windows: a shell in the text with options that change what it does is a miss when hardened") {
   WindowsMachine machine;
-  CHECK(machine.text("powershell -NoProfile -Command git status").decision.code == "ALLOWED_BY_LIST");
-  CHECK(machine.text("powershell -NoExit -Command git status").decision.code == "NOT_BINDABLE");
+  CHECK(machine.text("powershell -NoProfile -Command git status").decision.code ==
+        DecisionCode::kAllowedByList);
+  CHECK(machine.text("powershell -NoExit -Command git status").decision.code == DecisionCode::kNotBindable);
 }
 
 }  // namespace

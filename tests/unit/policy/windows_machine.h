@@ -10,7 +10,7 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
-#include "policy/engine.h"
+#include "policy/decide/engine.h"
 #include "tests/unit/policy/decision_fixture.h"
 
 namespace hostclaw::policy {

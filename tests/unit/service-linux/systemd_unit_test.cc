@@ -98,6 +98,14 @@ TEST_CASE("an account of its own is confined, a person's account keeps what it c
   CHECK(render_unit(plan).find("NoNewPrivileges") == std::string::npos);
 }
 
+TEST_CASE("the control group is delegated, and nothing makes it read-only") {
+  for (const ServiceScope scope : {ServiceScope::kSystem, ServiceScope::kUser}) {
+    const std::string text = render_unit(plan_of(scope));
+    CHECK(has_line(text, "Delegate=memory"));
+    CHECK(text.find("ProtectControlGroups") == std::string::npos);
+  }
+}
+
 TEST_CASE("a user's unit names no account and waits for no network") {
   const std::string text = render_unit(plan_of(ServiceScope::kUser));
   CHECK(text.find("User=") == std::string::npos);
@@ -109,6 +117,81 @@ TEST_CASE("a unit names the file of a secret and never holds one") {
   const std::string text = render_unit(plan_of(ServiceScope::kSystem));
   CHECK(has_line(text, "LoadCredential=gateway-token:/etc/hostclaw/credentials/gateway-token"));
   CHECK(text.find("OPENCLAW_GATEWAY_TOKEN") == std::string::npos);
+}
+
+namespace {
+
+RelayUnitPlan relay_plan_of(ServiceScope scope) {
+  RelayUnitPlan plan;
+  plan.scope = scope;
+  plan.program_arguments = {"/usr/bin/hostclaw", "clawlink", "serve", "--public-url", "https://a/100%$X"};
+  plan.account = "hostclaw";
+  plan.state_directory =
+      scope == ServiceScope::kSystem ? "/var/lib/hostclaw" : "/home/a b/.local/state/hostclaw";
+  plan.standard_state = scope == ServiceScope::kSystem;
+  plan.token_file = "/etc/hostclaw/clawlink/100%";
+  plan.systemd_version = 252;
+  return plan;
+}
+
+}  // namespace
+
+TEST_CASE("the relay's unit is known as the relay's, and is read back as it was meant") {
+  const RelayUnitPlan plan = relay_plan_of(ServiceScope::kSystem);
+  const UnitFacts facts = read_unit(render_relay_unit(plan));
+  CHECK(facts.of_relay);
+  CHECK_FALSE(facts.ours);
+  CHECK_FALSE(read_unit(render_unit(plan_of(ServiceScope::kSystem))).of_relay);
+  CHECK(facts.program_arguments == plan.program_arguments);
+  CHECK(facts.account == "hostclaw");
+  CHECK(facts.state_directory == "/var/lib/hostclaw");
+  REQUIRE(facts.credentials.size() == 1);
+  CHECK(facts.credentials[0].first == "clawlink-token");
+  CHECK(facts.credentials[0].second == plan.token_file);
+  CHECK(relay_unit_name() == "hostclaw-clawlink.service");
+}
+
+TEST_CASE("the relay's unit names the file of its token, or none") {
+  RelayUnitPlan plan = relay_plan_of(ServiceScope::kSystem);
+  CHECK(has_line(render_relay_unit(plan), "LoadCredential=clawlink-token:/etc/hostclaw/clawlink/100%%"));
+  plan.token_file.clear();
+  CHECK(render_relay_unit(plan).find("LoadCredential") == std::string::npos);
+}
+
+TEST_CASE("the relay's unit starts again always, but not on a configuration error") {
+  const std::string text = render_relay_unit(relay_plan_of(ServiceScope::kUser));
+  CHECK(has_line(text, "Type=notify"));
+  CHECK(has_line(text, "Restart=always"));
+  CHECK(has_line(text, "RestartPreventExitStatus=78"));
+}
+
+TEST_CASE("the relay runs no commands, so it is closed in on what it needs") {
+  RelayUnitPlan plan = relay_plan_of(ServiceScope::kSystem);
+  const std::string text = render_relay_unit(plan);
+  for (const char* line :
+       {"NoNewPrivileges=yes", "CapabilityBoundingSet=", "AmbientCapabilities=", "ProtectSystem=strict",
+        "ProtectHome=read-only", "PrivateTmp=yes", "PrivateDevices=yes", "ProtectKernelTunables=yes",
+        "ProtectControlGroups=yes", "RestrictSUIDSGID=yes", "RestrictNamespaces=yes", "LockPersonality=yes",
+        "MemoryDenyWriteExecute=yes", "SystemCallFilter=@system-service", "UMask=0077",
+        "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX"}) {
+    INFO(line);
+    CHECK(has_line(text, line));
+  }
+  CHECK(text.find("ReadWritePaths") == std::string::npos);
+  plan.standard_state = false;
+  plan.state_directory = "/srv/relay 1";
+  CHECK(has_line(render_relay_unit(plan), "ReadWritePaths=\"/srv/relay 1\""));
+}
+
+TEST_CASE("a user's relay asks for nothing that needs a namespace, and names no account") {
+  const std::string text = render_relay_unit(relay_plan_of(ServiceScope::kUser));
+  for (const char* name : {"User=", "ProtectSystem", "ProtectHome", "PrivateTmp", "CapabilityBoundingSet"}) {
+    INFO(name);
+    CHECK(text.find(name) == std::string::npos);
+  }
+  CHECK(has_line(text, "NoNewPrivileges=yes"));
+  CHECK(has_line(text, "SystemCallFilter=@system-service"));
+  CHECK(has_line(text, "WantedBy=default.target"));
 }
 
 }  // namespace hostclaw::service_linux

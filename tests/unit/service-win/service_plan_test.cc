@@ -144,10 +144,22 @@ TEST_CASE("what the node told is read back, and anything else is nothing") {
   const ToldStatus told = read_told_status(told_status_text({4711, "connected: wss://x\nsecond line"}));
   CHECK(told.pid == 4711);
   CHECK(told.text == "connected: wss://x second line");
-  for (const char* text : {"", "\n", "x\ny\n", "-1\nx\n", "99999999999999\nx\n", "12"}) {
+  CHECK(told.started_ms == 0);
+  CHECK(read_told_status(told_status_text({4711, "x", 1'796'054'899'840})).started_ms == 1'796'054'899'840);
+  for (const char* text : {"", "\n", "x\ny\n", "-1\nx\n", "99999999999999\nx\n", "12", "12 x\ny\n",
+                           "12 \ny\n", "12 3 4\ny\n", "12 9999999999999999\ny\n"}) {
     INFO(text);
     CHECK(read_told_status(text).pid == 0);
   }
+}
+
+TEST_CASE("another process under a number that was used before is not who told") {
+  const ToldStatus told{4711, "connected", 1'796'054'899'840};
+  CHECK(is_who_told(told, 1'796'054'899'840));
+  CHECK_FALSE(is_who_told(told, 1'796'054'999'999));
+  // What may not be asked, and what an older version told, goes by the number alone.
+  CHECK(is_who_told(told, 0));
+  CHECK(is_who_told({4711, "connected"}, 1'796'054'999'999));
 }
 
 TEST_CASE("a log that was renamed when it was full is read as one") {

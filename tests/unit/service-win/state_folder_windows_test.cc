@@ -73,6 +73,10 @@ TEST_CASE("what a node told counts while its process lives") {
   tell_status(state.path(), {GetCurrentProcessId(), "connected"});
   CHECK(told_status(state.path()).text == "connected");
   CHECK(process_start_ms(GetCurrentProcessId()) > 1'600'000'000'000);
+  tell_status(state.path(), {GetCurrentProcessId(), "connected", process_start_ms(GetCurrentProcessId())});
+  CHECK(told_status(state.path()).pid == GetCurrentProcessId());
+  tell_status(state.path(), {GetCurrentProcessId(), "connected", 1'600'000'000'000});
+  CHECK(told_status(state.path()).pid == 0);
   tell_status(state.path(), {0x7FFFFFF0, "connected"});
   CHECK(told_status(state.path()).pid == 0);
   tell_status(state.path(), {});

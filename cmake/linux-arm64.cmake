@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# Linux on arm64 with Debian's cross compiler; OpenSSL comes from scripts/arm64-dependencies.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+set(CMAKE_AR aarch64-linux-gnu-gcc-ar CACHE FILEPATH "")
+set(CMAKE_RANLIB aarch64-linux-gnu-gcc-ranlib CACHE FILEPATH "")
+
+if(NOT HOSTCLAW_ARM64_SYSROOT)
+  set(HOSTCLAW_ARM64_SYSROOT "${CMAKE_CURRENT_LIST_DIR}/../build/arm64-sysroot")
+endif()
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES HOSTCLAW_ARM64_SYSROOT)
+set(CMAKE_FIND_ROOT_PATH ${HOSTCLAW_ARM64_SYSROOT} /usr/aarch64-linux-gnu)
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node-host/system/process/control_group.h"
+
+namespace hostclaw::node_host {
+
+std::shared_ptr<ControlGroups> ControlGroups::of_this_service() { return nullptr; }
+
+}  // namespace hostclaw::node_host
