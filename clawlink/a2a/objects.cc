@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "base/text.h"
 #include "clawlink/model/wire_text.h"
 
 namespace hostclaw::clawlink {
@@ -34,7 +35,7 @@ constexpr std::array kErrors = {
     KnownError{"CONTENT_TYPE_NOT_SUPPORTED", -32005, 400, "the body has to be application/json"},
     KnownError{"EXTENDED_AGENT_CARD_NOT_CONFIGURED", -32007, 400,
                "this relay does not know how others reach it: its owner starts it with --public-url URL"},
-    KnownError{"VERSION_NOT_SUPPORTED", -32009, 400, "this relay speaks A2A 1.0"},
+    KnownError{"VERSION_NOT_SUPPORTED", -32009, 400, "this relay speaks A2A 1.0, and 0.3 by JSON-RPC"},
     KnownError{"PARSE_ERROR", -32700, 400, "the body is not JSON"},
     KnownError{"INVALID_REQUEST", -32600, 400, "this is no request of JSON-RPC 2.0"},
     KnownError{"METHOD_NOT_FOUND", -32601, 404, "there is no such method"},
@@ -141,6 +142,18 @@ Json history_of(const Task& task, const std::vector<TaskEvent>& events, const Ta
   return Json(std::vector<Json>(said.begin() + static_cast<std::ptrdiff_t>(from), said.end()));
 }
 
+// "message_id" -> "messageId"
+std::string json_name(const std::string& proto_name) {
+  std::string name;
+  bool begins_word = false;
+  for (const char character : proto_name) {
+    if (character != '_')
+      name += begins_word ? to_upper_ascii(std::string_view(&character, 1)) : std::string(1, character);
+    begins_word = character == '_';
+  }
+  return name;
+}
+
 }  // namespace
 
 std::string_view a2a_state(TaskState state) {
@@ -189,6 +202,23 @@ Json a2a_update(const Task& task, const TaskEvent& event) {
   Json update = names;
   update["status"] = status_of(task, event);
   return {{"statusUpdate", std::move(update)}};
+}
+
+void use_json_names(Json& params) {
+  if (params.is_array()) {
+    for (Json& one : params) use_json_names(one);
+    return;
+  }
+  if (!params.is_object()) return;
+  std::vector<std::string> old_names;
+  for (auto& [name, value] : params.items()) {
+    if (!is_one_of(name, {"data", "metadata"})) use_json_names(value);
+    if (name.find('_') != std::string::npos) old_names.push_back(name);
+  }
+  for (const std::string& old_name : old_names) {
+    params.emplace(json_name(old_name), std::move(params[old_name]));
+    params.erase(old_name);
+  }
 }
 
 A2aError a2a_error(std::string_view reason, std::string message) {

@@ -29,6 +29,11 @@ Json a2a_task(const Task& task, const std::vector<TaskEvent>& events, const Task
 // {statusUpdate} or {artifactUpdate}; null for what a stream does not tell.
 Json a2a_update(const Task& task, const TaskEvent& event);
 
+// Members that were written as the proto spells them ("message_id") get their names of JSON, as every reader
+// of ProtoJSON has it; what `data` and `metadata` hold is the caller's own and stays. A name that is there in
+// both spellings keeps that of JSON.
+void use_json_names(Json& params);
+
 struct A2aError {
   int code = 0;  // of JSON-RPC
   int http_status = 400;

@@ -6,6 +6,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "clawlink/a2a/methods.h"
+#include "clawlink/a2a/protocol_0_3.h"
 #include "clawlink/http/event_stream.h"
 #include "clawlink/http/peer_watch.h"
 #include "clawlink/model/wire_text.h"
@@ -22,21 +23,27 @@ constexpr std::chrono::seconds kA2aWriteTime{60};
 constexpr std::size_t kStreamPageBytes = 4'000'000;
 constexpr int kNoContent = 204;
 constexpr const char* kRestType = "application/a2a+json";
+constexpr const char* kOlderVersion = "0.3";
 
 // One call, however it was spelled.
 struct Wire {
   bool rest = false;
-  Json id;  // of JSON-RPC
+  bool of_0_3 = false;  // spelled as A2A 0.3 has it, and so answered
+  Json id;              // of JSON-RPC
   A2aCall call;
   std::optional<A2aError> error;
   bool streams() const { return call.method == "SendStreamingMessage" || call.method == "SubscribeToTask"; }
 };
 
-std::optional<A2aError> check_head(const HttpRequest& request) {
-  std::string version = request.a2a_version;
-  if (version.empty()) version = request.query_text("A2A-Version");
-  // OpenClaw names none and speaks 1.0.
-  if (!version.empty() && version != "1.0") return a2a_error("VERSION_NOT_SUPPORTED");
+std::string version_of(const HttpRequest& request) {
+  return request.a2a_version.empty() ? request.query_text("A2A-Version") : request.a2a_version;
+}
+
+// Where no version is named, which 0.3's clients and OpenClaw leave out, the call's own shape tells.
+std::optional<A2aError> check_head(const HttpRequest& request, bool rest) {
+  const std::string version = version_of(request);
+  if (!version.empty() && version != "1.0" && (rest || version != kOlderVersion))
+    return a2a_error("VERSION_NOT_SUPPORTED");
   if (request.method != "POST" || request.body.empty()) return std::nullopt;
   const std::string type =
       to_lower_ascii(trim(std::string_view(request.content_type).substr(0, request.content_type.find(';'))));
@@ -44,10 +51,24 @@ std::optional<A2aError> check_head(const HttpRequest& request) {
   return std::nullopt;
 }
 
+// A call of 0.3 becomes one of 1.0. OpenClaw sends 1.0's params under 0.3's name, too.
+void read_version(const std::string& version, Wire& wire) {
+  const auto method = version == "1.0" ? std::nullopt : method_from_0_3(wire.call.method);
+  if (!method) {
+    if (version == kOlderVersion)
+      wire.error = a2a_error(wire.call.method.find('/') == std::string::npos ? "VERSION_NOT_SUPPORTED"
+                                                                             : "METHOD_NOT_FOUND");
+    return;
+  }
+  wire.call.method = *method;
+  wire.of_0_3 = version == kOlderVersion || !has_shape_of_1_0(wire.call.params);
+  if (wire.of_0_3) wire.error = params_from_0_3(wire.call.params);
+}
+
 Wire read_rpc(const HttpRequest& request) {
   Wire wire;
   wire.call.agent_id = request.path[2];
-  if ((wire.error = check_head(request))) return wire;
+  if ((wire.error = check_head(request, false))) return wire;
   const Result<Json> body = parse_json(request.body, {request.body.size() + 1, kMostDepth});
   if (!body) {
     wire.error = a2a_error("PARSE_ERROR");
@@ -63,6 +84,8 @@ Wire read_rpc(const HttpRequest& request) {
   }
   wire.call.method = text_member(*body, "method");
   wire.call.params = body->value("params", Json());
+  use_json_names(wire.call.params);
+  read_version(version_of(request), wire);
   return wire;
 }
 
@@ -140,7 +163,7 @@ Wire read_rest_call(const HttpRequest& request) {
     wire.error = a2a_error("METHOD_NOT_FOUND");
     return wire;
   }
-  if ((wire.error = check_head(request))) return wire;
+  if ((wire.error = check_head(request, true))) return wire;
   wire.call.params = Json::object();
   if (request.method == "POST" && !request.body.empty()) {
     Result<Json> body = parse_json(request.body, {request.body.size() + 1, kMostDepth});
@@ -149,6 +172,7 @@ Wire read_rest_call(const HttpRequest& request) {
       return wire;
     }
     wire.call.params = std::move(*body);
+    use_json_names(wire.call.params);
   }
   for (const auto& [name, value] : request.query) {
     if (name != "token" && wire.call.params.is_object()) wire.call.params.emplace(name, value);
@@ -161,10 +185,18 @@ std::string rpc_text(const Wire& wire, const char* name, const Json& value) {
   return dump_json(Json{{"jsonrpc", "2.0"}, {"id", wire.id}, {name, value}});
 }
 
+std::string rpc_result(const Wire& wire, const Json& result) {
+  return rpc_text(wire, "result", wire.of_0_3 ? result_to_0_3(result) : result);
+}
+
+std::string rpc_error(const Wire& wire, const A2aError& error) {
+  return rpc_text(wire, "error", wire.of_0_3 ? error_to_0_3(error) : to_rpc(error));
+}
+
 Reply result_reply(const Wire& wire, const Json& result, int rest_status = 200) {
   Reply reply;
   if (!wire.rest) {
-    reply.body = rpc_text(wire, "result", result);
+    reply.body = rpc_result(wire, result);
     return reply;
   }
   reply.status = rest_status;
@@ -176,7 +208,7 @@ Reply result_reply(const Wire& wire, const Json& result, int rest_status = 200) 
 Reply refusal_reply(const Wire& wire, const A2aError& error) {
   Reply reply;
   reply.commits = false;
-  reply.body = wire.rest ? dump_json(to_rest(error)) : rpc_text(wire, "error", to_rpc(error));
+  reply.body = wire.rest ? dump_json(to_rest(error)) : rpc_error(wire, error);
   if (wire.rest) {
     reply.content_type = kRestType;
     reply.status = error.http_status;
@@ -188,7 +220,7 @@ Reply refusal_reply(const Wire& wire, const A2aError& error) {
 }
 
 std::string event_of(const Wire& wire, const Json& response) {
-  return "data: " + (wire.rest ? dump_json(response) : rpc_text(wire, "result", response)) + "\n\n";
+  return "data: " + (wire.rest ? dump_json(response) : rpc_result(wire, response)) + "\n\n";
 }
 
 Reply help_reply(const std::string& what) {
@@ -350,16 +382,18 @@ asio::awaitable<Reply> card_reply(Connection& connection, const HttpRequest& req
     co_return error_reply(
         503, "this relay does not know how others reach it: its owner starts it with --public-url URL",
         "NO_PUBLIC_URL");
-  CommitWriter::Work work = [&service, &request, &base](StoreSession& session) {
+  const bool for_both = version_of(request) != "1.0";
+  CommitWriter::Work work = [&service, &request, &base, for_both](StoreSession& session) {
     const Result<std::optional<Agent>> agent = find_agent(session, request.path[1]);
     if (!agent) return error_reply(agent.error());
     if (!*agent) return help_reply("no such agent is registered");
-    return json_reply(agent_card(**agent, base, card_wish(service.config().routes)));
+    Json card = agent_card(**agent, base, card_wish(service.config().routes));
+    return json_reply(for_both ? card_for_both(std::move(card)) : card);
   };
   Reply reply = co_await service.run(std::move(work));
   if (reply.status != 200) co_return reply;
   const std::string tag = "\"" + sha256_hex(reply.body).substr(0, 16) + "\"";
-  reply.headers = {{"ETag", tag}, {"Cache-Control", "public, max-age=60"}};
+  reply.headers = {{"ETag", tag}, {"Cache-Control", "public, max-age=60"}, {"Vary", "A2A-Version"}};
   if (request.if_none_match == tag) {
     reply.status = 304;
     reply.body.clear();

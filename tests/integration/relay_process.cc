@@ -81,18 +81,28 @@ std::optional<std::string> HttpConnection::receive_until(const std::string& text
   }
 }
 
-std::optional<HttpAnswer> HttpConnection::receive() {
+std::optional<HttpAnswer> HttpConnection::receive_head() {
   const auto head = receive_until("\r\n\r\n");
   if (!head) return std::nullopt;
   HttpAnswer answer;
   answer.head = *head;
   answer.status = std::atoi(head->c_str() + 9);
+  return answer;
+}
+
+bool HttpConnection::receive_body(HttpAnswer& answer) {
   const auto length = static_cast<std::size_t>(std::atol(answer.header("Content-Length").c_str()));
   while (buffer_.size() < length) {
-    if (!fill()) return std::nullopt;
+    if (!fill()) return false;
   }
   answer.body = buffer_.substr(0, length);
   buffer_.erase(0, length);
+  return true;
+}
+
+std::optional<HttpAnswer> HttpConnection::receive() {
+  auto answer = receive_head();
+  if (!answer || !receive_body(*answer)) return std::nullopt;
   return answer;
 }
 

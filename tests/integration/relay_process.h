@@ -33,6 +33,9 @@ class HttpConnection {
   bool send(const std::string& bytes);
   // A whole answer with Content-Length; nullopt: the peer has gone.
   std::optional<HttpAnswer> receive();
+  // The same in two steps, for who does not know whether a stream comes.
+  std::optional<HttpAnswer> receive_head();
+  bool receive_body(HttpAnswer& answer);
   // Until `text` has been seen; what came so far. nullopt: the peer has gone, or 20 s have passed.
   std::optional<std::string> receive_until(const std::string& text);
   void close();

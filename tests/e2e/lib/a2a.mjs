@@ -52,6 +52,16 @@ export function connect(agent, { binding, fetchImpl = recordingFetch } = {}) {
   return factory.createFromUrl(baseOf(agent));
 }
 
+// A client of A2A 0.3 made from the agent's card.
+export function connectOlder(agent, { fetchImpl = recordingFetch } = {}) {
+  const older = createRequire(join(relayClientDirectory('a2a-sdk-0.3'), 'package.json'))('@a2a-js/sdk/client');
+  const factory = new older.ClientFactory({
+    transports: [new older.JsonRpcTransportFactory({ fetchImpl })],
+    cardResolver: new older.DefaultAgentCardResolver({ fetchImpl }),
+  });
+  return factory.createFromUrl(baseOf(agent));
+}
+
 // The card that everybody may read, as the SDK reads it.
 export const publicCard = (agent) => new client.DefaultAgentCardResolver({ fetchImpl: recordingFetch }).resolve(baseOf(agent));
 

@@ -34,6 +34,7 @@ export const newest = '2026.9.6';
 // Clients that are played against the relay of agents: one npm project each.
 const relayClients = {
   'a2a-sdk': { '@a2a-js/sdk': '1.3.0' },
+  'a2a-sdk-0.3': { '@a2a-js/sdk': '0.3.14' },
 };
 export const relayClientDirectory = (name) => join(packagesDirectory, name);
 
