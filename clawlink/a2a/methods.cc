@@ -331,6 +331,11 @@ A2aOutcome extended_card(const MethodCall& context) {
                           {"lastSeen", iso_time_z((*agent)->last_seen_ms)},
                           {"ownCredential", (*agent)->guarded},
                           {"messagesWaiting", *waiting}}}}});
+  if (context.config.card_key == nullptr) return out;
+  Result<Json> card =
+      signed_card(*context.config.card_key, std::move(out.result), key_set_url(context.call.base));
+  if (!card) return refusal(card.error());
+  out.result = std::move(*card);
   return out;
 }
 

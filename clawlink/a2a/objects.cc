@@ -262,6 +262,8 @@ Json to_rest(const A2aError& error) {
             {"details", Json::array({error_info(error)})}}}};
 }
 
+std::string key_set_url(const std::string& base) { return base + "/.well-known/jwks.json"; }
+
 Json agent_card(const Agent& agent, const std::string& base, const CardWish& wish) {
   Json skills = Json::array();
   for (const Json& capability : agent.capabilities) {

@@ -53,6 +53,8 @@ struct CardWish {
   bool wants_token = false;  // then those who have one get an extended card
   bool pushes = false;
 };
+// Where a relay that is reached at `base` serves the keys of its cards.
+std::string key_set_url(const std::string& base);
 Json agent_card(const Agent& agent, const std::string& base, const CardWish& wish);
 
 }  // namespace hostclaw::clawlink

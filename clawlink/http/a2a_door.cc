@@ -375,6 +375,24 @@ std::string base_url(const Connection& connection, const HttpRequest& request) {
   return (connection.service.config().uses_tls ? "https://" : "http://") + request.host;
 }
 
+// For the time in which a reader may keep what it has got.
+constexpr const char* kCacheControl = "public, max-age=60";
+
+Reply key_set_reply(const RouteConfig& config) {
+  if (config.card_key == nullptr) return help_reply("this relay does not sign cards");
+  Reply reply = json_reply(config.card_key->key_set());
+  reply.headers = {{"Cache-Control", kCacheControl}};
+  return reply;
+}
+
+// Readers of both versions get a card that is not signed: what is signed is 1.0's alone.
+Reply dressed_card(const RouteConfig& config, Json card, const std::string& base, bool for_both) {
+  if (for_both) return json_reply(card_for_both(std::move(card)));
+  if (config.card_key == nullptr) return json_reply(card);
+  const Result<Json> with_signatures = signed_card(*config.card_key, std::move(card), key_set_url(base));
+  return with_signatures ? json_reply(*with_signatures) : error_reply(with_signatures.error());
+}
+
 asio::awaitable<Reply> card_reply(Connection& connection, const HttpRequest& request) {
   RelayService& service = connection.service;
   const std::string base = base_url(connection, request);
@@ -383,22 +401,30 @@ asio::awaitable<Reply> card_reply(Connection& connection, const HttpRequest& req
         503, "this relay does not know how others reach it: its owner starts it with --public-url URL",
         "NO_PUBLIC_URL");
   const bool for_both = version_of(request) != "1.0";
-  CommitWriter::Work work = [&service, &request, &base, for_both](StoreSession& session) {
+  Json card;
+  CommitWriter::Work work = [&service, &request, &base, &card](StoreSession& session) {
     const Result<std::optional<Agent>> agent = find_agent(session, request.path[1]);
     if (!agent) return error_reply(agent.error());
     if (!*agent) return help_reply("no such agent is registered");
-    Json card = agent_card(**agent, base, card_wish(service.config().routes));
-    return json_reply(for_both ? card_for_both(std::move(card)) : card);
+    card = agent_card(**agent, base, card_wish(service.config().routes));
+    return Reply();
   };
   Reply reply = co_await service.run(std::move(work));
   if (reply.status != 200) co_return reply;
-  const std::string tag = "\"" + sha256_hex(reply.body).substr(0, 16) + "\"";
-  reply.headers = {{"ETag", tag}, {"Cache-Control", "public, max-age=60"}, {"Vary", "A2A-Version"}};
+  // Of what the card says: no two signatures are the same.
+  const std::string tag = "\"" + sha256_hex(dump_json(card)).substr(0, 15) + (for_both ? "b" : "s") + "\"";
   if (request.if_none_match == tag) {
     reply.status = 304;
-    reply.body.clear();
+  } else {
+    reply = dressed_card(service.config().routes, std::move(card), base, for_both);
   }
+  reply.headers = {{"ETag", tag}, {"Cache-Control", kCacheControl}, {"Vary", "A2A-Version"}};
   co_return reply;
+}
+
+bool is_key_set(const HttpRequest& request) {
+  return request.method == "GET" && request.path.size() == 2 && request.path[0] == ".well-known" &&
+         request.path[1] == "jwks.json";
 }
 
 bool is_card(const HttpRequest& request) {
@@ -424,6 +450,10 @@ asio::awaitable<bool> serve_a2a(Connection& connection, const HttpRequest& reque
   Reply reply;
   if (is_card(request)) {
     reply = co_await card_reply(connection, request);
+    co_return co_await write_reply(connection, request, reply, keep_alive);
+  }
+  if (is_key_set(request)) {
+    reply = key_set_reply(connection.service.config().routes);
     co_return co_await write_reply(connection, request, reply, keep_alive);
   }
   const bool of_agent = request.path.size() >= 3 && request.path[0] == "a2a" && request.path[1] == "agents";

@@ -157,6 +157,9 @@ Result<std::unique_ptr<Relay>> Relay::open(RelayOptions options) {
   if (Result<void> listening = impl->listen(*endpoint); !listening) return listening.error();
   auto database = open_relay_database(impl->options.state_directory);
   if (!database) return database.error();
+  Result<CardKey> card_key = CardKey::open(impl->options.state_directory);
+  if (!card_key) return card_key.error();
+  impl->options.service.routes.card_key = std::make_shared<CardKey>(std::move(*card_key));
   impl->service = std::make_unique<RelayService>(impl->io.get_executor(), std::move(*database),
                                                  impl->options.service, impl->clock);
   return std::unique_ptr<Relay>(new Relay(std::move(impl)));

@@ -6,8 +6,10 @@
 // Source: clawlink contract, section 2.
 #pragma once
 
+#include <memory>
 #include <string>
 
+#include "clawlink/a2a/card_key.h"
 #include "clawlink/http/request.h"
 #include "clawlink/model/reply.h"
 #include "clawlink/push/push_target.h"
@@ -21,6 +23,7 @@ struct RouteConfig {
   PushRules push;
   std::string version;
   std::string note;
+  std::shared_ptr<const CardKey> card_key = {};  // none: cards are not signed
 };
 
 Reply answer(StoreSession& session, const RouteConfig& config, const HttpRequest& request);

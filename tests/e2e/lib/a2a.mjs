@@ -9,6 +9,8 @@ import { relayClientDirectory } from './packages.mjs';
 
 const require = createRequire(join(relayClientDirectory('a2a-sdk'), 'package.json'));
 const client = require('@a2a-js/sdk/client');
+const sdk = require('@a2a-js/sdk');
+const jose = require('jose');
 export const { Role, StreamResponse, TaskState } = require('@a2a-js/sdk');
 export const errors = require('@a2a-js/sdk/errors');
 export const bindings = ['JSONRPC', 'HTTP+JSON'];
@@ -64,6 +66,21 @@ export function connectOlder(agent, { fetchImpl = recordingFetch } = {}) {
 
 // The card that everybody may read, as the SDK reads it.
 export const publicCard = (agent) => new client.DefaultAgentCardResolver({ fetchImpl: recordingFetch }).resolve(baseOf(agent));
+
+// The card as it is on the wire. What the SDK has parsed cannot be checked: parsed twice, it loses its security schemes.
+export const rawCard = async (agent) =>
+  (await recordingFetch(`${baseOf(agent)}.well-known/agent-card.json`, { headers: { 'A2A-Version': '1.0' } })).json();
+
+// Checks a card's signature as a client does that trusts the keys at `keySetUrl` and no others. Throws when none holds.
+export async function verifyCard(card, keySetUrl) {
+  const { keys } = await (await recordingFetch(keySetUrl)).json();
+  await sdk.verifyAgentCardSignature(async (kid, jku) => {
+    if (jku !== keySetUrl) throw new Error(`the card names other keys: ${jku}`);
+    const found = keys.find((key) => key.kid === kid);
+    if (!found) throw new Error(`no key ${kid}`);
+    return jose.importJWK(found, 'ES256');
+  })(card);
+}
 
 // Whoever gets push notifications, on loopback: what has come, in its order.
 export class Receiver {

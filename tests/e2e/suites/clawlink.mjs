@@ -2,7 +2,7 @@
 // The official A2A SDK plays the client of agents behind the relay; the agents answer by the relay's own client.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { baseOf, atOnce, bearer, bearerWhenAsked, bindings, connect, connectOlder, data, errors, exchanges, lastExchanges, listing, publicCard, Receiver, recordingFetch, saying, state, Stream, StreamResponse, TaskState, text, textsOf } from '../lib/a2a.mjs';
+import { baseOf, atOnce, bearer, bearerWhenAsked, bindings, connect, connectOlder, data, errors, exchanges, lastExchanges, listing, publicCard, rawCard, Receiver, recordingFetch, saying, state, Stream, StreamResponse, TaskState, text, textsOf, verifyCard } from '../lib/a2a.mjs';
 
 const task = (id, more = {}) => ({ tenant: '', id, ...more });
 const pushTo = (taskId) => ({ tenant: '', id: 'here', taskId, url: 'https://receiver.example/hook', token: 'secret', authentication: undefined });
@@ -58,6 +58,24 @@ export default function clawlink(context, scenario) {
       }
     });
   }
+
+  scenario('cards are signed by the relay: whoever checks finds the public one and the extended one unchanged', async () => {
+    const { worker } = await pair('JSONRPC');
+    const keys = (agent) => `${agent.relay.url}/.well-known/jwks.json`;
+    const card = await rawCard(worker);
+    await verifyCard(card, keys(worker));
+    await verifyCard(await publicCard(worker), keys(worker));
+    await assert.rejects(verifyCard({ ...card, name: 'Somebody else' }, keys(worker)), /No valid signatures/);
+    const guarded = await (await context.relay({ token: 'house-key' })).agent();
+    const open = await rawCard(guarded);
+    assert.equal(open.signatures.length, 2);
+    await verifyCard(open, keys(guarded));
+    await assert.rejects(verifyCard({ ...open, securitySchemes: {} }, keys(guarded)), /No valid signatures/);
+    const answer = await bearer('house-key')(`${open.supportedInterfaces[1].url}/extendedAgentCard`, { headers: { 'A2A-Version': '1.0' } });
+    const extended = await answer.json();
+    assert.ok(extended.capabilities.extensions.length);
+    await verifyCard(extended, keys(guarded));
+  });
 
   scenario('a relay that is reached by another name says so in its cards', async () => {
     const proxied = await context.relay({ args: ['--public-url', 'https://agents.example/relay/'] });
