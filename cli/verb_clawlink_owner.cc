@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// hostclaw clawlink agents | credentials | rules | dead-letters | audit: what the owner of a relay sees and
-// sets, on its database, whether the relay runs or not.
+// hostclaw clawlink agents | credentials | forward | rules | dead-letters | audit: what the owner of a relay
+// sees and sets, on its database, whether the relay runs or not.
+#include <filesystem>
+
 #include "approvals/audit/audit_chain.h"
+#include "approvals/platform/private_files.h"
 #include "base/clock.h"
+#include "clawlink/forward/forwarder.h"
+#include "clawlink/model/wire_text.h"
 #include "clawlink/store/agents.h"
 #include "clawlink/store/audit.h"
 #include "clawlink/store/files.h"
+#include "clawlink/store/forwards.h"
 #include "clawlink/store/rules.h"
 #include "clawlink/store/schema.h"
 #include "cli/relay_settings.h"
@@ -22,6 +28,11 @@ struct OwnerFlags {
   std::string verb;
   std::string who;
   std::string what;
+  std::string url;
+  std::string token_file;
+  std::string name;
+  std::vector<std::string> skills;
+  bool insecure = false;
   std::int64_t rule = 0;
   int limit = 50;
   bool json = false;
@@ -137,6 +148,87 @@ int revoke(const OwnerFlags& flags) {
     print_json(Json{{"ok", true}, {"revoked", *revoked}});
   } else {
     print_line("revoked " + std::to_string(*revoked) + "; it is in force no more");
+  }
+  return kDone;
+}
+
+// The token is copied, for a relay that runs as somebody else cannot read the owner's files. Answers the name
+// in the relay's state directory.
+Result<std::string> keep_forward_token(const std::string& directory, const OwnerFlags& flags) {
+  if (flags.token_file.empty()) return std::string();
+  const Result<std::string> token = token_in_file(flags.token_file);
+  if (!token) return token.error();
+  // Another name each time: until the row is written the old one holds.
+  const std::string name = "forward-" + clawlink::short_id(12) + ".token";
+  if (Result<void> made = approvals::create_private_file(directory + "/" + name, *token); !made)
+    return made.error();
+  return name;
+}
+
+void drop_forward_token(const std::string& directory, const std::string& name) {
+  std::error_code ignored;
+  if (!name.empty()) std::filesystem::remove(directory + "/" + name, ignored);
+}
+
+int add_forward(const OwnerFlags& flags) {
+  if (const auto url = clawlink::read_forward_url(flags.url, flags.insecure); !url)
+    return fail(url.error(), flags.json);
+  const Result<std::string> directory = relay_state_directory();
+  if (!directory) return fail(directory.error(), flags.json);
+  const Result<std::string> token = keep_forward_token(*directory, flags);
+  if (!token) return fail(token.error(), flags.json);
+  clawlink::Agent agent;
+  agent.agent_id = flags.id;
+  agent.name = flags.name.empty() ? flags.id : flags.name;
+  agent.capabilities = flags.skills;
+  agent.description = "An agent of another system, reached by A2A.";
+  std::string old_token;
+  const auto added = with_relay(true, [&](StoreSession& session) -> Result<void> {
+    const auto before = clawlink::find_forward(session, flags.id);
+    if (!before) return before.error();
+    if (*before) old_token = (*before)->token_file;
+    return clawlink::put_forward(session, {flags.id, flags.url, *token}, agent, actor_name());
+  });
+  drop_forward_token(*directory, added ? old_token : *token);
+  if (!added) return fail(added.error(), flags.json);
+  if (flags.json) {
+    print_json(Json{{"ok", true}, {"agent_id", flags.id}, {"url", flags.url}});
+  } else {
+    print_line("what is delegated to " + for_terminal(flags.id) + " is carried to " +
+               for_terminal(flags.url));
+    note("it has not been asked yet; try: hostclaw clawlink delegate --to " +
+         approvals::shell_word(flags.id) + " --task \"Say hello\"");
+  }
+  return kDone;
+}
+
+int list_forwards(const OwnerFlags& flags) {
+  const auto forwards =
+      with_relay(false, [](StoreSession& session) { return clawlink::list_forwards(session); });
+  if (!forwards) return fail(forwards.error(), flags.json);
+  Json list = Json::array();
+  for (const clawlink::Forward& one : *forwards) {
+    list.push_back({{"agent_id", one.agent_id}, {"url", one.url}, {"token", !one.token_file.empty()}});
+    if (!flags.json)
+      print_line(for_terminal(one.agent_id) + "  " + for_terminal(one.url) +
+                 (one.token_file.empty() ? "  no token" : "  with a token"));
+  }
+  if (flags.json) print_json(Json{{"ok", true}, {"forwards", list}});
+  if (forwards->empty() && !flags.json) note("every agent of this relay asks for its tasks itself");
+  return kDone;
+}
+
+int remove_forward(const OwnerFlags& flags) {
+  const Result<std::string> directory = relay_state_directory();
+  if (!directory) return fail(directory.error(), flags.json);
+  const auto removed = with_relay(
+      true, [&](StoreSession& session) { return clawlink::remove_forward(session, flags.id, actor_name()); });
+  if (!removed) return fail(removed.error(), flags.json);
+  drop_forward_token(*directory, removed->token_file);
+  if (flags.json) {
+    print_json(Json{{"ok", true}, {"removed", flags.id}});
+  } else {
+    print_line("removed " + for_terminal(flags.id) + "; tasks that waited for it have failed");
   }
   return kDone;
 }
@@ -301,6 +393,24 @@ void add_clawlink_owner(CLI::App& clawlink, Action& action) {
       ->required();
   child(credentials, "revoke", "End one key, or all of an agent", revoke)
       ->add_option("key", flags->id, "Key or agent")
+      ->required();
+
+  CLI::App* forward = clawlink.add_subcommand(
+      "forward",
+      "Agents that live elsewhere: their tasks are carried to an A2A endpoint, their answers back");
+  forward->require_subcommand(1);
+  CLI::App* elsewhere = child(forward, "add", "Name an agent and its endpoint, or change it", add_forward);
+  elsewhere->add_option("agent", flags->id, "The id that others delegate to")->required();
+  elsewhere->add_option("--url", flags->url, "A2A endpoint of JSON-RPC, such as https://host/a2a/v1")
+      ->required();
+  elsewhere->add_option("--token-file", flags->token_file, "File with the token that the endpoint wants");
+  elsewhere->add_option("--name", flags->name, "How it is called in lists");
+  elsewhere->add_option("--skill", flags->skills, "What it can do; may be given again");
+  elsewhere->add_flag("--insecure", flags->insecure,
+                      "Plain HTTP beyond this machine: whoever is on the network reads tasks and token");
+  child(forward, "list", "Those agents, and where they live", list_forwards);
+  child(forward, "remove", "Take one away, with what waits for it", remove_forward)
+      ->add_option("agent", flags->id, "Its id")
       ->required();
 
   CLI::App* rules =

@@ -8,6 +8,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/ssl/context.hpp>
 
+#include "clawlink/forward/forwarder.h"
 #include "clawlink/http/connection.h"
 #include "clawlink/http/listen_options.h"
 #include "clawlink/http/peer_slots.h"
@@ -192,6 +193,10 @@ void Relay::run() {
   const PushPatience patience;
   if (impl.options.service.routes.push.enabled)
     asio::co_spawn(impl.io, send_pushes(*impl.service, system_lookup, patience), over);
+  const ForwardPatience forward_patience;
+  asio::co_spawn(impl.io,
+                 forward_tasks(*impl.service, system_lookup, forward_patience, impl.options.state_directory),
+                 over);
   impl.io.run();
   error_code ignored;
   impl.acceptor.close(ignored);

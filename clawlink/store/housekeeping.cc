@@ -142,7 +142,9 @@ Result<bool> pass_deadlines(StoreSession& session) {
 
 Result<bool> forget_agents(StoreSession& session) {
   Statement query = session.database.statement(
-      "SELECT agent_id FROM agents WHERE last_seen_ms <= ? ORDER BY last_seen_ms LIMIT 1");
+      "SELECT agent_id FROM agents WHERE last_seen_ms <= ? AND agent_id NOT IN (SELECT agent_id FROM "
+      "forwards) "
+      "ORDER BY last_seen_ms LIMIT 1");
   const Result<bool> found = query.bind(session.now_ms - session.limits.forget_agent_ms).step();
   if (!found || !*found) return found;
   const std::string agent = query.text(0);

@@ -16,7 +16,7 @@ constexpr std::int64_t kApplicationId = 0x48434C4B;  // "HCLK"
 constexpr std::chrono::seconds kPatience{5};
 
 // Step n brings a database of version n to version n + 1. A step that was released is never edited.
-constexpr std::array<const char*, 4> kSteps = {
+constexpr std::array<const char*, 5> kSteps = {
     R"sql(
 CREATE TABLE agents (
   agent_id TEXT PRIMARY KEY,
@@ -268,6 +268,25 @@ END;
 CREATE TRIGGER task_is_counted_no_more AFTER DELETE ON tasks BEGIN
   UPDATE task_counts SET tasks = tasks - 1 WHERE state = OLD.state;
   DELETE FROM push_configs WHERE task_id = OLD.task_id;
+END;
+)sql",
+    R"sql(
+CREATE TABLE forwards (
+  agent_id TEXT PRIMARY KEY,
+  url TEXT NOT NULL,
+  token_file TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER forward_goes_with_its_agent AFTER DELETE ON agents BEGIN
+  DELETE FROM forwards WHERE agent_id = OLD.agent_id;
+END;
+CREATE TABLE forwarded (
+  task_id TEXT PRIMARY KEY,
+  delivery_id INTEGER NOT NULL,
+  foreign_task_id TEXT NOT NULL,
+  foreign_context_id TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER forwarded_goes_with_its_task AFTER DELETE ON tasks BEGIN
+  DELETE FROM forwarded WHERE task_id = OLD.task_id;
 END;
 )sql",
 };

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // OpenClaw's own A2A channel as client of the relay: an agent of a gateway gives tasks to agents of the relay. The
 // channel reads no card, names no version, does not wait and never asks again: the answer is fetched by who has the
-// same credential.
+// same credential. And the other way round: an agent of the relay that is a gateway's, whose turns answer its tasks.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { bearer, connect, lastExchanges, listing, state, textsOf } from '../lib/a2a.mjs';
 import { Context } from '../lib/context.mjs';
 import { Gateway } from '../lib/gateway.mjs';
@@ -41,7 +43,7 @@ export default function clawlinkOpenclaw(context, scenario) {
       node: {}, timeoutMs: 120_000,
       steps: [saying('worker', 'build main'), saying('worker', 'and test it'), saying('unknown', 'anybody?'), saying('guarded', 'let me in')],
     });
-    return { relay, worker, account, raw };
+    return { relay, worker, account, raw, own };
   }
   const options = { timeoutMs: 300_000 };
 
@@ -59,6 +61,23 @@ export default function clawlinkOpenclaw(context, scenario) {
     const client = await connect(worker, { fetchImpl: bearer(account.token) });
     const { tasks } = await client.listTasks(listing({ contextId: messages[0].context_id, includeArtifacts: true }));
     assert.deepEqual(tasks.map((task) => [state(task), task.artifacts.flatMap(({ parts }) => textsOf(parts))]), [['COMPLETED', ['built']], ['SUBMITTED', []]]);
+  }, options);
+
+  scenario('a task for an agent that lives in a gateway is a turn there, and what the turn says comes back', async () => {
+    const { relay, account, own } = await turn();
+    const tokenFile = join(relay.directory, 'token-of-the-gateway');
+    writeFileSync(tokenFile, 'inbound\n', { mode: 0o600 });
+    await relay.owner('forward', 'add', 'gateway', '--url', `http://127.0.0.1:${own.gateway.port}/a2a/v1`, '--token-file', tokenFile, '--skill', 'upgrade');
+    const [first, second] = ['carried-1', 'carried-2'].map((id) => own.model.script(id, []));
+    const given = await account.say('delegate', '--to', 'gateway', '--task', first);
+    const answer = await account.nextMessage();
+    assert.deepEqual([answer.type, answer.from_agent, answer.message_id, answer.status], ['task_response', 'gateway', given.message_id, 'completed'], JSON.stringify(answer));
+    assert.match(answer.result, /finished carried-1/);
+    // Its context goes on over there.
+    await account.say('delegate', '--to', 'gateway', '--task', second);
+    assert.match((await account.nextMessage()).result, /finished carried-2/);
+    await account.say('delegate', '--to', 'gateway', '--task', '/status');
+    assert.equal((await account.nextMessage()).status, 'rejected', 'a command of the gateway is not sent');
   }, options);
 
   scenario('an agent of OpenClaw is told when nobody is there, and when its token is not right', async () => {
