@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "policy/decide/binding.h"
+#include "policy/decide/own_verbs.h"
 #include "policy/decide/rule_search.h"
 #include "policy/programs/builtins.h"
 #include "policy/programs/carried_code.h"
@@ -625,6 +626,7 @@ class Matcher {
     }
     if (match_entries(segment, cwd, index)) return object(segment);
     if (segment.code != DecisionCode::kNone) return;
+    if (own_runs(segment)) return;
     if (safe_bin(segment)) return object(segment);
     if (segment.official_builtin && !hardened_) {
       segment.by = SatisfiedBy::kBuiltin;
@@ -827,6 +829,25 @@ class Matcher {
     segment.code = DecisionCode::kNone;
     segment.by = SatisfiedBy::kSafeBin;
     note(input_.trace, "match", shown(name) + " is a safe bin with safe arguments");
+    return true;
+  }
+
+  // `hostclaw runs` shows a run its own runs and nobody else's, so it needs no entry: also an agent whose
+  // gateway takes no tools of a node reads what became of its commands. The file has to be the one that
+  // judges.
+  bool own_runs(Segment& segment) {
+    const OwnProgram* own = input_.context.own_program;
+    const FileIdentity& identity = segment.executable.facts.identity;
+    if (own == nullptr || !segment.executable.found || segment.unwrapped.unwrapped() || !identity.known ||
+        segment.executable.real_path != own->path || identity != own->identity ||
+        executable_token(segment.argv().front()) != kOwnName)
+      return false;
+    const OwnCommand command = read_own_command(std::span<const std::string>(segment.argv()).subspan(1));
+    if (command.verb == nullptr || command.use != VerbUse::kReadsOwnRuns ||
+        !command.verb->words.starts_with("runs"))
+      return false;
+    segment.by = SatisfiedBy::kOwnRuns;
+    note(input_.trace, "match", "shows its own runs and needs no entry");
     return true;
   }
 

@@ -16,7 +16,7 @@
 
 namespace hostclaw::policy {
 
-enum class SatisfiedBy { kNothing, kEntry, kSafeBin, kBuiltin, kSkill, kRule };
+enum class SatisfiedBy { kNothing, kEntry, kSafeBin, kBuiltin, kSkill, kRule, kOwnRuns };
 
 // One simple command.
 struct Segment {

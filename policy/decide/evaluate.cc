@@ -716,6 +716,9 @@ class RunDecider {
         case SatisfiedBy::kSkill:
           out += "skill";
           break;
+        case SatisfiedBy::kOwnRuns:
+          out += "its own runs";
+          break;
         case SatisfiedBy::kNothing:
           out += "exact command grant";
           break;

@@ -15,6 +15,9 @@
 
 namespace hostclaw::policy {
 
+// The name by which this program is this program; links with other names are HostLink's and ClawLink's.
+inline constexpr std::string_view kOwnName = "hostclaw";
+
 // What a verb does, seen from a run of the node; the stricter, the later.
 enum class VerbUse {
   kReads,         // shows texts, policy, state of the node: nothing about what anybody ran

@@ -9,7 +9,6 @@
 namespace hostclaw::policy {
 namespace {
 
-constexpr std::string_view kOwnName = "hostclaw";
 // Words of one command that are looked at; behind so many nothing is hidden by accident.
 constexpr std::size_t kMostOwnWords = 512;
 // Words that are looked up as programs.

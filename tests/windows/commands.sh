@@ -76,6 +76,16 @@ for row in arguments streams environment question time-limit store secret utf-16
   row_passes "$row" ''
 done
 
+# A node tells what it does while it does it, also where its output is no console.
+coproc node_OUT { exec timeout 60 "$wine" "$bin/hostclaw.exe" node run --host 127.0.0.1 --port 1 </dev/null 2>&1; }
+node=$node_OUT_PID
+read -r -t 40 line <&"${node_OUT[0]}" || line=''
+kill "$node" 2>/dev/null || true
+case $line in
+  *'info  hostclaw '*) passed=$((passed + 1)) ;;
+  *) echo "FAILED: a node that runs says nothing: $line" >&2; exit 1 ;;
+esac
+
 # Wine shows an access list as a mode: SYSTEM and Administrators are its group.
 open_files=$(find "$work/Büro 1" -perm /007)
 [ -z "$open_files" ] || { printf 'FAILED: open to others:\n%s\n' "$open_files" >&2; exit 1; }

@@ -218,6 +218,9 @@ export default function hostops(context, scenario) {
       }, { what: 'the run to have ended' });
       assert.match((await node.verb(['runs', kept.runId])).stdout, /Container web Started/);
       await lost;
+      // The agent reads it itself, in the very session that its command broke.
+      const read = await context.agentTurn({ node, steps: [{ command: `${context.host} runs ${kept.runId}`, workdir }], sessionKey });
+      assert.match(read.outputs[0], /Container web Started/, JSON.stringify(read.raw));
     });
   }
 

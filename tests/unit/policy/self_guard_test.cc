@@ -133,6 +133,36 @@ TEST_CASE("self: without a file to compare it is known by its name, and by its f
         DecisionCode::kSelfPolicy);
 }
 
+TEST_CASE("self: its own runs are shown without an entry, and nothing else of it is") {
+  OwnMachine machine;
+  machine.policy("allowlist", "off");
+  for (const Words& command : std::vector<Words>{{"hostclaw", "runs"},
+                                                 {"/usr/bin/hostclaw", "runs", "3f2a"},
+                                                 {"hostclaw", "runs", "show", "--follow", "3f2a"},
+                                                 {"hostclaw", "runs", "list", "--json"}}) {
+    CAPTURE(command);
+    CHECK(machine.run(command).decision.verdict == Verdict::kAllow);
+  }
+  CHECK(machine.text("hostclaw runs 3f2a").decision.verdict == Verdict::kAllow);
+  for (const Words& command : std::vector<Words>{{"hostclaw", "runs", "cancel", "3f2a"},
+                                                 {"hostclaw", "status"},
+                                                 {"hostclaw", "policy", "list"},
+                                                 {"hostclaw"},
+                                                 {"nice", "hostclaw", "runs"},
+                                                 // A copy, a link of another name, and a file that is not it.
+                                                 {"/opt/tools/hc", "runs"},
+                                                 {"/opt/tools/other", "runs"}}) {
+    CAPTURE(command);
+    CHECK(machine.run(command).decision.verdict == Verdict::kDeny);
+  }
+  CHECK(machine.text("hostclaw runs; uname").decision.verdict == Verdict::kDeny);
+  // Whoever replaced the file has another one.
+  machine.own.identity.inode += 1;
+  CHECK(machine.run({"hostclaw", "runs"}).decision.verdict == Verdict::kDeny);
+  machine.context.own_program = nullptr;
+  CHECK(machine.run({"hostclaw", "runs"}).decision.verdict == Verdict::kDeny);
+}
+
 TEST_CASE("self: what only looks, or only names it, is judged like everything else") {
   OwnMachine machine;
   for (const Words& command : std::vector<Words>{
@@ -160,7 +190,7 @@ TEST_CASE("self: what only looks, or only names it, is judged like everything el
   }
   CHECK(machine.text("hostclaw status && hostclaw runs").decision.verdict == Verdict::kAllow);
   machine.list({"/usr/bin/git"});
-  CHECK(machine.run({"hostclaw", "runs"}).decision.code == DecisionCode::kAllowlistMiss);
+  CHECK(machine.run({"hostclaw", "status"}).decision.code == DecisionCode::kAllowlistMiss);
 }
 
 TEST_CASE("self: words of tools that only read, copy or search are names and texts") {
