@@ -28,7 +28,7 @@ constexpr std::size_t kMostForwarded = 256;
 constexpr std::size_t kMostForwardedOfOne = 64;
 constexpr std::int64_t kForwardTries = 12;
 constexpr std::int64_t kForwardLease = 2 * kMinute;
-constexpr std::size_t kMostAnswerBytes = 4 * 1024 * 1024;
+constexpr std::size_t kMostCalledBytes = 4 * 1024 * 1024;
 // The owner's command line lists agents beside the relay, and does not ring; what was given back comes due.
 constexpr std::chrono::seconds kLookForWork{2};
 constexpr std::chrono::seconds kLookForForwards{15};
@@ -62,7 +62,7 @@ std::string words_of(const Json& error) {
 
 Called read_called(const HttpAttempt& attempt) {
   if (attempt.step != HttpStep::kDone) return not_now("no answer: " + attempt.failed.message());
-  const Result<Json> body = parse_json(attempt.body, {kMostAnswerBytes, kMostDepth});
+  const Result<Json> body = parse_json(attempt.body, {kMostCalledBytes, kMostDepth});
   if (body && body->is_object() && body->contains("error") && (*body)["error"].is_object()) {
     const Json& error = (*body)["error"];
     const Json code = error.value("code", Json());
@@ -97,7 +97,7 @@ std::string call_bytes(const PushUrl& url, const std::string& token, const std::
 }
 
 asio::awaitable<Called> call_endpoint(RelayService& service, ForwardWork& work, const Forward& forward,
-                                      std::string method, Json params) {
+                                      const char* method, const Json& params) {
   const Result<PushUrl> url = read_forward_url(forward.url, true);
   if (!url) co_return never(url.error().message);
   Addresses addresses;
@@ -118,17 +118,17 @@ asio::awaitable<Called> call_endpoint(RelayService& service, ForwardWork& work, 
   for (const auto& address : addresses) peer.endpoints.emplace_back(address, url->port);
   peer.host = url->host;
   peer.tls = url->tls ? work.tls.get() : nullptr;
-  const HttpPatience patience{work.patience.connect, work.patience.answer, kMostAnswerBytes};
-  const std::string body = dump_json(
-      Json{{"jsonrpc", "2.0"}, {"id", 1}, {"method", std::move(method)}, {"params", std::move(params)}});
+  const HttpPatience patience{work.patience.connect, work.patience.answer, kMostCalledBytes};
+  const std::string body =
+      dump_json(Json{{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", params}});
   const std::string bytes = call_bytes(*url, token_of(work, forward), body, service.config().routes.version);
   const HttpAttempt attempt = co_await exchange_http(peer, bytes, patience);
   co_return read_called(attempt);
 }
 
 // Work on the database whose failure leaves things as they were: the lease ends, and the message comes again.
-asio::awaitable<bool> in_store(RelayService& service,
-                               std::function<Result<void>(StoreSession& session)> what) {
+using StoreWork = std::function<Result<void>(StoreSession& session)>;
+asio::awaitable<bool> in_store(RelayService& service, const StoreWork& what) {
   CommitWriter::Work work = [&what](StoreSession& session) {
     const Result<void> done = what(session);
     return done ? Reply() : error_reply(done.error());
@@ -136,6 +136,8 @@ asio::awaitable<bool> in_store(RelayService& service,
   const Reply reply = co_await service.run(std::move(work));
   co_return reply.status == 200;
 }
+
+ForeignTask::Settled settled_as(const char* status, std::string said) { return {status, std::move(said)}; }
 
 // One leased message, from here to its end.
 class Carried {
@@ -153,7 +155,7 @@ class Carried {
     if (message_.kind != "task_delegation" || !body || !body->is_object()) co_return co_await take_away();
     delegation_ = *body;
     if (std::string why = why_not_forwarded(delegation_); !why.empty())
-      co_return co_await answer({"rejected", std::move(why)});
+      co_return co_await answer(settled_as("rejected", std::move(why)));
     co_await load();
     if (known_ && known_->delivery_id == message_.delivery_id) co_return co_await follow();
     co_await send();
@@ -161,22 +163,23 @@ class Carried {
 
  private:
   asio::awaitable<void> load() {
-    co_await in_store(service_, [this](StoreSession& session) -> Result<void> {
+    const StoreWork work = [this](StoreSession& session) -> Result<void> {
       Result<std::optional<Forwarded>> found = find_forwarded(session, message_.task_id);
       if (!found) return found.error();
       known_ = std::move(*found);
       return {};
-    });
+    };
+    co_await in_store(service_, work);
   }
 
   asio::awaitable<void> send() {
     const std::string message_id = message_.task_id + "-" + std::to_string(message_.delivery_id);
     // What the endpoint has forgotten is sent as if it were new.
     const Json params = params_for_endpoint(delegation_, message_id, forgotten_ ? std::nullopt : known_);
-    Called called = co_await call_endpoint(service_, *work_, forward_, "SendMessage", params);
+    const Called called = co_await call_endpoint(service_, *work_, forward_, "SendMessage", params);
     if (!called.result) co_return co_await failed(called);
     const std::optional<ForeignTask> task = read_foreign_task(*called.result);
-    if (!task) co_return co_await answer({"failed", "the endpoint's answer is no task of A2A"});
+    if (!task) co_return co_await answer(settled_as("failed", "the endpoint's answer is no task of A2A"));
     co_await heard(*task);
     if (task->settled) co_return co_await answer(*task->settled);
     co_await follow();
@@ -184,7 +187,7 @@ class Carried {
 
   // The endpoint has answered: it is there, and so it calls the task.
   asio::awaitable<void> heard(const ForeignTask& task) {
-    co_await in_store(service_, [this, &task](StoreSession& session) -> Result<void> {
+    const StoreWork work = [this, &task](StoreSession& session) -> Result<void> {
       if (const Result<bool> there = heard_of(session, forward_.agent_id); !there) return there.error();
       if (task.task_id.empty()) return {};
       known_ = Forwarded{message_.task_id, message_.delivery_id, task.task_id, task.context_id};
@@ -192,7 +195,8 @@ class Carried {
       return session.record("forwarded", {{"task", message_.task_id},
                                           {"to", forward_.agent_id},
                                           {"foreignTask", std::string(utf8_prefix(task.task_id, 128))}});
-    });
+    };
+    co_await in_store(service_, work);
   }
 
   asio::awaitable<void> follow() {
@@ -205,17 +209,17 @@ class Carried {
       co_await pause.async_wait(kTuple);
       const bool still_ours = co_await keep_lease();
       if (!still_ours) co_return co_await end_there();
-      Called called = co_await call_endpoint(service_, *work_, forward_, "GetTask",
-                                             Json{{"id", known_->foreign_task_id}});
+      const Json params{{"id", known_->foreign_task_id}};
+      const Called called = co_await call_endpoint(service_, *work_, forward_, "GetTask", params);
       if (called.error == kTaskNotFound && !forgotten_) {
         forgotten_ = true;
         co_return co_await send();
       }
       // An endpoint that is not there for a while is asked again: the task is there, or will be sent again.
       if (!called.result && called.later) continue;
-      if (!called.result) co_return co_await answer({"failed", called.why});
+      if (!called.result) co_return co_await answer(settled_as("failed", called.why));
       const std::optional<ForeignTask> task = read_foreign_task(*called.result);
-      if (!task) co_return co_await answer({"failed", "the endpoint's answer is no task of A2A"});
+      if (!task) co_return co_await answer(settled_as("failed", "the endpoint's answer is no task of A2A"));
       if (task->settled) co_return co_await answer(*task->settled);
     }
   }
@@ -223,7 +227,7 @@ class Carried {
   // False: the task has ended here, or somebody has taken the message away.
   asio::awaitable<bool> keep_lease() {
     bool stale = false;
-    co_await in_store(service_, [this, &stale](StoreSession& session) -> Result<void> {
+    const StoreWork work = [this, &stale](StoreSession& session) -> Result<void> {
       const Result<std::int64_t> until = extend_lease(session, message_.lease, kForwardLease);
       stale = !until && until.error().code == "LEASE_STALE";
       if (stale) return {};
@@ -235,13 +239,15 @@ class Carried {
         return acknowledge(session, message_.lease);
       }
       return {};
-    });
+    };
+    co_await in_store(service_, work);
     co_return !stale;
   }
 
   asio::awaitable<void> end_there() {
     if (!known_) co_return;
-    co_await call_endpoint(service_, *work_, forward_, "CancelTask", Json{{"id", known_->foreign_task_id}});
+    const Json params{{"id", known_->foreign_task_id}};
+    co_await call_endpoint(service_, *work_, forward_, "CancelTask", params);
   }
 
   asio::awaitable<void> cancel_there() {
@@ -251,19 +257,20 @@ class Carried {
   }
 
   asio::awaitable<void> failed(const Called& called) {
-    if (!called.later) co_return co_await answer({"failed", called.why});
+    if (!called.later) co_return co_await answer(settled_as("failed", called.why));
     if (message_.tries >= kForwardTries)
       co_return co_await answer(
-          {"failed", "tried " + std::to_string(message_.tries) + " times, at last: " + called.why});
+          settled_as("failed", "tried " + std::to_string(message_.tries) + " times, at last: " + called.why));
     service_.log("a task for " + forward_.agent_id + " could not be carried there (" + called.why +
                  "); it is tried again");
-    co_await in_store(service_, [this](StoreSession& session) {
+    const StoreWork work = [this](StoreSession& session) {
       return give_back(session, message_.lease, backoff_ms(session.limits, message_.tries));
-    });
+    };
+    co_await in_store(service_, work);
   }
 
-  asio::awaitable<void> answer(ForeignTask::Settled settled) {
-    co_await in_store(service_, [this, &settled](StoreSession& session) -> Result<void> {
+  asio::awaitable<void> answer(const ForeignTask::Settled& settled) {
+    const StoreWork work = [this, &settled](StoreSession& session) -> Result<void> {
       // Who was too slow has nothing to say any more.
       if (Result<void> done = acknowledge(session, message_.lease); !done)
         return done.error().code == "LEASE_STALE" ? Result<void>() : done;
@@ -275,14 +282,16 @@ class Carried {
       response.verified = true;
       if (const Result<Responded> done = respond(session, response); !done) return done.error();
       return {};
-    });
+    };
+    co_await in_store(service_, work);
   }
 
   asio::awaitable<void> take_away() {
-    co_await in_store(service_, [this](StoreSession& session) -> Result<void> {
+    const StoreWork work = [this](StoreSession& session) -> Result<void> {
       const Result<void> done = acknowledge(session, message_.lease);
       return done || done.error().code == "LEASE_STALE" ? Result<void>() : done;
-    });
+    };
+    co_await in_store(service_, work);
   }
 
   RelayService& service_;
