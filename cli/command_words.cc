@@ -223,6 +223,34 @@ std::vector<std::string> options_first(std::vector<std::string> words) {
   return first;
 }
 
+std::optional<int> refuse_empty_words(const CLI::App& root, bool json) {
+  const CommandNode tree = command_tree(root);
+  const CommandNode* node = &tree;
+  for (const CLI::App* app : named_verbs(root)) {
+    if (app != &root) {
+      const CommandNode* child = find_child(*node, app->get_name());
+      if (child == nullptr || child->name == "clawlink") return std::nullopt;
+      node = child;
+    }
+    for (const CLI::Option* option : app->get_options()) {
+      const bool is_command = option->get_positional() && option->get_items_expected_max() > 1;
+      // Of a rule: no arguments.
+      if (option->get_name() == "--arguments") continue;
+      if (option->count() == 0 || option->get_items_expected_max() == 0 || is_command) continue;
+      const std::vector<std::string>& given = option->results();
+      if (std::none_of(given.begin(), given.end(), [](const std::string& text) { return text.empty(); }))
+        continue;
+      const std::string name =
+          option->get_positional() ? to_upper_ascii(option->get_name(true)) : option->get_name();
+      fail(make_error("CONFIG_INVALID", name + " of `" + node->path + "` was given as an empty text",
+                      node->path + " --help"),
+           json);
+      return kUsage;
+    }
+  }
+  return std::nullopt;
+}
+
 int explain_usage(const CLI::App& root, const CLI::ParseError& error, bool json) {
   fail(describe(root, error), json);
   return kUsage;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,11 @@ std::vector<std::string> options_first(std::vector<std::string> words);
 
 // Says what is wrong with the command line and what to type; answers kUsage.
 int explain_usage(const CLI::App& root, const CLI::ParseError& error, bool json);
+
+// kUsage, after saying so, when an option or a single word was given as an empty text: that is a variable
+// that was not set, and what it was to narrow would be wide open. Commands, of which empty words are a part,
+// and the verbs of ClawLink's client, which the original's users know, take them.
+std::optional<int> refuse_empty_words(const CLI::App& root, bool json);
 
 // For `hostclaw` alone.
 void print_short_help();

@@ -104,6 +104,8 @@ int main(int argc, char** argv) {
         "CONFIG_INVALID", "HOSTCLAW_PROFILE is no name of a profile: letters, digits, - and _, at most 64"));
     return kUsage;
   }
+  const bool json = std::find(given.begin(), given.end(), "--json") != given.end();
+  if (const auto refused = refuse_empty_words(app, json)) return *refused;
   try {
     if (const auto refused = refuse_to_runs(app, given)) return *refused;
     set_colours(when);

@@ -6,7 +6,10 @@
 #include "approvals/database/sqlite.h"
 #include "approvals/platform/private_files.h"
 #include "approvals/policy/policy_cache.h"
+#include "approvals/policy/rule_store.h"
 #include "approvals/questions/questions.h"
+#include "approvals/shown/secret_masking.h"
+#include "approvals/store/settings.h"
 #include "base/clock.h"
 #include "base/profile.h"
 #include "cli/command_line.h"
@@ -52,7 +55,7 @@ std::optional<approvals::RunRow> first_of(std::vector<approvals::RunRow> rows) {
 
 Json run_json(const approvals::RunRow& run) {
   return Json{{"runId", run.run_id},
-              {"command", run.command_text},
+              {"command", approvals::mask_secrets_in_text(run.command_text)},
               {"verdict", run.verdict},
               {"code", run.code},
               {"reason", run.reason},
@@ -64,7 +67,8 @@ void print_run(const char* name, const approvals::RunRow& run) {
   const std::string start = std::string(name) + format_time(run.started_at_ms) + "  ";
   const std::string code = run.verdict == "allow" ? "" : "  (" + run.code + ")";
   print_line(start + verdict_in_colour(run.verdict, run.verdict) + "  " +
-             fitted(for_terminal(run.command_text), start.size() + run.verdict.size() + 2 + code.size()) +
+             fitted(for_terminal(approvals::mask_secrets_in_text(run.command_text)),
+                    start.size() + run.verdict.size() + 2 + code.size()) +
              code);
 }
 
@@ -121,6 +125,11 @@ Result<StatusReport> read_status(approvals::Store& store) {
         "POLICY_MALFORMED",
         "the stored approvals document is malformed, so everything is denied: " + document->malformed_reason,
         "hostclaw approvals set --file FILE");
+  if (const auto rules = approvals::stored_rules(store); !rules && !report.store_problem)
+    report.store_problem = make_error(
+        rules.error().code, "a stored rule cannot be read, so everything is denied: " + rules.error().message,
+        rules.error().next);
+  report.observes = approvals::read_exec_settings(store).settings.engine.observe;
   report.last_runs = visible_runs(store, {3, "", ""});
   report.last_denial = first_of(visible_runs(store, {1, "deny", ""}));
   report.last_question = first_of(visible_runs(store, {1, "ask", ""}));
@@ -168,6 +177,7 @@ void add_to_json(const StatusReport& report, Json& body) {
   if (report.policy) {
     body["policy"] = Json::parse(dump_json(*report.policy));
     body["approvalsHash"] = report.approvals_hash;
+    body["mode"] = report.observes ? "observe" : "enforce";
   } else {
     body["policyError"] = report.policy_error;
   }
@@ -186,7 +196,7 @@ void print_status(const StatusReport& report) {
   const auto text = [&](const char* name) { return for_terminal(report.link.value(name, std::string())); };
   print_line("hostclaw   " + version());
   if (const std::string name = profile(); !name.empty()) print_line("profile    " + name);
-  print_line("state      " + report.state_path);
+  print_line("state      " + for_terminal(report.state_path));
   if (report.store_problem) {
     print_line("           " + for_terminal(report.store_problem->message));
     if (!report.store_problem->next.empty())
@@ -206,6 +216,8 @@ void print_status(const StatusReport& report) {
   if (report.policy) {
     print_line("policy     security=" + report.policy->value("security", "?") + " ask=" +
                report.policy->value("ask", "?") + " askFallback=" + report.policy->value("askFallback", "?"));
+    if (report.observes)
+      print_line("mode       observe: everything runs, and what would be asked about or denied is counted");
   } else {
     print_line("policy     unreadable: " + for_terminal(report.policy_error));
   }

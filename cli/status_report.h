@@ -26,6 +26,7 @@ struct StatusReport {
   std::optional<OrderedJson> policy;  // resolvedDefaults
   std::string approvals_hash;
   std::string policy_error;
+  bool observes = false;  // everything runs, and what would be asked about or denied is counted
   std::vector<approvals::RunRow> last_runs;  // newest first, at most three
   std::optional<approvals::RunRow> last_denial;
   std::optional<approvals::RunRow> last_question;

@@ -154,7 +154,7 @@ Json runs_json(approvals::Store& store) {
   Json out = Json::array();
   for (const approvals::RunRow& run : *runs) {
     Json item{{"runId", run.run_id},
-              {"command", run.command_text},
+              {"command", approvals::mask_secrets_in_text(run.command_text)},
               {"cwd", run.cwd},
               {"resolvedPath", run.resolved_path},
               {"verdict", run.verdict},

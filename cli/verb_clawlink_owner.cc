@@ -83,10 +83,21 @@ int list_agents(const OwnerFlags& flags) {
   return kDone;
 }
 
+void drop_forward_token(const std::string& directory, const std::string& name) {
+  std::error_code ignored;
+  if (!name.empty()) std::filesystem::remove(directory + "/" + name, ignored);
+}
+
 int remove_agent(const OwnerFlags& flags) {
-  const auto removed = with_relay(
-      true, [&](StoreSession& session) { return clawlink::remove_agent(session, flags.id, actor_name()); });
+  std::string token_file;
+  const auto removed = with_relay(true, [&](StoreSession& session) -> Result<void> {
+    const auto forward = clawlink::find_forward(session, flags.id);
+    if (!forward) return forward.error();
+    if (*forward) token_file = (*forward)->token_file;
+    return clawlink::remove_agent(session, flags.id, actor_name());
+  });
   if (!removed) return fail(removed.error(), flags.json);
+  if (const auto directory = relay_state_directory()) drop_forward_token(*directory, token_file);
   if (flags.json) {
     print_json(Json{{"ok", true}, {"removed", flags.id}});
   } else {
@@ -158,6 +169,9 @@ Result<std::string> keep_forward_token(const std::string& directory, const Owner
   if (flags.token_file.empty()) return std::string();
   const Result<std::string> token = token_in_file(flags.token_file);
   if (!token) return token.error();
+  if (!clawlink::is_header_text(*token))
+    return make_error("CONFIG_INVALID",
+                      flags.token_file + " holds no token: it has to be one line of visible characters");
   // Another name each time: until the row is written the old one holds.
   const std::string name = "forward-" + clawlink::short_id(12) + ".token";
   if (Result<void> made = approvals::create_private_file(directory + "/" + name, *token); !made)
@@ -165,14 +179,9 @@ Result<std::string> keep_forward_token(const std::string& directory, const Owner
   return name;
 }
 
-void drop_forward_token(const std::string& directory, const std::string& name) {
-  std::error_code ignored;
-  if (!name.empty()) std::filesystem::remove(directory + "/" + name, ignored);
-}
-
 int add_forward(const OwnerFlags& flags) {
-  if (const auto url = clawlink::read_forward_url(flags.url, flags.insecure); !url)
-    return fail(url.error(), flags.json);
+  const auto url = clawlink::read_forward_url(flags.url, flags.insecure);
+  if (!url) return fail(url.error(), flags.json);
   const Result<std::string> directory = relay_state_directory();
   if (!directory) return fail(directory.error(), flags.json);
   const Result<std::string> token = keep_forward_token(*directory, flags);
@@ -187,15 +196,15 @@ int add_forward(const OwnerFlags& flags) {
     const auto before = clawlink::find_forward(session, flags.id);
     if (!before) return before.error();
     if (*before) old_token = (*before)->token_file;
-    return clawlink::put_forward(session, {flags.id, flags.url, *token}, agent, actor_name());
+    return clawlink::put_forward(session, {flags.id, flags.url, url->where(), *token}, agent, actor_name());
   });
   drop_forward_token(*directory, added ? old_token : *token);
   if (!added) return fail(added.error(), flags.json);
   if (flags.json) {
-    print_json(Json{{"ok", true}, {"agent_id", flags.id}, {"url", flags.url}});
+    print_json(Json{{"ok", true}, {"agent_id", flags.id}, {"where", url->where()}});
   } else {
     print_line("what is delegated to " + for_terminal(flags.id) + " is carried to " +
-               for_terminal(flags.url));
+               for_terminal(url->where()));
     note("it has not been asked yet; try: hostclaw clawlink delegate --to " +
          approvals::shell_word(flags.id) + " --task \"Say hello\"");
   }
@@ -208,9 +217,10 @@ int list_forwards(const OwnerFlags& flags) {
   if (!forwards) return fail(forwards.error(), flags.json);
   Json list = Json::array();
   for (const clawlink::Forward& one : *forwards) {
-    list.push_back({{"agent_id", one.agent_id}, {"url", one.url}, {"token", !one.token_file.empty()}});
+    // Many put a key into the path of a URL.
+    list.push_back({{"agent_id", one.agent_id}, {"where", one.where}, {"token", !one.token_file.empty()}});
     if (!flags.json)
-      print_line(for_terminal(one.agent_id) + "  " + for_terminal(one.url) +
+      print_line(for_terminal(one.agent_id) + "  " + for_terminal(one.where) +
                  (one.token_file.empty() ? "  no token" : "  with a token"));
   }
   if (flags.json) print_json(Json{{"ok", true}, {"forwards", list}});

@@ -7,6 +7,7 @@
 
 #include "approvals/policy/rule_store.h"
 #include "approvals/questions/questions.h"
+#include "approvals/shown/secret_masking.h"
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "cli/command_line.h"
@@ -58,7 +59,7 @@ Result<void> offer_runs(approvals::Store& store, bool open_only) {
   if (!runs) return runs.error();
   for (const approvals::RunRow& run : *runs)
     if (!open_only || node_host::is_open_run(run))
-      offer(run.run_id, run_outcome(run, true) + ": " + run.command_text);
+      offer(run.run_id, run_outcome(run, true) + ": " + approvals::mask_secrets_in_text(run.command_text));
   return {};
 }
 

@@ -122,6 +122,8 @@ Result<void> check_rules(std::vector<policy::Rule>& rules, std::set<std::string>
       return make_error("RULE_INVALID", "rule: id: " + rule.id + " is given twice");
     taken.insert(rule.id);
     if (Result<void> verified = policy::verify_rule(rule); !verified) return verified;
+    // One that could not be read back would stop the whole policy.
+    if (const auto read = policy::read_rule(policy::rule_to_json(rule)); !read) return read.error();
   }
   return {};
 }

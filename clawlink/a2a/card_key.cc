@@ -110,7 +110,11 @@ Result<CardKey> CardKey::open(const std::string& directory) {
   key.key_ = std::shared_ptr<void>(PEM_read_bio_PrivateKey(memory.get(), nullptr, no_pass_phrase, nullptr),
                                    [](void* p) { EVP_PKEY_free(static_cast<EVP_PKEY*>(p)); });
   const auto* const native = static_cast<const EVP_PKEY*>(key.key_.get());
-  if (native == nullptr || EVP_PKEY_is_a(native, "EC") != 1 || EVP_PKEY_get_bits(native) != 256)
+  std::array<char, 64> curve{};
+  std::size_t length = 0;
+  if (native == nullptr || EVP_PKEY_is_a(native, "EC") != 1 ||
+      EVP_PKEY_get_group_name(native, curve.data(), curve.size(), &length) != 1 ||
+      std::string_view(curve.data(), length) != "prime256v1")
     return invalid_key(path);
   const std::string x = coordinate(native, OSSL_PKEY_PARAM_EC_PUB_X);
   const std::string y = coordinate(native, OSSL_PKEY_PARAM_EC_PUB_Y);

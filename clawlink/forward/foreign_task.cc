@@ -33,11 +33,22 @@ Json parts_of(const Json& delegation) {
   }
   Json context = delegation.value("context", Json::object());
   if (context.is_object()) {
-    for (const Json& data : context.value("data", Json::array())) parts.push_back({{"data", data}});
-    for (const Json& file : context.value("files", Json::array())) {
-      if (file.is_object()) parts.push_back(file);
+    // As the door of A2A puts them there; of files only what is one, lest a text comes past
+    // why_not_forwarded().
+    const auto list = [&context](const char* name) {
+      Json found = context.value(name, Json());
+      if (found.is_array()) context.erase(name);
+      return found.is_array() ? std::move(found) : Json::array();
+    };
+    for (Json& data : list("data")) parts.push_back({{"data", std::move(data)}});
+    Json others = Json::array();
+    for (Json& file : list("files")) {
+      const bool is_file =
+          file.is_object() && !file.contains("text") && (file.contains("raw") || file.contains("url"));
+      (is_file ? parts : others).push_back(std::move(file));
     }
-    for (const char* taken : {"data", "files", "metadata"}) context.erase(taken);
+    if (!others.empty()) parts.push_back({{"data", {{"files", std::move(others)}}}});
+    context.erase("metadata");
   }
   if (!context.empty()) parts.push_back({{"data", {{"context", context}}}});
   if (parts.empty()) parts.push_back({{"text", ""}});
@@ -56,7 +67,7 @@ std::string text_of_parts(const Json& parts) {
 
 bool is_text_alone(const Json& artifacts) {
   return std::all_of(artifacts.begin(), artifacts.end(), [](const Json& artifact) {
-    const Json parts = artifact.is_object() ? artifact.value("parts", Json::array()) : Json();
+    const Json parts = artifact.is_object() ? artifact.value("parts", Json()) : Json();
     return parts.is_array() && std::all_of(parts.begin(), parts.end(), [](const Json& part) {
              return part.is_object() && part.contains("text");
            });
@@ -69,7 +80,7 @@ Json result_of(const Json& task, const std::string& said) {
   if (!is_text_alone(artifacts)) return {{"artifacts", artifacts}};
   std::string text;
   for (const Json& artifact : artifacts) {
-    const std::string one = text_of_parts(artifact["parts"]);
+    const std::string one = text_of_parts(artifact.value("parts", Json()));
     if (!one.empty()) text += (text.empty() ? "" : "\n") + one;
   }
   return text;
@@ -82,7 +93,7 @@ std::optional<ForeignTask::Settled> settled_of(const Json& task) {
   const std::string said =
       message != nullptr && message->is_object() ? text_of_parts(message->value("parts", Json())) : "";
   if (word == "TASK_STATE_AUTH_REQUIRED")
-    return ForeignTask::Settled{"input_required", "the agent wants somebody to log in: " + said};
+    return ForeignTask::Settled{"input_required", "the agent wants somebody to log in: " + said, true};
   const std::optional<TaskState> state = read_a2a_state(word);
   if (!state || !is_settled(*state)) return std::nullopt;
   ForeignTask::Settled out{std::string(to_string(*state)), said};

@@ -24,8 +24,9 @@ struct ForeignTask {
   std::string task_id;     // empty: it answered with a message, and has no task
   std::string context_id;  // empty: none was named
   struct Settled {
-    std::string status;  // a status word of an answer: completed, failed, ...
-    Json result;         // a text; what is more than text is {artifacts: [...]}
+    std::string status;    // a status word of an answer: completed, failed, ...
+    Json result;           // a text; what is more than text is {artifacts: [...]}
+    bool goes_on = false;  // somebody has to log in there, and then it goes on by itself
   };
   std::optional<Settled> settled;  // absent: it goes on
 };

@@ -3,14 +3,16 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/http/error.hpp>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
+#include "base/json_shape.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "clawlink/client/http_exchange.h"
@@ -24,12 +26,17 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::size_t kMostForwarded = 256;
-constexpr std::size_t kMostForwardedOfOne = 64;
-constexpr std::int64_t kForwardTries = 12;
+constexpr std::size_t kMostCalls = 64;
+constexpr std::size_t kMostCallsOfOne = 8;
 constexpr std::int64_t kForwardLease = 2 * kMinute;
-constexpr std::size_t kMostCalledBytes = 4 * 1024 * 1024;
-// The owner's command line lists agents beside the relay, and does not ring; what was given back comes due.
+constexpr std::size_t kMostCalledBytes = 1024 * 1024;
+constexpr std::size_t kMostCalledValues = 20'000;
+// OpenClaw takes 30 calls a minute of one peer, polls included.
+constexpr std::int64_t kBetweenCalls = 2'500;
+constexpr std::int64_t kMostPause = 5 * kMinute;
+constexpr std::int64_t kMostSilence = kHour;
+constexpr std::int64_t kBehindAnother = 2 * kSecond;
+// The owner's command line lists agents beside the relay, and does not ring.
 constexpr std::chrono::seconds kLookForWork{2};
 constexpr std::chrono::seconds kLookForForwards{15};
 constexpr int kTaskNotFound = -32001;
@@ -40,8 +47,8 @@ struct ForwardWork {
   ForwardPatience patience;
   std::string state_directory;
   std::unique_ptr<asio::ssl::context> tls;
-  std::map<std::string, std::size_t> of_agent;
-  std::size_t under_way = 0;
+  std::map<std::string, std::size_t> of_agent;  // calls
+  std::set<std::string> tasks;                  // that a call is about
 };
 
 // What became of one call of an endpoint's method.
@@ -55,35 +62,46 @@ struct Called {
 Called not_now(std::string why) { return {std::nullopt, 0, true, std::move(why)}; }
 Called never(std::string why, int error = 0) { return {std::nullopt, error, false, std::move(why)}; }
 
-// What it says is a peer's text: bounded, and marked as the endpoint's words.
+// What it says is a peer's text: bounded, without what a terminal would obey, and marked as the endpoint's.
 std::string words_of(const Json& error) {
-  return "the endpoint says: " + std::string(utf8_prefix(text_member(error, "message"), 300));
+  return "the endpoint says: " + show_unseen(to_valid_utf8(utf8_prefix(text_member(error, "message"), 300)));
+}
+
+Called read_error(const Json& error, int code) {
+  // Internal errors, and OpenClaw's word for too many requests.
+  return code == -32603 || code == -32000 ? not_now(words_of(error)) : never(words_of(error), code);
 }
 
 Called read_called(const HttpAttempt& attempt) {
+  if (attempt.failed == boost::beast::http::error::body_limit)
+    return never("the endpoint's answer is larger than 1 MiB");
   if (attempt.step != HttpStep::kDone) return not_now("no answer: " + attempt.failed.message());
-  const Result<Json> body = parse_json(attempt.body, {kMostCalledBytes, kMostDepth});
-  if (body && body->is_object() && body->contains("error") && (*body)["error"].is_object()) {
-    const Json& error = (*body)["error"];
-    const Json code = error.value("code", Json());
-    const int number = code.is_number_integer() ? code.get<int>() : 0;
-    // Internal errors, and OpenClaw's word for too many requests.
-    if (number == -32603 || number == -32000) return not_now(words_of(error));
-    return never(words_of(error), number);
-  }
   const std::string status = "HTTP " + std::to_string(attempt.status);
+  // What stands before the endpoint has words of its own.
   if (attempt.status == 408 || attempt.status == 429 || attempt.status >= 500) return not_now(status);
+  if (holds_more_values_than(attempt.body, kMostCalledValues))
+    return never("the endpoint's answer has more than 20 000 values");
+  Result<Json> body = parse_json(attempt.body, {kMostCalledBytes, kMostDepth});
+  const bool is_rpc = body && body->is_object() && text_member(*body, "jsonrpc") == "2.0";
+  if (is_rpc && body->contains("error")) {
+    const Json& error = (*body)["error"];
+    const Json code = error.is_object() ? error.value("code", Json()) : Json();
+    if (code.is_number_integer()) return read_error(error, code.get<int>());
+  }
   if (attempt.status != 200) return never(status);
-  if (!body || !body->is_object() || !body->contains("result"))
+  if (!is_rpc || !body->contains("result"))
     return never("the endpoint does not answer as A2A's JSON-RPC does");
-  return {(*body)["result"], 0, false, {}};
+  return {std::move((*body)["result"]), 0, false, {}};
 }
 
-std::string token_of(const ForwardWork& work, const Forward& forward) {
-  if (forward.token_file.empty()) return {};
+// nullopt: there is one, and it cannot be read.
+std::optional<std::string> token_of(const ForwardWork& work, const Forward& forward) {
+  if (forward.token_file.empty()) return std::string();
   std::ifstream file(work.state_directory + "/" + forward.token_file, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
-  return std::string(trim(text));
+  const std::string token(trim(text));
+  if (!is_header_text(token)) return std::nullopt;
+  return token;
 }
 
 std::string call_bytes(const PushUrl& url, const std::string& token, const std::string& body,
@@ -100,6 +118,8 @@ asio::awaitable<Called> call_endpoint(RelayService& service, ForwardWork& work, 
                                       const char* method, const Json& params) {
   const Result<PushUrl> url = read_forward_url(forward.url, true);
   if (!url) co_return never(url.error().message);
+  const std::optional<std::string> token = token_of(work, forward);
+  if (!token) co_return not_now("the token of this endpoint cannot be read");
   Addresses addresses;
   if (url->address) {
     addresses = {*url->address};
@@ -121,12 +141,12 @@ asio::awaitable<Called> call_endpoint(RelayService& service, ForwardWork& work, 
   const HttpPatience patience{work.patience.connect, work.patience.answer, kMostCalledBytes};
   const std::string body =
       dump_json(Json{{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", params}});
-  const std::string bytes = call_bytes(*url, token_of(work, forward), body, service.config().routes.version);
+  const std::string bytes = call_bytes(*url, *token, body, service.config().routes.version);
   const HttpAttempt attempt = co_await exchange_http(peer, bytes, patience);
   co_return read_called(attempt);
 }
 
-// Work on the database whose failure leaves things as they were: the lease ends, and the message comes again.
+// Work on the database. What could not be written comes again: leases end, and rows stay due.
 using StoreWork = std::function<Result<void>(StoreSession& session)>;
 asio::awaitable<bool> in_store(RelayService& service, const StoreWork& what) {
   CommitWriter::Work work = [&what](StoreSession& session) {
@@ -137,196 +157,258 @@ asio::awaitable<bool> in_store(RelayService& service, const StoreWork& what) {
   co_return reply.status == 200;
 }
 
-ForeignTask::Settled settled_as(const char* status, std::string said) { return {status, std::move(said)}; }
+// The answer of the agent. A queue of the delegator's that has no room loses its message and not the answer,
+// which the task keeps.
+Result<void> answer_task(StoreSession& session, const Forward& forward, const std::string& task_id,
+                         const ForeignTask::Settled& settled) {
+  const Result<std::optional<Task>> task = find_task(session, task_id);
+  if (!task) return task.error();
+  if (!*task || is_end((*task)->state)) return {};
+  Response response;
+  response.from_agent = forward.agent_id;
+  response.message_id = (*task)->message_id;
+  response.result = settled.result;
+  response.status = settled.status;
+  response.verified = true;
+  const Result<Responded> done = respond(session, response);
+  if (done || done.error().code == "QUEUE_FULL" || done.error().code == "QUEUES_FULL") return {};
+  return done.error();
+}
 
-// One leased message, from here to its end.
-class Carried {
- public:
-  Carried(RelayService& service, std::shared_ptr<ForwardWork> work, Forward forward, Leased message)
-      : service_(service),
-        work_(std::move(work)),
-        forward_(std::move(forward)),
-        message_(std::move(message)) {}
+ForeignTask::Settled settled_as(const char* status, std::string said) {
+  return {status, std::move(said), false};
+}
+bool ends_there(const ForeignTask::Settled& settled) {
+  return !settled.goes_on && settled.status != "input_required";
+}
 
-  asio::awaitable<void> run() {
-    const Result<Json> body = parse_json(message_.body, {message_.body.size() + 1, kMostDepth});
-    if (message_.kind == "task_cancel") co_return co_await cancel_there();
-    // What is told to everybody is not carried out of this relay.
-    if (message_.kind != "task_delegation" || !body || !body->is_object()) co_return co_await take_away();
-    delegation_ = *body;
-    if (std::string why = why_not_forwarded(delegation_); !why.empty())
-      co_return co_await answer(settled_as("rejected", std::move(why)));
-    co_await load();
-    if (known_ && known_->delivery_id == message_.delivery_id) co_return co_await follow();
-    co_await send();
+// What the endpoint says of a task, written down: an answer, the next look, or both.
+Result<void> take_down(StoreSession& session, const ForwardPatience& patience, const Forward& forward,
+                       Forwarded row, const ForeignTask& task) {
+  if (const Result<bool> there = heard_of(session, forward.agent_id); !there) return there.error();
+  if (task.settled && ends_there(*task.settled)) {
+    if (Result<void> done = answer_task(session, forward, row.task_id, *task.settled); !done) return done;
+    return remove_forwarded(session, row.task_id);
   }
-
- private:
-  asio::awaitable<void> load() {
-    const StoreWork work = [this](StoreSession& session) -> Result<void> {
-      Result<std::optional<Forwarded>> found = find_forwarded(session, message_.task_id);
-      if (!found) return found.error();
-      known_ = std::move(*found);
-      return {};
-    };
-    co_await in_store(service_, work);
+  if (!task.task_id.empty()) row.foreign_task_id = task.task_id;
+  if (!task.context_id.empty()) row.foreign_context_id = task.context_id;
+  row.failing_since_ms = 0;
+  const Result<std::int64_t> followed = count_followed(session, forward.agent_id);
+  if (!followed) return followed.error();
+  const std::int64_t most = std::max<std::int64_t>(patience.between_looks.count(), *followed * kBetweenCalls);
+  row.wait_ms = std::clamp<std::int64_t>(2 * row.wait_ms, patience.first_look.count(), most);
+  row.due_ms = session.now_ms + row.wait_ms;
+  if (task.settled && !(task.settled->goes_on && row.told_of_login)) {
+    if (Result<void> done = answer_task(session, forward, row.task_id, *task.settled); !done) return done;
+    row.told_of_login = task.settled->goes_on;
+    // What it asks is answered from here.
+    if (!task.settled->goes_on) row.due_ms = 0;
   }
+  return put_forwarded(session, row);
+}
 
-  asio::awaitable<void> send() {
-    const std::string message_id = message_.task_id + "-" + std::to_string(message_.delivery_id);
-    // What the endpoint has forgotten is sent as if it were new.
-    const Json params = params_for_endpoint(delegation_, message_id, forgotten_ ? std::nullopt : known_);
-    const Called called = co_await call_endpoint(service_, *work_, forward_, "SendMessage", params);
-    if (!called.result) co_return co_await failed(called);
-    const std::optional<ForeignTask> task = read_foreign_task(*called.result);
-    if (!task) co_return co_await answer(settled_as("failed", "the endpoint's answer is no task of A2A"));
-    co_await heard(*task);
-    if (task->settled) co_return co_await answer(*task->settled);
-    co_await follow();
-  }
-
-  // The endpoint has answered: it is there, and so it calls the task.
-  asio::awaitable<void> heard(const ForeignTask& task) {
-    const StoreWork work = [this, &task](StoreSession& session) -> Result<void> {
-      if (const Result<bool> there = heard_of(session, forward_.agent_id); !there) return there.error();
-      if (task.task_id.empty()) return {};
-      known_ = Forwarded{message_.task_id, message_.delivery_id, task.task_id, task.context_id};
-      if (Result<void> kept = put_forwarded(session, *known_); !kept) return kept;
-      return session.record("forwarded", {{"task", message_.task_id},
-                                          {"to", forward_.agent_id},
-                                          {"foreignTask", std::string(utf8_prefix(task.task_id, 128))}});
-    };
-    co_await in_store(service_, work);
-  }
-
-  asio::awaitable<void> follow() {
-    asio::steady_timer pause(service_.executor());
-    // What is quickly done is quickly told.
-    std::chrono::milliseconds until_next = work_->patience.first_look;
-    while (!service_.stopped()) {
-      pause.expires_after(until_next);
-      until_next = std::min(2 * until_next, work_->patience.between_looks);
-      co_await pause.async_wait(kTuple);
-      const bool still_ours = co_await keep_lease();
-      if (!still_ours) co_return co_await end_there();
-      const Json params{{"id", known_->foreign_task_id}};
-      const Called called = co_await call_endpoint(service_, *work_, forward_, "GetTask", params);
-      if (called.error == kTaskNotFound && !forgotten_) {
-        forgotten_ = true;
-        co_return co_await send();
-      }
-      // An endpoint that is not there for a while is asked again: the task is there, or will be sent again.
-      if (!called.result && called.later) continue;
-      if (!called.result) co_return co_await answer(settled_as("failed", called.why));
-      const std::optional<ForeignTask> task = read_foreign_task(*called.result);
-      if (!task) co_return co_await answer(settled_as("failed", "the endpoint's answer is no task of A2A"));
-      if (task->settled) co_return co_await answer(*task->settled);
-    }
-  }
-
-  // False: the task has ended here, or somebody has taken the message away.
-  asio::awaitable<bool> keep_lease() {
-    bool stale = false;
-    const StoreWork work = [this, &stale](StoreSession& session) -> Result<void> {
-      const Result<std::int64_t> until = extend_lease(session, message_.lease, kForwardLease);
-      stale = !until && until.error().code == "LEASE_STALE";
-      if (stale) return {};
-      if (!until) return until.error();
-      const Result<std::optional<Task>> task = find_task(session, message_.task_id);
-      if (!task) return task.error();
-      if (!*task || is_end((*task)->state)) {
-        stale = true;
-        return acknowledge(session, message_.lease);
-      }
-      return {};
-    };
-    co_await in_store(service_, work);
-    co_return !stale;
-  }
-
-  asio::awaitable<void> end_there() {
-    if (!known_) co_return;
-    const Json params{{"id", known_->foreign_task_id}};
-    co_await call_endpoint(service_, *work_, forward_, "CancelTask", params);
-  }
-
-  asio::awaitable<void> cancel_there() {
-    co_await load();
-    co_await end_there();
-    co_await take_away();
-  }
-
-  asio::awaitable<void> failed(const Called& called) {
-    if (!called.later) co_return co_await answer(settled_as("failed", called.why));
-    if (message_.tries >= kForwardTries)
-      co_return co_await answer(
-          settled_as("failed", "tried " + std::to_string(message_.tries) + " times, at last: " + called.why));
-    service_.log("a task for " + forward_.agent_id + " could not be carried there (" + called.why +
-                 "); it is tried again");
-    const StoreWork work = [this](StoreSession& session) {
-      return give_back(session, message_.lease, backoff_ms(session.limits, message_.tries));
-    };
-    co_await in_store(service_, work);
-  }
-
-  asio::awaitable<void> answer(const ForeignTask::Settled& settled) {
-    const StoreWork work = [this, &settled](StoreSession& session) -> Result<void> {
-      // Who was too slow has nothing to say any more.
-      if (Result<void> done = acknowledge(session, message_.lease); !done)
-        return done.error().code == "LEASE_STALE" ? Result<void>() : done;
-      Response response;
-      response.from_agent = forward_.agent_id;
-      response.message_id = text_member(delegation_, "message_id");
-      response.result = settled.result;
-      response.status = settled.status;
-      response.verified = true;
-      if (const Result<Responded> done = respond(session, response); !done) return done.error();
-      return {};
-    };
-    co_await in_store(service_, work);
-  }
-
-  asio::awaitable<void> take_away() {
-    const StoreWork work = [this](StoreSession& session) -> Result<void> {
-      const Result<void> done = acknowledge(session, message_.lease);
-      return done || done.error().code == "LEASE_STALE" ? Result<void>() : done;
-    };
-    co_await in_store(service_, work);
-  }
-
-  RelayService& service_;
-  const std::shared_ptr<ForwardWork> work_;
-  const Forward forward_;
-  const Leased message_;
-  Json delegation_;
-  std::optional<Forwarded> known_;
-  bool forgotten_ = false;
-};
-
-struct Taken {
+// One message on its way to the endpoint.
+struct Sending {
   Forward forward;
-  std::vector<Leased> messages;
+  Leased message;
+  Json delegation;
+  std::optional<Forwarded> known;
 };
+
+Result<void> stop_sending(StoreSession& session, const Sending& one, const ForeignTask::Settled& settled) {
+  if (Result<void> gone = acknowledge(session, one.message.lease); !gone)
+    return gone.error().code == "LEASE_STALE" ? Result<void>() : gone;
+  return answer_task(session, one.forward, one.message.task_id, settled);
+}
+
+// The endpoint refused a message about a task that it has: the task itself goes on, and is asked about.
+Result<void> leave_out(StoreSession& session, const Sending& one) {
+  if (Result<void> gone = acknowledge(session, one.message.lease); !gone)
+    return gone.error().code == "LEASE_STALE" ? Result<void>() : gone;
+  Forwarded row = *one.known;
+  row.due_ms = session.now_ms + kSecond;
+  return put_forwarded(session, row);
+}
+
+Result<void> sent(StoreSession& session, const ForwardPatience& patience, const Sending& one,
+                  const std::string& message_id, const ForeignTask& task) {
+  if (Result<void> gone = acknowledge(session, one.message.lease);
+      !gone && gone.error().code != "LEASE_STALE")
+    return gone;
+  Forwarded row;
+  row.task_id = one.message.task_id;
+  row.agent_id = one.forward.agent_id;
+  row.message_id = message_id;
+  row.body = one.message.body;
+  if (Result<void> done = take_down(session, patience, one.forward, row, task); !done) return done;
+  return session.record("forwarded", {{"task", row.task_id},
+                                      {"to", row.agent_id},
+                                      {"foreignTask", std::string(utf8_prefix(task.task_id, 128))}});
+}
+
+asio::awaitable<void> send_one(RelayService& service, std::shared_ptr<ForwardWork> work, Sending one) {
+  const ForwardPatience patience = work->patience;
+  const std::string message_id = one.message.task_id + "-" + std::to_string(one.message.delivery_id);
+  Json params = params_for_endpoint(one.delegation, message_id, one.known);
+  Called called = co_await call_endpoint(service, *work, one.forward, "SendMessage", params);
+  if (called.error == kTaskNotFound && one.known) {
+    // It has forgotten the task: then this begins a new one there.
+    one.known.reset();
+    params = params_for_endpoint(one.delegation, message_id, one.known);
+    called = co_await call_endpoint(service, *work, one.forward, "SendMessage", params);
+  }
+  const std::optional<ForeignTask> task = called.result ? read_foreign_task(*called.result) : std::nullopt;
+  if (called.result && !task) called = never("the endpoint's answer is no task of A2A");
+  const bool again = called.later && one.message.tries < kForwardTries;
+  if (again)
+    service.log("a task for " + one.forward.agent_id + " could not be carried to " + one.forward.where +
+                " (" + called.why + "); it is tried again");
+  const StoreWork done = [&](StoreSession& session) -> Result<void> {
+    if (task) return sent(session, patience, one, message_id, *task);
+    if (again) {
+      const Result<void> back =
+          give_back(session, one.message.lease, backoff_ms(session.limits, one.message.tries));
+      return back || back.error().code == "LEASE_STALE" ? Result<void>() : back;
+    }
+    if (one.known) return leave_out(session, one);
+    return stop_sending(session, one,
+                        settled_as("failed", (called.later ? "tried 12 times, at last: " : "") + called.why));
+  };
+  co_await in_store(service, done);
+}
+
+// One look at a task that the endpoint has.
+struct Following {
+  Forward forward;
+  Forwarded row;
+  bool has_ended = false;  // here
+};
+
+// It did not answer, or has no time.
+Result<void> look_later(StoreSession& session, Following one, const std::string& why) {
+  Forwarded& row = one.row;
+  if (row.failing_since_ms == 0) row.failing_since_ms = session.now_ms;
+  if (session.now_ms - row.failing_since_ms > kMostSilence) {
+    if (!one.has_ended) {
+      const ForeignTask::Settled lost = settled_as("failed", "no answer for an hour, at last: " + why);
+      if (Result<void> done = answer_task(session, one.forward, row.task_id, lost); !done) return done;
+    }
+    return remove_forwarded(session, row.task_id);
+  }
+  row.wait_ms = std::clamp<std::int64_t>(2 * row.wait_ms, kSecond, kMostPause);
+  row.due_ms = session.now_ms + row.wait_ms;
+  return put_forwarded(session, row);
+}
+
+Result<void> looked(StoreSession& session, const ForwardPatience& patience, Following one,
+                    const Called& called) {
+  if (called.later) return look_later(session, std::move(one), called.why);
+  // Cancelled there, as far as that is possible.
+  if (one.has_ended) return remove_forwarded(session, one.row.task_id);
+  if (called.error == kTaskNotFound && !one.row.sent_again) {
+    one.row.sent_again = true;
+    one.row.foreign_task_id.clear();
+    one.row.due_ms = session.now_ms;
+    return put_forwarded(session, one.row);
+  }
+  const std::optional<ForeignTask> task = called.result ? read_foreign_task(*called.result) : std::nullopt;
+  if (task) return take_down(session, patience, one.forward, one.row, *task);
+  const ForeignTask::Settled lost =
+      settled_as("failed", called.result ? "the endpoint's answer is no task of A2A" : called.why);
+  if (Result<void> done = answer_task(session, one.forward, one.row.task_id, lost); !done) return done;
+  return remove_forwarded(session, one.row.task_id);
+}
+
+asio::awaitable<void> look_at_one(RelayService& service, std::shared_ptr<ForwardWork> work, Following one) {
+  const char* method = one.has_ended ? "CancelTask" : "GetTask";
+  Json params{{"id", one.row.foreign_task_id}};
+  Called called;
+  if (one.row.foreign_task_id.empty() && !one.has_ended) {
+    method = "SendMessage";
+    const Result<Json> body = parse_json(one.row.body, {one.row.body.size() + 1, kMostDepth});
+    params = params_for_endpoint(body ? *body : Json::object(), one.row.message_id, std::nullopt);
+  }
+  // What it never had is not cancelled there.
+  if (!one.has_ended || !one.row.foreign_task_id.empty())
+    called = co_await call_endpoint(service, *work, one.forward, method, params);
+  const ForwardPatience patience = work->patience;
+  const StoreWork done = [&](StoreSession& session) { return looked(session, patience, one, called); };
+  co_await in_store(service, done);
+}
 
 // What the loop knows when it looks, for the thread of the database.
 struct Round {
   std::map<std::string, std::size_t> of_agent;
-  std::size_t room = 0;
+  std::set<std::string> tasks;
   std::vector<Forward> forwards;
-  std::vector<Taken> taken;
+  std::vector<Sending> sendings;
+  std::vector<Following> followings;
+  std::int64_t next_ms = 0;
+
+  std::size_t under_way = 0;
+  bool has_room_for(const std::string& agent) {
+    return under_way < kMostCalls && of_agent[agent] < kMostCallsOfOne;
+  }
+  void take(const std::string& agent, const std::string& task) {
+    ++under_way;
+    ++of_agent[agent];
+    tasks.insert(task);
+  }
 };
 
-Result<void> take_of(StoreSession& session, const Forward& forward, Round& round) {
-  const std::size_t of_one = round.of_agent[forward.agent_id];
-  LeaseWish wish;
-  wish.agent = forward.agent_id;
-  wish.most = std::min(kMostForwardedOfOne - std::min(of_one, kMostForwardedOfOne), round.room);
-  wish.lease_ms = kForwardLease;
-  if (wish.most == 0) return {};
-  Result<std::vector<Leased>> messages = lease_messages(session, wish);
-  if (!messages) return messages.error();
-  round.room -= messages->size();
-  if (!messages->empty()) round.taken.push_back({forward, std::move(*messages)});
+// A message as something to send; what is none of the kind is taken away.
+Result<void> prepare(StoreSession& session, const Forward& forward, Leased message, Round& round) {
+  const Result<Json> body = parse_json(message.body, {message.body.size() + 1, kMostDepth});
+  // That a task was cancelled is seen by its own state; what is told to everybody stays here.
+  if (message.kind != "task_delegation" || !body || !body->is_object())
+    return acknowledge(session, message.lease);
+  const Result<bool> behind = has_earlier_message(session, message);
+  if (!behind) return behind.error();
+  if (*behind || round.tasks.contains(message.task_id)) return postpone(session, message, kBehindAnother);
+  Result<std::optional<Forwarded>> known = find_forwarded(session, message.task_id);
+  if (!known) return known.error();
+  Sending one{forward, std::move(message), *body, std::move(*known)};
+  if (one.known && one.known->foreign_task_id.empty()) one.known.reset();
+  if (std::string why = why_not_forwarded(one.delegation); !why.empty()) {
+    const char* const status = one.known ? "input_required" : "rejected";
+    return stop_sending(session, one, settled_as(status, std::move(why)));
+  }
+  round.take(forward.agent_id, one.message.task_id);
+  round.sendings.push_back(std::move(one));
+  return {};
+}
+
+Result<void> take_messages(StoreSession& session, const Forward& forward, Round& round) {
+  while (round.has_room_for(forward.agent_id)) {
+    LeaseWish wish;
+    wish.agent = forward.agent_id;
+    wish.lease_ms = kForwardLease;
+    Result<std::vector<Leased>> messages = lease_messages(session, wish);
+    if (!messages) return messages.error();
+    if (messages->empty()) return {};
+    if (Result<void> done = prepare(session, forward, std::move(messages->front()), round); !done)
+      return done;
+  }
+  return {};
+}
+
+Result<void> take_due(StoreSession& session, Round& round) {
+  Result<std::vector<Forwarded>> due = due_forwarded(session, 4 * kMostCalls);
+  if (!due) return due.error();
+  for (Forwarded& row : *due) {
+    if (round.tasks.contains(row.task_id) || !round.has_room_for(row.agent_id)) continue;
+    Result<std::optional<Forward>> forward = find_forward(session, row.agent_id);
+    if (!forward) return forward.error();
+    if (!*forward) {
+      if (Result<void> gone = remove_forwarded(session, row.task_id); !gone) return gone;
+      continue;
+    }
+    const Result<std::optional<Task>> task = find_task(session, row.task_id);
+    if (!task) return task.error();
+    round.take(row.agent_id, row.task_id);
+    const bool has_ended = !*task || is_end((*task)->state);
+    round.followings.push_back({std::move(**forward), std::move(row), has_ended});
+  }
   return {};
 }
 
@@ -334,27 +416,32 @@ Result<void> take_all(StoreSession& session, Round& round) {
   Result<std::vector<Forward>> found = list_forwards(session);
   if (!found) return found.error();
   round.forwards = std::move(*found);
+  if (round.forwards.empty()) return {};
+  if (Result<void> done = take_due(session, round); !done) return done;
   for (const Forward& forward : round.forwards) {
-    if (Result<void> done = take_of(session, forward, round); !done) return done;
+    if (Result<void> done = take_messages(session, forward, round); !done) return done;
   }
+  const Result<std::int64_t> next = next_forwarded_ms(session);
+  if (!next) return next.error();
+  round.next_ms = *next;
   return {};
 }
 
-void start_carrying(RelayService& service, const std::shared_ptr<ForwardWork>& work, const Taken& taken,
-                    const std::shared_ptr<Bell>& bell) {
-  const std::string agent = taken.forward.agent_id;
-  for (const Leased& message : taken.messages) {
-    ++work->under_way;
-    ++work->of_agent[agent];
-    const auto carried = std::make_shared<Carried>(service, work, taken.forward, message);
-    asio::co_spawn(service.executor(), carried->run(),
-                   [&service, work, agent, carried, bell](const std::exception_ptr& thrown) {
-                     --work->under_way;
-                     if (--work->of_agent[agent] == 0) work->of_agent.erase(agent);
-                     if (thrown) service.log("a task that was carried elsewhere met an unexpected error");
-                     bell->ring();
-                   });
-  }
+struct Call {
+  std::string agent_id;
+  std::string task_id;
+};
+void start(RelayService& service, const std::shared_ptr<ForwardWork>& work, const Call& call,
+           asio::awaitable<void> what, const std::shared_ptr<Bell>& bell) {
+  ++work->of_agent[call.agent_id];
+  work->tasks.insert(call.task_id);
+  asio::co_spawn(service.executor(), std::move(what),
+                 [&service, work, call, bell](const std::exception_ptr& thrown) {
+                   if (--work->of_agent[call.agent_id] == 0) work->of_agent.erase(call.agent_id);
+                   work->tasks.erase(call.task_id);
+                   if (thrown) service.log("a task that is carried elsewhere met an unexpected error");
+                   bell->ring();
+                 });
 }
 
 }  // namespace
@@ -382,17 +469,28 @@ asio::awaitable<void> forward_tasks(RelayService& service, NameLookup look, Forw
   while (!service.stopped()) {
     Round round;
     round.of_agent = work->of_agent;
-    round.room = kMostForwarded - work->under_way;
-    const bool looked =
-        co_await in_store(service, [&round](StoreSession& session) { return take_all(session, round); });
+    round.tasks = work->tasks;
+    round.under_way = work->tasks.size();
+    const StoreWork look_for_work = [&round](StoreSession& session) { return take_all(session, round); };
+    const bool looked_at = co_await in_store(service, look_for_work);
     if (service.stopped()) co_return;
     // Of what could not be written nothing is leased.
-    if (!looked) round.taken.clear();
-    for (const Taken& one : round.taken) start_carrying(service, work, one, bell);
+    if (!looked_at) round.sendings.clear();
+    for (Sending& one : round.sendings) {
+      const Call call{one.forward.agent_id, one.message.task_id};
+      start(service, work, call, send_one(service, work, std::move(one)), bell);
+    }
+    for (Following& one : round.followings) {
+      const Call call{one.forward.agent_id, one.row.task_id};
+      start(service, work, call, look_at_one(service, work, std::move(one)), bell);
+    }
     std::vector<std::unique_ptr<Hub::Place>> places;
     for (const Forward& forward : round.forwards)
       places.push_back(std::make_unique<Hub::Place>(service.hub(), Hub::of_agent(forward.agent_id), *bell));
-    const std::chrono::milliseconds pause = round.forwards.empty() ? kLookForForwards : kLookForWork;
+    std::chrono::milliseconds pause = round.forwards.empty() ? kLookForForwards : kLookForWork;
+    if (round.next_ms != 0)
+      pause = std::clamp(std::chrono::milliseconds(round.next_ms - service.clock().unix_ms()),
+                         std::chrono::milliseconds(250), pause);
     co_await bell->wait_until(std::chrono::steady_clock::now() + pause);
   }
 }

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Carries what is delegated to agents that live elsewhere to their A2A endpoints, and their answers back. The
-// relay is then a worker like any other: it leases a message, sends it (SendMessage, without waiting), asks
-// for the task every few seconds (GetTask) and keeps its lease meanwhile; what came of it is the agent's
-// answer.
+// Carries what is delegated to agents that live elsewhere to their A2A endpoints, and their answers back.
 //
-// An endpoint that cannot be reached, or says that it has no time, gets the message again, later each time,
-// up to twelve times; then the task fails with the reason. One that does not know its task any more (it has
-// restarted) gets it once more, under the same message id. A task that is cancelled or ends here is cancelled
-// there. Of one agent 64 messages are on their way at once, 256 in all. No redirect is followed; the caller's
-// credential is never sent on. Thread rule: the thread of the network.
+// A message is leased while it is sent (SendMessage, without waiting). Once the endpoint has taken it, the
+// row of `forwarded` stands for it, and it is asked about (GetTask) until it has ended there or here; so a
+// restart costs nothing, and what is followed holds no place of what is sent. An endpoint that cannot be
+// reached, or says that it has no time, gets the message again, later each time, up to twelve times. One that
+// has taken a task and then does not answer for an hour fails it. One that does not know its task any more
+// (it has restarted) gets it once more, under the same message id. What ends here is cancelled there.
+//
+// Messages of one task are sent one after the other, in their order. Calls: 64 at once, 8 of one agent, and
+// of one agent about 24 a minute for all that is followed. No redirect is followed; the caller's credential
+// is never sent on. Thread rule: the thread of the network.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -26,7 +28,7 @@ struct ForwardPatience {
   std::chrono::milliseconds connect{5'000};
   std::chrono::milliseconds answer{30'000};
   std::chrono::milliseconds first_look{1'000};     // GetTask; then twice as long each time,
-  std::chrono::milliseconds between_looks{5'000};  // up to this
+  std::chrono::milliseconds between_looks{5'000};  // up to this, or longer where much is followed
 };
 
 // https, or http to this machine; elsewhere only when the owner says `plain`. FORWARD_URL_INVALID,

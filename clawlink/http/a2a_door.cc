@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clawlink/http/a2a_door.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/sha256.h"
@@ -367,11 +368,26 @@ asio::awaitable<bool> write_reply(Connection& connection, const HttpRequest& req
   co_return written&& keep_alive;
 }
 
+// A name or an address of this machine and perhaps a port: nothing that leads a URL anywhere else.
+bool is_plain_authority(std::string_view authority) {
+  const std::size_t colon = authority.rfind(':');
+  if (colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos) {
+    const std::string_view port = authority.substr(colon + 1);
+    if (port.empty() || port.size() > 5 || !std::all_of(port.begin(), port.end(), is_ascii_digit))
+      return false;
+    authority = authority.substr(0, colon);
+  }
+  constexpr std::string_view kCharacters =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-[]:";
+  return !authority.empty() && authority.find_first_not_of(kCharacters) == std::string_view::npos;
+}
+
 // How the caller reaches this relay: as configured; on loopback as it says itself.
 std::string base_url(const Connection& connection, const HttpRequest& request) {
   std::string configured = connection.service.config().public_url;
   while (configured.ends_with('/')) configured.pop_back();
   if (!configured.empty() || !connection.service.config().is_loopback) return configured;
+  if (!is_plain_authority(request.host)) return {};
   return (connection.service.config().uses_tls ? "https://" : "http://") + request.host;
 }
 
@@ -412,7 +428,9 @@ asio::awaitable<Reply> card_reply(Connection& connection, const HttpRequest& req
   Reply reply = co_await service.run(std::move(work));
   if (reply.status != 200) co_return reply;
   // Of what the card says: no two signatures are the same.
-  const std::string tag = "\"" + sha256_hex(dump_json(card)).substr(0, 15) + (for_both ? "b" : "s") + "\"";
+  const std::shared_ptr<const CardKey>& key = service.config().routes.card_key;
+  const std::string signed_by = for_both || key == nullptr ? "" : key->key_id();
+  const std::string tag = "\"" + sha256_hex(dump_json(card) + signed_by).substr(0, 16) + "\"";
   if (request.if_none_match == tag) {
     reply.status = 304;
   } else {

@@ -4,6 +4,7 @@
 
 #include "clawlink/http/route_calls.h"
 #include "clawlink/model/wire_text.h"
+#include "clawlink/store/forwards.h"
 #include "clawlink/store/queue.h"
 #include "clawlink/store/rules.h"
 
@@ -202,6 +203,11 @@ Result<Reply> pass_on(StoreSession& session, const Sender& sender, Json frame, c
   if (!is_agent_id(delivery.to_agent)) return bad_request("to_agent is no id of an agent");
   const Asker asker{sender.agent, sender.verified};
   if (Result<void> may = check_rules(session, kDelegate, asker, delivery.to_agent); !may) return may.error();
+  const Result<std::optional<Forward>> elsewhere = find_forward(session, delivery.to_agent);
+  if (!elsewhere) return elsewhere.error();
+  if (*elsewhere)
+    return bad_request(
+        "this agent lives elsewhere, where frames are not carried: give it a task by POST /delegate");
   delivery.kind = type;
   delivery.priority = read_priority(text_member(frame, "priority"));
   delivery.body = dump_json(frame);

@@ -8,7 +8,42 @@ namespace {
 
 using approvals::Statement;
 
-Forward forward_in(const Statement& row) { return {row.text(0), row.text(1), row.text(2)}; }
+Forward forward_in(const Statement& row) { return {row.text(0), row.text(1), row.text(2), row.text(3)}; }
+
+#define HOSTCLAW_FORWARD_COLUMNS "agent_id, url, place, token_file"
+#define HOSTCLAW_FORWARDED_COLUMNS                                                              \
+  "task_id, agent_id, message_id, body, foreign_task_id, foreign_context_id, due_ms, wait_ms, " \
+  "failing_since_ms, sent_again, told_of_login"
+
+Forwarded forwarded_in(const Statement& row) {
+  Forwarded out;
+  out.task_id = row.text(0);
+  out.agent_id = row.text(1);
+  out.message_id = row.text(2);
+  out.body = row.text(3);
+  out.foreign_task_id = row.text(4);
+  out.foreign_context_id = row.text(5);
+  out.due_ms = row.integer(6);
+  out.wait_ms = row.integer(7);
+  out.failing_since_ms = row.integer(8);
+  out.sent_again = row.integer(9) != 0;
+  out.told_of_login = row.integer(10) != 0;
+  return out;
+}
+
+// Used and revoked: it gives nobody a right, and the id stays guarded for as long as its tasks are kept.
+Result<void> guard_for_later(StoreSession& session, const std::string& agent_id) {
+  return session.database
+      .statement(
+          "INSERT INTO credentials (key_id, agent_id, sha256, created_at_ms, used_at_ms, expires_at_ms, "
+          "revoked_at_ms) VALUES (?, ?, zeroblob(32), ?, ?, 0, ?)")
+      .bind(short_id(12))
+      .bind(agent_id)
+      .bind(session.now_ms)
+      .bind(session.now_ms)
+      .bind(session.now_ms)
+      .run();
+}
 
 }  // namespace
 
@@ -30,22 +65,36 @@ Result<void> put_forward(StoreSession& session, const Forward& forward, const Ag
       !guarded) {
     return guarded;
   }
+  if (!*before) {
+    if (Result<void> kept = guard_for_later(session, forward.agent_id); !kept) return kept;
+  } else if ((*before)->url != forward.url) {
+    // What its tasks are called there is nothing to the new endpoint.
+    const Result<void> anew = session.database
+                                  .statement(
+                                      "UPDATE forwarded SET foreign_task_id = '', foreign_context_id = '', "
+                                      "due_ms = ? WHERE agent_id = ?")
+                                  .bind(session.now_ms)
+                                  .bind(forward.agent_id)
+                                  .run();
+    if (!anew) return anew;
+  }
   const Result<void> stored =
       session.database
-          .statement(
-              "INSERT INTO forwards (agent_id, url, token_file) VALUES (?, ?, ?) ON CONFLICT (agent_id) DO "
-              "UPDATE SET url = excluded.url, token_file = excluded.token_file")
+          .statement("INSERT INTO forwards (" HOSTCLAW_FORWARD_COLUMNS
+                     ") VALUES (?, ?, ?, ?) ON CONFLICT (agent_id) DO UPDATE SET url = excluded.url, place = "
+                     "excluded.place, token_file = excluded.token_file")
           .bind(forward.agent_id)
           .bind(forward.url)
+          .bind(forward.where)
           .bind(forward.token_file)
           .run();
   if (!stored) return stored;
-  return session.record("forward", {{"agent", forward.agent_id}, {"to", forward.url}, {"by", by}});
+  return session.record("forward", {{"agent", forward.agent_id}, {"to", forward.where}, {"by", by}});
 }
 
 Result<std::vector<Forward>> list_forwards(StoreSession& session) {
   Statement query =
-      session.database.statement("SELECT agent_id, url, token_file FROM forwards ORDER BY agent_id");
+      session.database.statement("SELECT " HOSTCLAW_FORWARD_COLUMNS " FROM forwards ORDER BY agent_id");
   std::vector<Forward> out;
   for (;;) {
     const Result<bool> found = query.step();
@@ -57,7 +106,7 @@ Result<std::vector<Forward>> list_forwards(StoreSession& session) {
 
 Result<std::optional<Forward>> find_forward(StoreSession& session, std::string_view agent_id) {
   Statement query =
-      session.database.statement("SELECT agent_id, url, token_file FROM forwards WHERE agent_id = ?");
+      session.database.statement("SELECT " HOSTCLAW_FORWARD_COLUMNS " FROM forwards WHERE agent_id = ?");
   const Result<bool> found = query.bind(agent_id).step();
   if (!found) return found.error();
   if (!*found) return std::optional<Forward>();
@@ -77,25 +126,83 @@ Result<Forward> remove_forward(StoreSession& session, const std::string& agent_i
 
 Result<void> put_forwarded(StoreSession& session, const Forwarded& forwarded) {
   return session.database
-      .statement(
-          "INSERT INTO forwarded (task_id, delivery_id, foreign_task_id, foreign_context_id) VALUES (?, ?, "
-          "?, "
-          "?) ON CONFLICT (task_id) DO UPDATE SET delivery_id = excluded.delivery_id, foreign_task_id = "
-          "excluded.foreign_task_id, foreign_context_id = excluded.foreign_context_id")
+      .statement("INSERT OR REPLACE INTO forwarded (" HOSTCLAW_FORWARDED_COLUMNS
+                 ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(forwarded.task_id)
-      .bind(forwarded.delivery_id)
+      .bind(forwarded.agent_id)
+      .bind(forwarded.message_id)
+      .bind(forwarded.body)
       .bind(forwarded.foreign_task_id)
       .bind(forwarded.foreign_context_id)
+      .bind(forwarded.due_ms)
+      .bind(forwarded.wait_ms)
+      .bind(forwarded.failing_since_ms)
+      .bind(static_cast<std::int64_t>(forwarded.sent_again))
+      .bind(static_cast<std::int64_t>(forwarded.told_of_login))
       .run();
 }
 
+Result<void> remove_forwarded(StoreSession& session, std::string_view task_id) {
+  return session.database.statement("DELETE FROM forwarded WHERE task_id = ?").bind(task_id).run();
+}
+
 Result<std::optional<Forwarded>> find_forwarded(StoreSession& session, std::string_view task_id) {
-  Statement query = session.database.statement(
-      "SELECT task_id, delivery_id, foreign_task_id, foreign_context_id FROM forwarded WHERE task_id = ?");
+  Statement query =
+      session.database.statement("SELECT " HOSTCLAW_FORWARDED_COLUMNS " FROM forwarded WHERE task_id = ?");
   const Result<bool> found = query.bind(task_id).step();
   if (!found) return found.error();
   if (!*found) return std::optional<Forwarded>();
-  return std::optional<Forwarded>(Forwarded{query.text(0), query.integer(1), query.text(2), query.text(3)});
+  return std::optional<Forwarded>(forwarded_in(query));
+}
+
+Result<std::vector<Forwarded>> due_forwarded(StoreSession& session, std::size_t most) {
+  Statement query = session.database.statement(
+      "SELECT " HOSTCLAW_FORWARDED_COLUMNS
+      " FROM forwarded WHERE (due_ms > 0 AND due_ms <= ?) OR (due_ms = 0 AND task_id IN (SELECT f.task_id "
+      "FROM "
+      "forwarded f JOIN tasks t ON t.task_id = f.task_id WHERE f.due_ms = 0 AND t.state IN ('completed', "
+      "'failed', 'rejected', 'cancelled'))) ORDER BY due_ms LIMIT ?");
+  query.bind(session.now_ms).bind(static_cast<std::int64_t>(most));
+  std::vector<Forwarded> out;
+  for (;;) {
+    const Result<bool> found = query.step();
+    if (!found) return found.error();
+    if (!*found) return out;
+    out.push_back(forwarded_in(query));
+  }
+}
+
+Result<std::int64_t> next_forwarded_ms(StoreSession& session) {
+  return session.database.integer("SELECT coalesce(min(due_ms), 0) FROM forwarded WHERE due_ms > 0");
+}
+
+Result<std::int64_t> count_followed(StoreSession& session, std::string_view agent_id) {
+  Statement query =
+      session.database.statement("SELECT count(*) FROM forwarded WHERE agent_id = ? AND due_ms > 0");
+  const Result<bool> found = query.bind(agent_id).step();
+  if (!found) return found.error();
+  return query.integer(0);
+}
+
+Result<bool> has_earlier_message(StoreSession& session, const Leased& message) {
+  return session.database
+      .statement(
+          "SELECT 1 FROM deliveries WHERE task_id = ? AND kind = 'task_delegation' AND delivery_id < ? LIMIT "
+          "1")
+      .bind(message.task_id)
+      .bind(message.delivery_id)
+      .step();
+}
+
+Result<void> postpone(StoreSession& session, const Leased& message, std::int64_t delay_ms) {
+  session.effects.look_at(session.now_ms + delay_ms);
+  return session.database
+      .statement(
+          "UPDATE deliveries SET lease = NULL, lease_until_ms = NULL, due_ms = ?, tries = tries - 1 WHERE "
+          "lease = ?")
+      .bind(session.now_ms + delay_ms)
+      .bind(message.lease)
+      .run();
 }
 
 }  // namespace hostclaw::clawlink

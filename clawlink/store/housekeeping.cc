@@ -2,6 +2,7 @@
 #include "clawlink/store/housekeeping.h"
 
 #include "clawlink/store/agents.h"
+#include "clawlink/store/forwards.h"
 #include "clawlink/store/queue.h"
 #include "clawlink/store/tasks.h"
 
@@ -66,7 +67,10 @@ Result<void> bury(StoreSession& session, const Due& due, const std::string& why)
 }
 
 Result<void> end_lease(StoreSession& session, const Due& due) {
-  if (due.tries >= session.limits.deliveries)
+  // What is carried elsewhere is tried more often, and by the relay itself.
+  const Result<std::optional<Forward>> forward = find_forward(session, due.to_agent);
+  if (!forward) return forward.error();
+  if (due.tries >= (*forward ? kForwardTries : session.limits.deliveries))
     return bury(session, due, "handed out " + std::to_string(due.tries) + " times and never acknowledged");
   if (due.kind == "task_delegation") {
     const Result<std::optional<Task>> task = find_task(session, due.task_id);

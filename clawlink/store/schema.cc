@@ -274,6 +274,7 @@ END;
 CREATE TABLE forwards (
   agent_id TEXT PRIMARY KEY,
   url TEXT NOT NULL,
+  place TEXT NOT NULL,
   token_file TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER forward_goes_with_its_agent AFTER DELETE ON agents BEGIN
@@ -281,10 +282,19 @@ CREATE TRIGGER forward_goes_with_its_agent AFTER DELETE ON agents BEGIN
 END;
 CREATE TABLE forwarded (
   task_id TEXT PRIMARY KEY,
-  delivery_id INTEGER NOT NULL,
+  agent_id TEXT NOT NULL,
+  message_id TEXT NOT NULL,
+  body TEXT NOT NULL,
   foreign_task_id TEXT NOT NULL,
-  foreign_context_id TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+  foreign_context_id TEXT NOT NULL,
+  due_ms INTEGER NOT NULL,
+  wait_ms INTEGER NOT NULL,
+  failing_since_ms INTEGER NOT NULL,
+  sent_again INTEGER NOT NULL,
+  told_of_login INTEGER NOT NULL
+) STRICT;
+CREATE INDEX forwarded_due ON forwarded (due_ms);
+CREATE INDEX forwarded_of_agent ON forwarded (agent_id);
 CREATE TRIGGER forwarded_goes_with_its_task AFTER DELETE ON tasks BEGIN
   DELETE FROM forwarded WHERE task_id = OLD.task_id;
 END;

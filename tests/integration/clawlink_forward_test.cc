@@ -113,14 +113,18 @@ TEST_CASE("a relay that is killed meanwhile asks again and does not send again")
   const std::string id = relays.give("build main");
   const Json message = relays.taken();
   // Once the other side's name of the task is kept.
-  for (int i = 0; i < 200; ++i) {
+  bool kept = false;
+  for (int i = 0; i < 200 && !kept; ++i) {
     const std::string record = relays.here.hostclaw({"clawlink", "audit", "tail"}).standard_output;
-    if (record.find("clawlink-forwarded") != std::string::npos) break;
+    kept = record.find("clawlink-forwarded") != std::string::npos;
   }
+  REQUIRE(kept);
   relays.here.kill();
   relays.answer(message, "completed", "built");
   relays.here.start();
-  CHECK(relays.here.get("/tasks/" + id + "?after=3&wait=60").json()["task_id"].is_string());
+  const Json answer = relays.heard();
+  CHECK(answer["message_id"] == id);
+  CHECK(answer["result"] == "built");
   CHECK(relays.there.get("/poll/worker", bearer(kTheirToken)).json()["count"] == 0);
 }
 
@@ -152,6 +156,42 @@ TEST_CASE("an endpoint that has no time is asked again; one that refuses is hear
   // It answers nothing that is A2A.
   relays.give("build main");
   CHECK(relays.heard()["status"] == "failed");
+}
+
+TEST_CASE("messages of one task arrive in their order, also when the first is slow") {
+  const TwoRelays relays;
+  const std::string id = relays.give("deploy");
+  REQUIRE(
+      relays.here.post("/tasks/" + id + "/message", {{"from_agent", "boss"}, {"task", "but not on friday"}})
+          .status == 200);
+  const Json first = relays.taken();
+  CHECK(first["task"] == "deploy");
+  const Json second = relays.taken();
+  CHECK(second["task"] == "but not on friday");
+  CHECK(second["task_id"] == first["task_id"]);
+}
+
+TEST_CASE("a token that is replaced is used from then on, and what is on its way goes on") {
+  const TwoRelays relays;
+  relays.give("build main");
+  const Json message = relays.taken();
+  relays.add(relays.there.url() + "/a2a/agents/worker");
+  relays.answer(message, "completed", "built");
+  CHECK(relays.heard()["result"] == "built");
+}
+
+TEST_CASE("a token file that is no token, and a frame to an agent that lives elsewhere, are refused") {
+  const TwoRelays relays;
+  std::ofstream(relays.token_file()) << "a\r\nX-Evil: 1";
+  const Finished added =
+      relays.here.hostclaw({"clawlink", "forward", "add", "other", "--url", "https://example.com/a2a",
+                            "--token-file", relays.token_file()});
+  CHECK(added.status != 0);
+  HttpConnection socket(relays.here.port());
+  open_socket(socket, "/ws/boss");
+  REQUIRE(
+      socket.send(client_frame(Json{{"type", "delegate"}, {"to_agent", "remote"}, {"task", "x"}}.dump())));
+  CHECK(socket.receive_until("lives elsewhere"));
 }
 
 TEST_CASE("nobody here speaks as an agent that lives elsewhere, and an id that is in use is not taken over") {

@@ -27,6 +27,34 @@ bool says_words(const std::string& text, const std::string& part) {
 
 }  // namespace
 
+TEST_CASE("an option or a word that is an empty text is refused: it is a variable that was not set") {
+  LocalState state;
+  const auto [words, named] = GENERATE(table<Words, std::string>({
+      {{"policy", "template", "git", "--repo", "/tmp", "--agent", "", "--yes"}, "--agent"},
+      {{"policy", "add", "allow", "git", "--directory", "", "--note", "n", "--match", "git a", "--not-match",
+        "ls"},
+       "--directory"},
+      {{"audit", "verify", "--file", ""}, "--file"},
+      {{"runs", "show", ""}, "ID"},
+      {{"runs", "--since", ""}, "--since"},
+      {{"approvals", "allowlist", "add", ""}, "PATTERN"},
+      {{"node", "run", "--pair-file", ""}, "--pair-file"},
+  }));
+  const Finished done = state.hostclaw(words);
+  CAPTURE(words, done.standard_error);
+  CHECK(done.status == 2);
+  CHECK(says_words(done.standard_error, "empty text"));
+  CHECK(says_words(done.standard_error, named));
+}
+
+TEST_CASE("an empty word of a command is a word of it") {
+  LocalState state;
+  state.hostclaw({"approvals", "allowlist", "add", "/usr/bin/printf"});
+  const Finished done = state.hostclaw({"policy", "check", "--", "printf", ""});
+  CAPTURE(done.standard_output, done.standard_error);
+  CHECK_FALSE(says_words(done.standard_error, "empty text"));
+}
+
 TEST_CASE("a misspelt word is named together with the nearest one of the same group or of another") {
   LocalState state;
   const auto [words, named, nearest] = GENERATE(table<Words, std::string, std::string>({

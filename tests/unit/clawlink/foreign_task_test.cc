@@ -44,13 +44,20 @@ TEST_CASE(
   CHECK(parts_for(delegation_of({{"steps", 2}})) == Json::array({Json{{"data", {{"steps", 2}}}}}));
   CHECK(parts_for(delegation_of("")) == Json::array({Json{{"text", ""}}}));
   CHECK(parts_for(delegation_of("x", "not an object")).size() == 2);
+  // What is no file is data, so that no text comes past the look at the task's own.
+  CHECK(parts_for(delegation_of({{"a", 1}}, {{"files", {{{"text", "/reset"}}, 7}}})) ==
+        Json::array({Json{{"data", {{"a", 1}}}}, Json{{"data", {{"files", {{{"text", "/reset"}}, 7}}}}}}));
+  CHECK(parts_for(delegation_of("x", {{"data", {{"k", 1}}}}))[1] ==
+        Json{{"data", {{"context", {{"data", {{"k", 1}}}}}}}});
 }
 
 TEST_CASE(
     "more about a task names the endpoint's own task and context; a context that not all take is left out") {
   Json more = delegation_of("and test it");
-  const Json message =
-      params_for_endpoint(more, "m-2", Forwarded{"here", 1, "there", "their-context"})["message"];
+  Forwarded before;
+  before.foreign_task_id = "there";
+  before.foreign_context_id = "their-context";
+  const Json message = params_for_endpoint(more, "m-2", before)["message"];
   CHECK(message["taskId"] == "there");
   CHECK(message["contextId"] == "their-context");
   for (const std::string& odd :
@@ -102,8 +109,8 @@ TEST_CASE("what is no task is none, whatever its shape") {
     REQUIRE(read_foreign_task(odd));
     CHECK_FALSE(read_foreign_task(odd)->settled);
   }
-  for (const Json& odd :
-       {Json(1), Json::array({1}), Json::array({Json{{"parts", 1}}}), Json::array({Json{{"parts", {1}}}})}) {
+  for (const Json& odd : {Json(1), Json::array({1}), Json::array({Json::object()}),
+                          Json::array({Json{{"parts", 1}}}), Json::array({Json{{"parts", {1}}}})}) {
     CAPTURE(odd.dump());
     REQUIRE(read_foreign_task(task_in("TASK_STATE_COMPLETED", {{"artifacts", odd}}))->settled);
   }
@@ -133,13 +140,76 @@ TEST_CASE("an agent that lives elsewhere is not forgotten while it is listed, an
   Agent agent;
   agent.agent_id = "office";
   testing::must(relay.in([&](StoreSession& session) {
-    return put_forward(session, {"office", "https://office.example/a2a", ""}, agent, "owner");
+    return put_forward(session, {"office", "https://office.example/a2a", "office.example:443", ""}, agent,
+                       "owner");
   }));
   relay.later(40 * kDay);
   CHECK(testing::must(relay.in([](StoreSession& session) { return is_guarded(session, "office"); })));
   CHECK(testing::must(relay.in([](StoreSession& session) { return list_forwards(session); })).size() == 1);
   testing::must(relay.in([](StoreSession& session) { return remove_agent(session, "office", "owner"); }));
+  // What was answered in its name stays its own.
+  CHECK(testing::must(relay.in([](StoreSession& session) { return is_guarded(session, "office"); })));
   CHECK(testing::must(relay.in([](StoreSession& session) { return list_forwards(session); })).empty());
+}
+
+TEST_CASE(
+    "messages of a task are sent in their order, and one that stands behind another is not counted as "
+    "tried") {
+  testing::RelayDatabase relay;
+  relay.join("boss");
+  const Task task = relay.delegate("boss", "office", "deploy");
+  testing::must(relay.in([&](StoreSession& session) {
+    FollowUp more;
+    more.by = "boss";
+    more.text = "but not on friday";
+    return continue_task(session, task, more);
+  }));
+  const std::vector<Leased> both = relay.lease("office");
+  REQUIRE(both.size() == 2);
+  const auto behind = [&](const Leased& message) {
+    return testing::must(
+        relay.in([&](StoreSession& session) { return has_earlier_message(session, message); }));
+  };
+  CHECK_FALSE(behind(both[0]));
+  CHECK(behind(both[1]));
+  testing::must(relay.in([&](StoreSession& session) { return postpone(session, both[1], 2000); }));
+  CHECK(relay.lease("office").empty());
+  relay.later(2001);
+  const std::vector<Leased> again = relay.lease("office");
+  REQUIRE(again.size() == 1);
+  CHECK(again[0].tries == 1);
+}
+
+TEST_CASE(
+    "what an endpoint has taken is due until nobody asks any more, and again when its task has ended here") {
+  testing::RelayDatabase relay;
+  relay.join("boss");
+  const Task task = relay.delegate("boss", "office", "deploy");
+  Forwarded row;
+  row.task_id = task.task_id;
+  row.agent_id = "office";
+  row.foreign_task_id = "there";
+  row.due_ms = relay.clock.unix_ms() + 1000;
+  const auto put = [&] {
+    testing::must(relay.in([&](StoreSession& session) { return put_forwarded(session, row); }));
+  };
+  const auto due = [&] {
+    return testing::must(relay.in([](StoreSession& session) { return due_forwarded(session, 10); })).size();
+  };
+  put();
+  CHECK(due() == 0);
+  CHECK(testing::must(relay.in([](StoreSession& session) { return next_forwarded_ms(session); })) ==
+        row.due_ms);
+  relay.later(1000);
+  CHECK(due() == 1);
+  row.due_ms = 0;
+  put();
+  CHECK(due() == 0);
+  testing::must(
+      relay.in([&](StoreSession& session) { return fail_task(session, task, "its deadline has passed"); }));
+  CHECK(due() == 1);
+  testing::must(relay.in([&](StoreSession& session) { return remove_forwarded(session, task.task_id); }));
+  CHECK(due() == 0);
 }
 
 TEST_CASE("an endpoint is reached by https, and by http on this machine or where the owner says so") {
