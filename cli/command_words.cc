@@ -229,13 +229,15 @@ std::optional<int> refuse_empty_words(const CLI::App& root, bool json) {
   for (const CLI::App* app : named_verbs(root)) {
     if (app != &root) {
       const CommandNode* child = find_child(*node, app->get_name());
-      if (child == nullptr || child->name == "clawlink") return std::nullopt;
+      // `policy check --agent ""` decides for a request that names none.
+      if (child == nullptr || is_one_of(child->path, {"hostclaw clawlink", "hostclaw policy check"}))
+        return std::nullopt;
       node = child;
     }
     for (const CLI::Option* option : app->get_options()) {
       const bool is_command = option->get_positional() && option->get_items_expected_max() > 1;
-      // Of a rule: no arguments.
-      if (option->get_name() == "--arguments") continue;
+      // Of a rule and of an entry: no arguments.
+      if (is_one_of(option->get_name(), {"--arguments", "--arg-pattern"})) continue;
       if (option->count() == 0 || option->get_items_expected_max() == 0 || is_command) continue;
       const std::vector<std::string>& given = option->results();
       if (std::none_of(given.begin(), given.end(), [](const std::string& text) { return text.empty(); }))

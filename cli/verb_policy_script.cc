@@ -115,10 +115,27 @@ Result<policy::Rule> rule_for(const ScriptFlags& flags) {
   return policy::read_rule(policy::rule_to_json(rule));
 }
 
+// Another script of the same file name has its rule already: that one stays.
+Result<void> take_a_free_id(approvals::Store& store, policy::Rule& rule) {
+  const auto stored = approvals::stored_rules(store);
+  if (!stored) return stored.error();
+  const std::string name = rule.id;
+  const auto is_taken = [&] {
+    return std::any_of(stored->begin(), stored->end(), [&](const approvals::StoredRule& item) {
+      return item.rule.id == rule.id && item.rule.program != rule.program;
+    });
+  };
+  for (int number = 2; is_taken(); ++number) rule.id = name + "-" + std::to_string(number);
+  return {};
+}
+
 int allow_script(const ScriptFlags& flags) {
   auto rule = rule_for(flags);
   if (!rule) return fail(rule.error(), flags.json);
   return change_rules(flags.json, [&](approvals::Store& store) -> Result<std::string> {
+    if (flags.id.empty()) {
+      if (Result<void> free = take_a_free_id(store, *rule); !free) return free.error();
+    }
     auto ids = approvals::put_rules(store, {*rule}, approvals::PutRules::kAdd, local_actor());
     if (!ids) return ids.error();
     return for_terminal(rule_line(*rule)) +

@@ -114,6 +114,13 @@ Json params_of(const approvals::RunRow& row) {
   return params;
 }
 
+// Somebody was asked, here or by the gateway, and did not say no. What the gateway's person refused never
+// came.
+bool was_asked(const approvals::RunRow& row) {
+  return row.verdict == "ask" ||
+         is_one_of(row.code, {"ALLOWED_BY_ANSWER", "ALLOWED_BY_APPROVAL", "UNANSWERED"});
+}
+
 void look_at(const approvals::RunRow& row, const InForce& in_force, Looked& out) {
   // What was masked for people does not become a rule; neither does a secret.
   const std::string shown = approvals::mask_secrets_in_text(row.command_text);
@@ -121,7 +128,7 @@ void look_at(const approvals::RunRow& row, const InForce& in_force, Looked& out)
   const policy::EngineContext context = check_context(in_force.settings, files);
   const policy::RunDecision decision = policy::decide_run(params_of(row), *in_force.document, context);
   const bool asked = decision.evaluation.decision.verdict == policy::Verdict::kAsk;
-  if (asked && row.verdict == "ask") {
+  if (asked && was_asked(row)) {
     std::string why =
         shown == row.command_text ? no_rule_because(decision) : "it holds what looks like a secret";
     if (!why.empty()) out.without_rule[shown] = std::move(why);
@@ -130,7 +137,7 @@ void look_at(const approvals::RunRow& row, const InForce& in_force, Looked& out)
   for (const policy::Segment& segment : decision.analysis.segments) {
     if (segment.builtin != policy::Builtin::kNone || !segment.executable.found) continue;
     Seen item = seen_of(segment, decision, context, files, row);
-    item.asked = asked && row.verdict == "ask" && segment.by == policy::SatisfiedBy::kNothing &&
+    item.asked = asked && was_asked(row) && segment.by == policy::SatisfiedBy::kNothing &&
                  no_rule_because(decision).empty();
     remember(out.seen, std::move(item), row.started_at_ms);
   }

@@ -93,10 +93,12 @@ std::optional<ForeignTask::Settled> settled_of(const Json& task) {
   const std::string said =
       message != nullptr && message->is_object() ? text_of_parts(message->value("parts", Json())) : "";
   if (word == "TASK_STATE_AUTH_REQUIRED")
-    return ForeignTask::Settled{"input_required", "the agent wants somebody to log in: " + said, true};
+    return ForeignTask::Settled{"input_required", "the agent wants somebody to log in: " + said, true,
+                                text_member(status, "timestamp")};
   const std::optional<TaskState> state = read_a2a_state(word);
   if (!state || !is_settled(*state)) return std::nullopt;
   ForeignTask::Settled out{std::string(to_string(*state)), said};
+  out.at = text_member(status, "timestamp");
   if (*state == TaskState::kCompleted) out.result = result_of(task, said);
   return out;
 }
@@ -109,7 +111,8 @@ Json params_for_endpoint(const Json& delegation, const std::string& message_id,
   const std::string context = before ? before->foreign_context_id : text_member(delegation, "context_id");
   if (is_context_for_all(context)) message["contextId"] = context;
   if (before) message["taskId"] = before->foreign_task_id;
-  return {{"message", std::move(message)}, {"configuration", {{"returnImmediately", true}}}};
+  return {{"message", std::move(message)},
+          {"configuration", {{"returnImmediately", true}, {"historyLength", 0}}}};
 }
 
 std::string why_not_forwarded(const Json& delegation) {

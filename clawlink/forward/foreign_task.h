@@ -27,6 +27,7 @@ struct ForeignTask {
     std::string status;    // a status word of an answer: completed, failed, ...
     Json result;           // a text; what is more than text is {artifacts: [...]}
     bool goes_on = false;  // somebody has to log in there, and then it goes on by itself
+    std::string at = {};   // when it said so, in its own words
   };
   std::optional<Settled> settled;  // absent: it goes on
 };

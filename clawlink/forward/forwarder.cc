@@ -36,6 +36,12 @@ constexpr std::int64_t kBetweenCalls = 2'500;
 constexpr std::int64_t kMostPause = 5 * kMinute;
 constexpr std::int64_t kMostSilence = kHour;
 constexpr std::int64_t kBehindAnother = 2 * kSecond;
+// In one go: others wait for the same thread.
+constexpr int kMostPostponed = 64;
+// When the store cannot say what became of one, the next ones would be said again and again.
+constexpr std::chrono::seconds kStorePause{10};
+// Of an endpoint that says that it is asked too often.
+constexpr std::chrono::seconds kBusyPause{10};
 // The owner's command line lists agents beside the relay, and does not ring.
 constexpr std::chrono::seconds kLookForWork{2};
 constexpr std::chrono::seconds kLookForForwards{15};
@@ -49,6 +55,13 @@ struct ForwardWork {
   std::unique_ptr<asio::ssl::context> tls;
   std::map<std::string, std::size_t> of_agent;  // calls
   std::set<std::string> tasks;                  // that a call is about
+  std::chrono::steady_clock::time_point not_before;
+  std::map<std::string, std::chrono::steady_clock::time_point> busy_until;  // of an agent's endpoint
+
+  void store_failed() { not_before = std::chrono::steady_clock::now() + kStorePause; }
+  void is_busy(const std::string& agent) {
+    busy_until[agent] = std::chrono::steady_clock::now() + kBusyPause;
+  }
 };
 
 // What became of one call of an endpoint's method.
@@ -56,11 +69,13 @@ struct Called {
   std::optional<Json> result;
   int error = 0;       // JSON-RPC's code
   bool later = false;  // it may be otherwise in a while
+  bool busy = false;   // and that is because it is asked too often
   std::string why;     // unless there is a result
 };
 
-Called not_now(std::string why) { return {std::nullopt, 0, true, std::move(why)}; }
-Called never(std::string why, int error = 0) { return {std::nullopt, error, false, std::move(why)}; }
+Called not_now(std::string why) { return {std::nullopt, 0, true, false, std::move(why)}; }
+Called too_often(std::string why) { return {std::nullopt, 0, true, true, std::move(why)}; }
+Called never(std::string why, int error = 0) { return {std::nullopt, error, false, false, std::move(why)}; }
 
 // What it says is a peer's text: bounded, without what a terminal would obey, and marked as the endpoint's.
 std::string words_of(const Json& error) {
@@ -68,8 +83,8 @@ std::string words_of(const Json& error) {
 }
 
 Called read_error(const Json& error, int code) {
-  // Internal errors, and OpenClaw's word for too many requests.
-  return code == -32603 || code == -32000 ? not_now(words_of(error)) : never(words_of(error), code);
+  if (code == -32000) return too_often(words_of(error));  // OpenClaw's word for too many requests
+  return code == -32603 ? not_now(words_of(error)) : never(words_of(error), code);
 }
 
 Called read_called(const HttpAttempt& attempt) {
@@ -78,7 +93,8 @@ Called read_called(const HttpAttempt& attempt) {
   if (attempt.step != HttpStep::kDone) return not_now("no answer: " + attempt.failed.message());
   const std::string status = "HTTP " + std::to_string(attempt.status);
   // What stands before the endpoint has words of its own.
-  if (attempt.status == 408 || attempt.status == 429 || attempt.status >= 500) return not_now(status);
+  if (attempt.status == 429) return too_often(status);
+  if (attempt.status == 408 || attempt.status >= 500) return not_now(status);
   if (holds_more_values_than(attempt.body, kMostCalledValues))
     return never("the endpoint's answer has more than 20 000 values");
   Result<Json> body = parse_json(attempt.body, {kMostCalledBytes, kMostDepth});
@@ -91,7 +107,7 @@ Called read_called(const HttpAttempt& attempt) {
   if (attempt.status != 200) return never(status);
   if (!is_rpc || !body->contains("result"))
     return never("the endpoint does not answer as A2A's JSON-RPC does");
-  return {std::move((*body)["result"]), 0, false, {}};
+  return {std::move((*body)["result"]), 0, false, false, {}};
 }
 
 // nullopt: there is one, and it cannot be read.
@@ -176,7 +192,7 @@ Result<void> answer_task(StoreSession& session, const Forward& forward, const st
 }
 
 ForeignTask::Settled settled_as(const char* status, std::string said) {
-  return {status, std::move(said), false};
+  return {status, std::move(said), false, {}};
 }
 bool ends_there(const ForeignTask::Settled& settled) {
   return !settled.goes_on && settled.status != "input_required";
@@ -193,16 +209,19 @@ Result<void> take_down(StoreSession& session, const ForwardPatience& patience, c
   if (!task.task_id.empty()) row.foreign_task_id = task.task_id;
   if (!task.context_id.empty()) row.foreign_context_id = task.context_id;
   row.failing_since_ms = 0;
+  row.asks = task.settled.has_value();
   const Result<std::int64_t> followed = count_followed(session, forward.agent_id);
   if (!followed) return followed.error();
-  const std::int64_t most = std::max<std::int64_t>(patience.between_looks.count(), *followed * kBetweenCalls);
+  // One that asks is answered from here, or there.
+  const std::int64_t most =
+      row.asks ? kMostPause
+               : std::max<std::int64_t>(patience.between_looks.count(), *followed * kBetweenCalls);
   row.wait_ms = std::clamp<std::int64_t>(2 * row.wait_ms, patience.first_look.count(), most);
   row.due_ms = session.now_ms + row.wait_ms;
-  if (task.settled && !(task.settled->goes_on && row.told_of_login)) {
+  const std::string said = task.settled ? task.settled->at + dump_json(task.settled->result) : std::string();
+  if (task.settled && said != row.told) {
     if (Result<void> done = answer_task(session, forward, row.task_id, *task.settled); !done) return done;
-    row.told_of_login = task.settled->goes_on;
-    // What it asks is answered from here.
-    if (!task.settled->goes_on) row.due_ms = 0;
+    row.told = said;
   }
   return put_forwarded(session, row);
 }
@@ -222,12 +241,14 @@ Result<void> stop_sending(StoreSession& session, const Sending& one, const Forei
 }
 
 // The endpoint refused a message about a task that it has: the task itself goes on, and is asked about.
-Result<void> leave_out(StoreSession& session, const Sending& one) {
+Result<void> leave_out(StoreSession& session, const Sending& one, const std::string& why) {
   if (Result<void> gone = acknowledge(session, one.message.lease); !gone)
     return gone.error().code == "LEASE_STALE" ? Result<void>() : gone;
   Forwarded row = *one.known;
   row.due_ms = session.now_ms + kSecond;
-  return put_forwarded(session, row);
+  row.told.clear();  // what it asks is told again
+  if (Result<void> put = put_forwarded(session, row); !put) return put;
+  return session.record("forward-refused", {{"task", row.task_id}, {"to", row.agent_id}, {"why", why}});
 }
 
 Result<void> sent(StoreSession& session, const ForwardPatience& patience, const Sending& one,
@@ -240,6 +261,7 @@ Result<void> sent(StoreSession& session, const ForwardPatience& patience, const 
   row.agent_id = one.forward.agent_id;
   row.message_id = message_id;
   row.body = one.message.body;
+  if (one.known) row.told = one.known->told;
   if (Result<void> done = take_down(session, patience, one.forward, row, task); !done) return done;
   return session.record("forwarded", {{"task", row.task_id},
                                       {"to", row.agent_id},
@@ -259,22 +281,25 @@ asio::awaitable<void> send_one(RelayService& service, std::shared_ptr<ForwardWor
   }
   const std::optional<ForeignTask> task = called.result ? read_foreign_task(*called.result) : std::nullopt;
   if (called.result && !task) called = never("the endpoint's answer is no task of A2A");
+  if (called.busy) work->is_busy(one.forward.agent_id);
   const bool again = called.later && one.message.tries < kForwardTries;
-  if (again)
+  if (!called.result)
     service.log("a task for " + one.forward.agent_id + " could not be carried to " + one.forward.where +
-                " (" + called.why + "); it is tried again");
+                " (" + called.why + ")" + (again ? "; it is tried again" : ""));
   const StoreWork done = [&](StoreSession& session) -> Result<void> {
     if (task) return sent(session, patience, one, message_id, *task);
+    if (called.busy) return postpone(session, one.message, kMostPause / 10);
     if (again) {
       const Result<void> back =
           give_back(session, one.message.lease, backoff_ms(session.limits, one.message.tries));
       return back || back.error().code == "LEASE_STALE" ? Result<void>() : back;
     }
-    if (one.known) return leave_out(session, one);
+    if (one.known) return leave_out(session, one, called.why);
     return stop_sending(session, one,
                         settled_as("failed", (called.later ? "tried 12 times, at last: " : "") + called.why));
   };
-  co_await in_store(service, done);
+  const bool written = co_await in_store(service, done);
+  if (!written) work->store_failed();
 }
 
 // One look at a task that the endpoint has.
@@ -285,8 +310,12 @@ struct Following {
 };
 
 // It did not answer, or has no time.
-Result<void> look_later(StoreSession& session, Following one, const std::string& why) {
+Result<void> look_later(StoreSession& session, Following one, const std::string& why, bool busy) {
   Forwarded& row = one.row;
+  if (busy) {
+    row.due_ms = session.now_ms + std::max(row.wait_ms, std::int64_t{kBusyPause.count() * 1000});
+    return put_forwarded(session, row);
+  }
   if (row.failing_since_ms == 0) row.failing_since_ms = session.now_ms;
   if (session.now_ms - row.failing_since_ms > kMostSilence) {
     if (!one.has_ended) {
@@ -295,14 +324,14 @@ Result<void> look_later(StoreSession& session, Following one, const std::string&
     }
     return remove_forwarded(session, row.task_id);
   }
-  row.wait_ms = std::clamp<std::int64_t>(2 * row.wait_ms, kSecond, kMostPause);
+  row.wait_ms = std::max(row.wait_ms, std::clamp<std::int64_t>(2 * row.wait_ms, kSecond, kMostPause));
   row.due_ms = session.now_ms + row.wait_ms;
   return put_forwarded(session, row);
 }
 
 Result<void> looked(StoreSession& session, const ForwardPatience& patience, Following one,
                     const Called& called) {
-  if (called.later) return look_later(session, std::move(one), called.why);
+  if (called.later) return look_later(session, std::move(one), called.why, called.busy);
   // Cancelled there, as far as that is possible.
   if (one.has_ended) return remove_forwarded(session, one.row.task_id);
   if (called.error == kTaskNotFound && !one.row.sent_again) {
@@ -322,6 +351,7 @@ Result<void> looked(StoreSession& session, const ForwardPatience& patience, Foll
 asio::awaitable<void> look_at_one(RelayService& service, std::shared_ptr<ForwardWork> work, Following one) {
   const char* method = one.has_ended ? "CancelTask" : "GetTask";
   Json params{{"id", one.row.foreign_task_id}};
+  if (!one.has_ended) params["historyLength"] = 0;
   Called called;
   if (one.row.foreign_task_id.empty() && !one.has_ended) {
     method = "SendMessage";
@@ -332,18 +362,22 @@ asio::awaitable<void> look_at_one(RelayService& service, std::shared_ptr<Forward
   if (!one.has_ended || !one.row.foreign_task_id.empty())
     called = co_await call_endpoint(service, *work, one.forward, method, params);
   const ForwardPatience patience = work->patience;
+  if (called.busy) work->is_busy(one.forward.agent_id);
   const StoreWork done = [&](StoreSession& session) { return looked(session, patience, one, called); };
-  co_await in_store(service, done);
+  const bool written = co_await in_store(service, done);
+  if (!written) work->store_failed();
 }
 
 // What the loop knows when it looks, for the thread of the database.
 struct Round {
   std::map<std::string, std::size_t> of_agent;
   std::set<std::string> tasks;
+  std::set<std::string> busy;  // agents whose endpoint is let alone for a while
   std::vector<Forward> forwards;
   std::vector<Sending> sendings;
   std::vector<Following> followings;
   std::int64_t next_ms = 0;
+  int postponed = 0;
 
   std::size_t under_way = 0;
   bool has_room_for(const std::string& agent) {
@@ -364,9 +398,15 @@ Result<void> prepare(StoreSession& session, const Forward& forward, Leased messa
     return acknowledge(session, message.lease);
   const Result<bool> behind = has_earlier_message(session, message);
   if (!behind) return behind.error();
-  if (*behind || round.tasks.contains(message.task_id)) return postpone(session, message, kBehindAnother);
   Result<std::optional<Forwarded>> known = find_forwarded(session, message.task_id);
   if (!known) return known.error();
+  // While the endpoint works on the task it gets no more of it: OpenClaw would make another task of that, and
+  // the answer of the first one would be lost.
+  const bool works = *known && !(*known)->asks;
+  if (*behind || works || round.tasks.contains(message.task_id)) {
+    ++round.postponed;
+    return postpone(session, message, kBehindAnother);
+  }
   Sending one{forward, std::move(message), *body, std::move(*known)};
   if (one.known && one.known->foreign_task_id.empty()) one.known.reset();
   if (std::string why = why_not_forwarded(one.delegation); !why.empty()) {
@@ -379,7 +419,8 @@ Result<void> prepare(StoreSession& session, const Forward& forward, Leased messa
 }
 
 Result<void> take_messages(StoreSession& session, const Forward& forward, Round& round) {
-  while (round.has_room_for(forward.agent_id)) {
+  round.postponed = 0;
+  while (round.has_room_for(forward.agent_id) && round.postponed < kMostPostponed) {
     LeaseWish wish;
     wish.agent = forward.agent_id;
     wish.lease_ms = kForwardLease;
@@ -392,22 +433,16 @@ Result<void> take_messages(StoreSession& session, const Forward& forward, Round&
   return {};
 }
 
-Result<void> take_due(StoreSession& session, Round& round) {
-  Result<std::vector<Forwarded>> due = due_forwarded(session, 4 * kMostCalls);
+Result<void> take_due(StoreSession& session, const Forward& forward, Round& round) {
+  Result<std::vector<Forwarded>> due = due_forwarded(session, forward.agent_id, 2 * kMostCallsOfOne);
   if (!due) return due.error();
   for (Forwarded& row : *due) {
     if (round.tasks.contains(row.task_id) || !round.has_room_for(row.agent_id)) continue;
-    Result<std::optional<Forward>> forward = find_forward(session, row.agent_id);
-    if (!forward) return forward.error();
-    if (!*forward) {
-      if (Result<void> gone = remove_forwarded(session, row.task_id); !gone) return gone;
-      continue;
-    }
     const Result<std::optional<Task>> task = find_task(session, row.task_id);
     if (!task) return task.error();
     round.take(row.agent_id, row.task_id);
     const bool has_ended = !*task || is_end((*task)->state);
-    round.followings.push_back({std::move(**forward), std::move(row), has_ended});
+    round.followings.push_back({forward, std::move(row), has_ended});
   }
   return {};
 }
@@ -417,8 +452,9 @@ Result<void> take_all(StoreSession& session, Round& round) {
   if (!found) return found.error();
   round.forwards = std::move(*found);
   if (round.forwards.empty()) return {};
-  if (Result<void> done = take_due(session, round); !done) return done;
   for (const Forward& forward : round.forwards) {
+    if (round.busy.contains(forward.agent_id)) continue;
+    if (Result<void> done = take_due(session, forward, round); !done) return done;
     if (Result<void> done = take_messages(session, forward, round); !done) return done;
   }
   const Result<std::int64_t> next = next_forwarded_ms(session);
@@ -439,7 +475,10 @@ void start(RelayService& service, const std::shared_ptr<ForwardWork>& work, cons
                  [&service, work, call, bell](const std::exception_ptr& thrown) {
                    if (--work->of_agent[call.agent_id] == 0) work->of_agent.erase(call.agent_id);
                    work->tasks.erase(call.task_id);
-                   if (thrown) service.log("a task that is carried elsewhere met an unexpected error");
+                   if (thrown) {
+                     work->store_failed();
+                     service.log("a task that is carried elsewhere met an unexpected error");
+                   }
                    bell->ring();
                  });
 }
@@ -467,15 +506,25 @@ asio::awaitable<void> forward_tasks(RelayService& service, NameLookup look, Forw
   work->state_directory = std::move(state_directory);
   const auto bell = std::make_shared<Bell>(service.executor());
   while (!service.stopped()) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < work->not_before) {
+      co_await bell->wait_until(work->not_before);
+      continue;
+    }
+    std::erase_if(work->busy_until, [now](const auto& one) { return one.second <= now; });
     Round round;
+    for (const auto& [agent, until] : work->busy_until) round.busy.insert(agent);
     round.of_agent = work->of_agent;
     round.tasks = work->tasks;
     round.under_way = work->tasks.size();
     const StoreWork look_for_work = [&round](StoreSession& session) { return take_all(session, round); };
     const bool looked_at = co_await in_store(service, look_for_work);
     if (service.stopped()) co_return;
-    // Of what could not be written nothing is leased.
-    if (!looked_at) round.sendings.clear();
+    // Of what could not be written nothing is leased, and nothing would be written down.
+    if (!looked_at) {
+      work->store_failed();
+      continue;
+    }
     for (Sending& one : round.sendings) {
       const Call call{one.forward.agent_id, one.message.task_id};
       start(service, work, call, send_one(service, work, std::move(one)), bell);

@@ -8,9 +8,10 @@
 // has taken a task and then does not answer for an hour fails it. One that does not know its task any more
 // (it has restarted) gets it once more, under the same message id. What ends here is cancelled there.
 //
-// Messages of one task are sent one after the other, in their order. Calls: 64 at once, 8 of one agent, and
-// of one agent about 24 a minute for all that is followed. No redirect is followed; the caller's credential
-// is never sent on. Thread rule: the thread of the network.
+// Messages of one task are sent in their order, and the next once the endpoint asks for it: OpenClaw makes a
+// new task of every message. Calls: 64 at once, 8 of one agent; an endpoint that says that it is asked too
+// often is let alone for a while, which counts as no try. No redirect is followed; the caller's credential is
+// never sent on. Thread rule: the thread of the network.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

@@ -13,7 +13,7 @@ Forward forward_in(const Statement& row) { return {row.text(0), row.text(1), row
 #define HOSTCLAW_FORWARD_COLUMNS "agent_id, url, place, token_file"
 #define HOSTCLAW_FORWARDED_COLUMNS                                                              \
   "task_id, agent_id, message_id, body, foreign_task_id, foreign_context_id, due_ms, wait_ms, " \
-  "failing_since_ms, sent_again, told_of_login"
+  "failing_since_ms, sent_again, asks, told"
 
 Forwarded forwarded_in(const Statement& row) {
   Forwarded out;
@@ -27,7 +27,8 @@ Forwarded forwarded_in(const Statement& row) {
   out.wait_ms = row.integer(7);
   out.failing_since_ms = row.integer(8);
   out.sent_again = row.integer(9) != 0;
-  out.told_of_login = row.integer(10) != 0;
+  out.asks = row.integer(10) != 0;
+  out.told = row.text(11);
   return out;
 }
 
@@ -127,7 +128,7 @@ Result<Forward> remove_forward(StoreSession& session, const std::string& agent_i
 Result<void> put_forwarded(StoreSession& session, const Forwarded& forwarded) {
   return session.database
       .statement("INSERT OR REPLACE INTO forwarded (" HOSTCLAW_FORWARDED_COLUMNS
-                 ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+                 ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(forwarded.task_id)
       .bind(forwarded.agent_id)
       .bind(forwarded.message_id)
@@ -138,7 +139,8 @@ Result<void> put_forwarded(StoreSession& session, const Forwarded& forwarded) {
       .bind(forwarded.wait_ms)
       .bind(forwarded.failing_since_ms)
       .bind(static_cast<std::int64_t>(forwarded.sent_again))
-      .bind(static_cast<std::int64_t>(forwarded.told_of_login))
+      .bind(static_cast<std::int64_t>(forwarded.asks))
+      .bind(forwarded.told)
       .run();
 }
 
@@ -155,14 +157,12 @@ Result<std::optional<Forwarded>> find_forwarded(StoreSession& session, std::stri
   return std::optional<Forwarded>(forwarded_in(query));
 }
 
-Result<std::vector<Forwarded>> due_forwarded(StoreSession& session, std::size_t most) {
+Result<std::vector<Forwarded>> due_forwarded(StoreSession& session, std::string_view agent_id,
+                                             std::size_t most) {
   Statement query = session.database.statement(
       "SELECT " HOSTCLAW_FORWARDED_COLUMNS
-      " FROM forwarded WHERE (due_ms > 0 AND due_ms <= ?) OR (due_ms = 0 AND task_id IN (SELECT f.task_id "
-      "FROM "
-      "forwarded f JOIN tasks t ON t.task_id = f.task_id WHERE f.due_ms = 0 AND t.state IN ('completed', "
-      "'failed', 'rejected', 'cancelled'))) ORDER BY due_ms LIMIT ?");
-  query.bind(session.now_ms).bind(static_cast<std::int64_t>(most));
+      " FROM forwarded WHERE agent_id = ? AND due_ms <= ? ORDER BY due_ms LIMIT ?");
+  query.bind(agent_id).bind(session.now_ms).bind(static_cast<std::int64_t>(most));
   std::vector<Forwarded> out;
   for (;;) {
     const Result<bool> found = query.step();
@@ -173,12 +173,12 @@ Result<std::vector<Forwarded>> due_forwarded(StoreSession& session, std::size_t 
 }
 
 Result<std::int64_t> next_forwarded_ms(StoreSession& session) {
-  return session.database.integer("SELECT coalesce(min(due_ms), 0) FROM forwarded WHERE due_ms > 0");
+  return session.database.integer("SELECT coalesce(min(due_ms), 0) FROM forwarded");
 }
 
 Result<std::int64_t> count_followed(StoreSession& session, std::string_view agent_id) {
   Statement query =
-      session.database.statement("SELECT count(*) FROM forwarded WHERE agent_id = ? AND due_ms > 0");
+      session.database.statement("SELECT count(*) FROM forwarded WHERE agent_id = ? AND asks = 0");
   const Result<bool> found = query.bind(agent_id).step();
   if (!found) return found.error();
   return query.integer(0);

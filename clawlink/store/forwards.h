@@ -45,17 +45,19 @@ struct Forwarded {
   std::string body;                   // what was sent last: the delegation, as its agent would get it
   std::string foreign_task_id;        // empty: to be sent (again)
   std::string foreign_context_id;     // empty: none was named
-  std::int64_t due_ms = 0;            // of the next look; 0: none, it waits for more from here
+  std::int64_t due_ms = 0;            // of the next look
   std::int64_t wait_ms = 0;           // between the last two looks
   std::int64_t failing_since_ms = 0;  // nobody answered since then; 0: somebody did
   bool sent_again = false;            // because the endpoint had forgotten it
-  bool told_of_login = false;
+  bool asks = false;                  // it waits there for an answer, or for somebody who logs in
+  std::string told = {};              // what it asked last, so that it is told once
 };
 Result<void> put_forwarded(StoreSession& session, const Forwarded& forwarded);
 Result<void> remove_forwarded(StoreSession& session, std::string_view task_id);
 Result<std::optional<Forwarded>> find_forwarded(StoreSession& session, std::string_view task_id);
-// Due ones, and those whose task has ended here and that nobody asks about; the longest due first.
-Result<std::vector<Forwarded>> due_forwarded(StoreSession& session, std::size_t most);
+// Those of an agent that are due, the longest due first. One is due when its task has ended here.
+Result<std::vector<Forwarded>> due_forwarded(StoreSession& session, std::string_view agent_id,
+                                             std::size_t most);
 // When there is something to do next; 0: nothing.
 Result<std::int64_t> next_forwarded_ms(StoreSession& session);
 Result<std::int64_t> count_followed(StoreSession& session, std::string_view agent_id);

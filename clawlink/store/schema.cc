@@ -279,6 +279,7 @@ CREATE TABLE forwards (
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER forward_goes_with_its_agent AFTER DELETE ON agents BEGIN
   DELETE FROM forwards WHERE agent_id = OLD.agent_id;
+  DELETE FROM forwarded WHERE agent_id = OLD.agent_id;
 END;
 CREATE TABLE forwarded (
   task_id TEXT PRIMARY KEY,
@@ -291,10 +292,14 @@ CREATE TABLE forwarded (
   wait_ms INTEGER NOT NULL,
   failing_since_ms INTEGER NOT NULL,
   sent_again INTEGER NOT NULL,
-  told_of_login INTEGER NOT NULL
+  asks INTEGER NOT NULL,
+  told TEXT NOT NULL
 ) STRICT;
-CREATE INDEX forwarded_due ON forwarded (due_ms);
-CREATE INDEX forwarded_of_agent ON forwarded (agent_id);
+CREATE INDEX forwarded_due ON forwarded (agent_id, due_ms);
+CREATE TRIGGER forwarded_is_due_when_its_task_ends AFTER UPDATE OF state ON tasks
+WHEN NEW.state IN ('completed', 'failed', 'rejected', 'cancelled') BEGIN
+  UPDATE forwarded SET due_ms = 1 WHERE task_id = NEW.task_id;
+END;
 CREATE TRIGGER forwarded_goes_with_its_task AFTER DELETE ON tasks BEGIN
   DELETE FROM forwarded WHERE task_id = OLD.task_id;
 END;

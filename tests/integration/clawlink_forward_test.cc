@@ -158,7 +158,7 @@ TEST_CASE("an endpoint that has no time is asked again; one that refuses is hear
   CHECK(relays.heard()["status"] == "failed");
 }
 
-TEST_CASE("messages of one task arrive in their order, also when the first is slow") {
+TEST_CASE("more about a task waits until the agent asks for it, so that no answer is lost") {
   const TwoRelays relays;
   const std::string id = relays.give("deploy");
   REQUIRE(
@@ -166,9 +166,13 @@ TEST_CASE("messages of one task arrive in their order, also when the first is sl
           .status == 200);
   const Json first = relays.taken();
   CHECK(first["task"] == "deploy");
+  relays.answer(first, "input_required", "when?");
+  CHECK(relays.heard()["result"] == "when?");
   const Json second = relays.taken();
   CHECK(second["task"] == "but not on friday");
   CHECK(second["task_id"] == first["task_id"]);
+  relays.answer(second, "completed", "planned");
+  CHECK(relays.heard()["result"] == "planned");
 }
 
 TEST_CASE("a token that is replaced is used from then on, and what is on its way goes on") {

@@ -282,7 +282,8 @@ TEST_CASE("examples are compared with the policy that is stored, and each that d
 TEST_CASE("suggestions are exact, take one parameter where it is plain, and store nothing") {
   LocalState state;
   const std::string app = made_directory(state.directory.path() + "/app");
-  const auto asked = [&](const std::string& text, const std::string& verdict = "ask") {
+  const auto asked = [&](const std::string& text, const std::string& verdict = "ask",
+                         const std::string& code = "ALLOWLIST_MISS") {
     approvals::RunRow row;
     row.run_id = "run-" + text;
     row.agent_id = "main";
@@ -290,15 +291,17 @@ TEST_CASE("suggestions are exact, take one parameter where it is plain, and stor
     row.argv_json = Json({"/bin/sh", "-lc", text}).dump();
     row.cwd = app;
     row.verdict = verdict;
-    row.code = "ALLOWLIST_MISS";
+    row.code = code;
     row.state = "decided";
     row.started_at_ms = unix_ms_now();
     REQUIRE(state.store->insert_run(row).has_value());
   };
-  for (const char* text :
-       {"ls -l", "ls -l", "sleep 1", "sleep 2", "sleep 30", "bash -c 'ls $HOME'", "ls 'a b'"})
-    asked(text);
-  asked("sleep 99", "deny");
+  for (const char* text : {"ls -l", "sleep 1", "bash -c 'ls $HOME'", "ls 'a b'"}) asked(text);
+  // As rows are once the question is over: allowed here or by the gateway's person, or nobody has answered.
+  asked("ls -l", "allow", "ALLOWED_BY_ANSWER");
+  asked("sleep 2", "allow", "ALLOWED_BY_APPROVAL");
+  asked("sleep 30", "deny", "UNANSWERED");
+  asked("sleep 99", "deny", "ANSWERED_DENY");
   asked("cd / ; pwd; id -u");  // where the last one runs hangs on how the first one ends
   const Finished shown = state.hostclaw({"policy", "suggest"});
   INFO(shown.standard_output << shown.standard_error);
@@ -389,6 +392,21 @@ TEST_CASE("one script runs unasked until it changes, and its result arrives whol
   REQUIRE(scene.hostclaw({"policy", "allow-script", script, "--arguments", "web|db"}).status == 0);
   CHECK(
       tells(dump_json(scene.exec("./deploy.sh web", {{"cwd", app}, {"interactive", false}})), "RESULT_JSON"));
+}
+
+TEST_CASE(
+    "two scripts of the same file name have each its rule, and one that is allowed again keeps its own") {
+  LocalState state;
+  std::vector<std::string> scripts;
+  for (const char* name : {"/one", "/two"}) {
+    scripts.push_back(made_directory(state.directory.path() + name) + "/deploy.sh");
+    write_file(scripts.back(), std::string("#!/bin/sh\n: ") + name + "\n");
+  }
+  for (const std::string& script : {scripts[0], scripts[1], scripts[0]})
+    REQUIRE(state.hostclaw({"policy", "allow-script", script}).status == 0);
+  const Json rules = state.json({"policy", "rules"})["rules"];
+  REQUIRE(rules.size() == 2);
+  CHECK(rules[0]["program"] != rules[1]["program"]);
 }
 
 TEST_CASE("what is no script, or has no interpreter, is not allowed as one") {

@@ -32,7 +32,7 @@ Json artifact_with(const Json& part) { return {{"artifacts", {{{"artifactId", "a
 TEST_CASE(
     "a delegation is sent as one message that is not waited for, with all that its sender put beside it") {
   const Json params = params_for_endpoint(delegation_of("build"), "m-1", std::nullopt);
-  CHECK(params["configuration"]["returnImmediately"] == true);
+  CHECK(params["configuration"] == Json{{"returnImmediately", true}, {"historyLength", 0}});
   CHECK(params["message"] == Json{{"messageId", "m-1"},
                                   {"role", "ROLE_USER"},
                                   {"contextId", "c-1"},
@@ -194,7 +194,8 @@ TEST_CASE(
     testing::must(relay.in([&](StoreSession& session) { return put_forwarded(session, row); }));
   };
   const auto due = [&] {
-    return testing::must(relay.in([](StoreSession& session) { return due_forwarded(session, 10); })).size();
+    return testing::must(relay.in([](StoreSession& session) { return due_forwarded(session, "office", 10); }))
+        .size();
   };
   put();
   CHECK(due() == 0);
@@ -202,7 +203,7 @@ TEST_CASE(
         row.due_ms);
   relay.later(1000);
   CHECK(due() == 1);
-  row.due_ms = 0;
+  row.due_ms = relay.clock.unix_ms() + kHour;
   put();
   CHECK(due() == 0);
   testing::must(
