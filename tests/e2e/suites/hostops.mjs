@@ -225,7 +225,7 @@ export default function hostops(context, scenario) {
         return turn.outputs.length ? turn : undefined;
       }, { timeoutMs: 90_000, what: 'a turn of the session that was broken' });
       assert.match(read.outputs[0], /Container web Started/, JSON.stringify(read.raw));
-    });
+    }, { timeoutMs: 300_000 });
   }
 
   scenario('an agent that uses hostclaw to lift its own policy is refused, however it goes about it', async () => {
