@@ -23,7 +23,7 @@ constexpr std::array kRoles = {
     std::pair{std::string_view("agent"), std::string_view("ROLE_AGENT")},
 };
 constexpr std::string_view kStatePrefix = "TASK_STATE_";
-constexpr std::string_view kVersion = "0.3.0";
+constexpr std::string_view kCardVersion = "0.3.0";
 
 // {kind: file, file: {bytes | uri, mimeType, name}} -> {raw | url, mediaType, filename}
 bool file_from_0_3(Json& part) {
@@ -193,7 +193,7 @@ Json card_for_both(Json card) {
   // Streams go over JSON-RPC, the first interface.
   card["url"] = card["supportedInterfaces"][0]["url"];
   card["preferredTransport"] = "JSONRPC";
-  card["protocolVersion"] = kVersion;
+  card["protocolVersion"] = kCardVersion;
   card["supportsAuthenticatedExtendedCard"] = false;
   if (!card.contains("securitySchemes")) return card;
   Json& bearer = card["securitySchemes"]["bearer"];

@@ -23,7 +23,7 @@ bool is_context_for_all(std::string_view context) {
 }
 
 // Text first; what a sender put beside it as data and files follows.
-Json parts_of(const Json& delegation) {
+Json message_parts(const Json& delegation) {
   Json parts = Json::array();
   const Json text = delegation.value("task", Json());
   if (text.is_string()) {
@@ -35,14 +35,14 @@ Json parts_of(const Json& delegation) {
   if (context.is_object()) {
     // As the door of A2A puts them there; of files only what is one, lest a text comes past
     // why_not_forwarded().
-    const auto list = [&context](const char* name) {
+    const auto listed = [&context](const char* name) {
       Json found = context.value(name, Json());
       if (found.is_array()) context.erase(name);
       return found.is_array() ? std::move(found) : Json::array();
     };
-    for (Json& data : list("data")) parts.push_back({{"data", std::move(data)}});
+    for (Json& data : listed("data")) parts.push_back({{"data", std::move(data)}});
     Json others = Json::array();
-    for (Json& file : list("files")) {
+    for (Json& file : listed("files")) {
       const bool is_file =
           file.is_object() && !file.contains("text") && (file.contains("raw") || file.contains("url"));
       (is_file ? parts : others).push_back(std::move(file));
@@ -107,7 +107,7 @@ std::optional<ForeignTask::Settled> settled_of(const Json& task) {
 
 Json params_for_endpoint(const Json& delegation, const std::string& message_id,
                          const std::optional<Forwarded>& before) {
-  Json message{{"messageId", message_id}, {"role", "ROLE_USER"}, {"parts", parts_of(delegation)}};
+  Json message{{"messageId", message_id}, {"role", "ROLE_USER"}, {"parts", message_parts(delegation)}};
   const std::string context = before ? before->foreign_context_id : text_member(delegation, "context_id");
   if (is_context_for_all(context)) message["contextId"] = context;
   if (before) message["taskId"] = before->foreign_task_id;

@@ -33,13 +33,13 @@ constexpr std::size_t kMostCalledBytes = 1024 * 1024;
 constexpr std::size_t kMostCalledValues = 20'000;
 // OpenClaw takes 30 calls a minute of one peer, polls included.
 constexpr std::int64_t kBetweenCalls = 2'500;
-constexpr std::int64_t kMostPause = 5 * kMinute;
+constexpr std::int64_t kMostForwardPause = 5 * kMinute;
 constexpr std::int64_t kMostSilence = kHour;
 constexpr std::int64_t kBehindAnother = 2 * kSecond;
 // In one go: others wait for the same thread.
 constexpr int kMostPostponed = 64;
 // When the store cannot say what became of one, the next ones would be said again and again.
-constexpr std::chrono::seconds kStorePause{10};
+constexpr std::chrono::seconds kForwardStorePause{10};
 // Of an endpoint that says that it is asked too often.
 constexpr std::chrono::seconds kBusyPause{10};
 // The owner's command line lists agents beside the relay, and does not ring.
@@ -58,7 +58,7 @@ struct ForwardWork {
   std::chrono::steady_clock::time_point not_before;
   std::map<std::string, std::chrono::steady_clock::time_point> busy_until;  // of an agent's endpoint
 
-  void store_failed() { not_before = std::chrono::steady_clock::now() + kStorePause; }
+  void store_failed() { not_before = std::chrono::steady_clock::now() + kForwardStorePause; }
   void is_busy(const std::string& agent) {
     busy_until[agent] = std::chrono::steady_clock::now() + kBusyPause;
   }
@@ -214,7 +214,7 @@ Result<void> take_down(StoreSession& session, const ForwardPatience& patience, c
   if (!followed) return followed.error();
   // One that asks is answered from here, or there.
   const std::int64_t most =
-      row.asks ? kMostPause
+      row.asks ? kMostForwardPause
                : std::max<std::int64_t>(patience.between_looks.count(), *followed * kBetweenCalls);
   row.wait_ms = std::clamp<std::int64_t>(2 * row.wait_ms, patience.first_look.count(), most);
   row.due_ms = session.now_ms + row.wait_ms;
@@ -288,7 +288,7 @@ asio::awaitable<void> send_one(RelayService& service, std::shared_ptr<ForwardWor
                 " (" + called.why + ")" + (again ? "; it is tried again" : ""));
   const StoreWork done = [&](StoreSession& session) -> Result<void> {
     if (task) return sent(session, patience, one, message_id, *task);
-    if (called.busy) return postpone(session, one.message, kMostPause / 10);
+    if (called.busy) return postpone(session, one.message, kMostForwardPause / 10);
     if (again) {
       const Result<void> back =
           give_back(session, one.message.lease, backoff_ms(session.limits, one.message.tries));
@@ -324,7 +324,7 @@ Result<void> look_later(StoreSession& session, Following one, const std::string&
     }
     return remove_forwarded(session, row.task_id);
   }
-  row.wait_ms = std::max(row.wait_ms, std::clamp<std::int64_t>(2 * row.wait_ms, kSecond, kMostPause));
+  row.wait_ms = std::max(row.wait_ms, std::clamp<std::int64_t>(2 * row.wait_ms, kSecond, kMostForwardPause));
   row.due_ms = session.now_ms + row.wait_ms;
   return put_forwarded(session, row);
 }
@@ -433,7 +433,7 @@ Result<void> take_messages(StoreSession& session, const Forward& forward, Round&
   return {};
 }
 
-Result<void> take_due(StoreSession& session, const Forward& forward, Round& round) {
+Result<void> take_looks(StoreSession& session, const Forward& forward, Round& round) {
   Result<std::vector<Forwarded>> due = due_forwarded(session, forward.agent_id, 2 * kMostCallsOfOne);
   if (!due) return due.error();
   for (Forwarded& row : *due) {
@@ -454,7 +454,7 @@ Result<void> take_all(StoreSession& session, Round& round) {
   if (round.forwards.empty()) return {};
   for (const Forward& forward : round.forwards) {
     if (round.busy.contains(forward.agent_id)) continue;
-    if (Result<void> done = take_due(session, forward, round); !done) return done;
+    if (Result<void> done = take_looks(session, forward, round); !done) return done;
     if (Result<void> done = take_messages(session, forward, round); !done) return done;
   }
   const Result<std::int64_t> next = next_forwarded_ms(session);
