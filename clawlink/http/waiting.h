@@ -31,15 +31,7 @@ class Bell {
     timer_.cancel();
   }
   // False: nobody rang until then.
-  boost::asio::awaitable<bool> wait_until(TimePoint end) {
-    if (!rung_) {
-      timer_.expires_at(end);
-      co_await timer_.async_wait(kTuple);
-    }
-    const bool was_rung = rung_;
-    rung_ = false;
-    co_return was_rung;
-  }
+  boost::asio::awaitable<bool> wait_until(TimePoint end);
 
  private:
   boost::asio::steady_timer timer_;
