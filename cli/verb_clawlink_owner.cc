@@ -173,7 +173,7 @@ Result<std::string> keep_forward_token(const std::string& directory, const Owner
     return make_error("CONFIG_INVALID",
                       flags.token_file + " holds no token: it has to be one line of visible characters");
   // Another name each time: until the row is written the old one holds.
-  const std::string name = "forward-" + clawlink::short_id(12) + ".token";
+  const std::string name = "clawlink-forward-" + clawlink::short_id(12) + ".token";
   if (Result<void> made = approvals::create_private_file(directory + "/" + name, *token); !made)
     return made.error();
   return name;

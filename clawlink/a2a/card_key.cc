@@ -96,7 +96,7 @@ Result<Json> signature_of(const CardKey& key, const std::string& text, const std
 }  // namespace
 
 Result<CardKey> CardKey::open(const std::string& directory) {
-  const std::string path = directory + "/card-key.pem";
+  const std::string path = directory + "/clawlink-card-key.pem";
   if (!approvals::file_exists(path)) {
     const std::string text = new_key_text();
     if (text.empty()) return make_error("CARD_KEY_INVALID", "no key could be made by which cards are signed");

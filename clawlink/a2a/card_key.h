@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The key by which a relay signs the cards of its agents, so that a card can be told from one that somebody
-// on the way has changed: ES256 (P-256), `card-key.pem` in the state directory, 0600. Thread rule: any.
+// on the way has changed: ES256 (P-256), `clawlink-card-key.pem` in the state directory, 0600. Thread rule:
+// any.
 //
 // Source: a2a contract, section 2, "Signatures"; RFC 7515 (JWS), RFC 7517 (JWK), RFC 7638 (the key's name),
 // RFC 8785 (the text that is signed).

@@ -14,7 +14,7 @@ namespace {
 struct PrivateDirectory {
   ~PrivateDirectory() { approvals::remove_directory_tree(path); }
   const std::string path = testing::must(approvals::make_private_temporary_directory());
-  const std::string key = path + "/card-key.pem";
+  const std::string key = path + "/clawlink-card-key.pem";
 };
 
 std::string decoded(const Json& text) {
@@ -57,7 +57,7 @@ TEST_CASE("a file that holds no such key is named, with what to do, and is left 
     const auto key = CardKey::open(directory.path);
     REQUIRE(key.has_error());
     CHECK(key.error().code == "CARD_KEY_INVALID");
-    CHECK(key.error().next.find("card-key.pem") != std::string::npos);
+    CHECK(key.error().next.find("clawlink-card-key.pem") != std::string::npos);
     CHECK(std::filesystem::file_size(directory.key) == std::string_view(content).size());
   }
 }
