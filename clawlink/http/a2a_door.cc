@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clawlink/http/a2a_door.h"
 
-#include <algorithm>
 #include <array>
 
 #include "base/sha256.h"
@@ -368,26 +367,12 @@ asio::awaitable<bool> write_reply(Connection& connection, const HttpRequest& req
   co_return written&& keep_alive;
 }
 
-// A name or an address of this machine and perhaps a port: nothing that leads a URL anywhere else.
-bool is_plain_authority(std::string_view authority) {
-  const std::size_t colon = authority.rfind(':');
-  if (colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos) {
-    const std::string_view port = authority.substr(colon + 1);
-    if (port.empty() || port.size() > 5 || !std::all_of(port.begin(), port.end(), is_ascii_digit))
-      return false;
-    authority = authority.substr(0, colon);
-  }
-  constexpr std::string_view kCharacters =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-[]:";
-  return !authority.empty() && authority.find_first_not_of(kCharacters) == std::string_view::npos;
-}
-
-// How the caller reaches this relay: as configured; on loopback as it says itself.
+// How the caller reaches this relay: as configured; on loopback as it says itself, in a Host header that was
+// found to name this machine before the request came here.
 std::string base_url(const Connection& connection, const HttpRequest& request) {
   std::string configured = connection.service.config().public_url;
   while (configured.ends_with('/')) configured.pop_back();
   if (!configured.empty() || !connection.service.config().is_loopback) return configured;
-  if (!is_plain_authority(request.host)) return {};
   return (connection.service.config().uses_tls ? "https://" : "http://") + request.host;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clawlink/http/request.h"
 
+#include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <charconv>
 
@@ -72,13 +73,22 @@ std::optional<std::string> bearer_token(std::string_view authorization) {
 }
 
 std::string host_of(std::string_view authority) {
+  std::string_view rest;  // ":port"
+  std::string_view host = authority;
   if (authority.starts_with('[')) {
     const std::size_t end = authority.find(']');
-    return to_lower_ascii(authority.substr(1, end == std::string_view::npos ? end : end - 1));
+    if (end == std::string_view::npos) return {};
+    host = authority.substr(1, end - 1);
+    rest = authority.substr(end + 1);
+  } else if (const std::size_t colon = authority.find(':'); authority.rfind(':') == colon) {
+    host = authority.substr(0, colon);
+    if (colon != std::string_view::npos) rest = authority.substr(colon);
   }
-  const std::size_t colon = authority.rfind(':');
-  const bool is_one_colon = colon != std::string_view::npos && authority.find(':') == colon;
-  return to_lower_ascii(is_one_colon ? authority.substr(0, colon) : authority);
+  const auto is_port = [&rest] {
+    return rest.front() == ':' && std::all_of(rest.begin() + 1, rest.end(), is_ascii_digit);
+  };
+  if (!rest.empty() && !is_port()) return {};
+  return to_lower_ascii(host);
 }
 
 bool is_loopback_name(std::string_view host) {

@@ -52,7 +52,8 @@ std::optional<std::int64_t> query_number(const HttpRequest& request, const std::
 // "Bearer x" -> x; nullopt: another scheme, or none.
 std::optional<std::string> bearer_token(std::string_view authorization);
 
-// The host of "host:port", "[::1]:port"; lower case.
+// The host of "host:port", "[::1]:port"; lower case. Empty: it is neither, and a URL made of it could lead
+// elsewhere than it seems.
 std::string host_of(std::string_view authority);
 bool is_loopback_name(std::string_view host);
 

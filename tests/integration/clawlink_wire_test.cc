@@ -185,6 +185,10 @@ TEST_CASE("a shared token is wanted in the original's way, and by whoever guesse
 TEST_CASE("pages that a browser was led to are not let in") {
   const RelayProcess relay;
   CHECK(relay.get("/", {{"Host", "evil.example:9077"}}).status == 421);
+  for (const char* odd :
+       {"localhost:x@evil.example", "localhost:80/evil", "[::1]evil", "[::1", "localhost@evil"})
+    CHECK(relay.get("/", {{"Host", odd}}).status == 421);
+  CHECK(relay.get("/", {{"Host", "localhost:"}}).status == 200);
   CHECK(relay.get("/", {{"Origin", "https://evil.example"}}).status == 403);
   CHECK(relay.get("/", {{"Origin", "null"}}).status == 403);
   CHECK(relay.get("/", {{"Host", "localhost:9077"}, {"Origin", "http://localhost:9077"}}).status == 200);
