@@ -496,13 +496,7 @@ Result<std::vector<AuditRow>> AuditChain::rows(const AuditFilter& filter) {
       .bind(filter.before)
       .bind(filter.kind)
       .bind(static_cast<std::int64_t>(filter.limit));
-  std::vector<AuditRow> rows;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return rows;
-    rows.push_back(read_row(query));
-  }
+  return read_rows(query, read_row);
 }
 
 Result<std::optional<AuditRow>> AuditChain::row(std::int64_t sequence) {

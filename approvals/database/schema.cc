@@ -238,12 +238,7 @@ Result<void> migrate_to(Database& database, std::int64_t target) {
     // Read inside the transaction: another process may have migrated while this one waited.
     const Result<std::int64_t> version = database.integer("PRAGMA user_version");
     if (!version) return version.error();
-    if (*version > schema_version()) {
-      return make_error("STORE_NEWER_VERSION", database.path() + " has schema " + std::to_string(*version) +
-                                                   ", this program knows up to " +
-                                                   std::to_string(schema_version()) +
-                                                   "; use the newer hostclaw that wrote it");
-    }
+    if (*version > schema_version()) return newer_schema(database, *version, schema_version());
     for (std::int64_t step = *version; step < target; ++step) {
       if (Result<void> done = database.execute(kSteps[static_cast<std::size_t>(step)]); !done) return done;
     }

@@ -259,4 +259,10 @@ std::string sqlite_uri(const std::string& path, std::string_view query) {
   return uri;
 }
 
+Error newer_schema(const Database& database, std::int64_t version, std::int64_t known) {
+  return make_error("STORE_NEWER_VERSION", database.path() + " has schema " + std::to_string(version) +
+                                               ", this program knows up to " + std::to_string(known) +
+                                               "; use the newer hostclaw that wrote it");
+}
+
 }  // namespace hostclaw::approvals

@@ -17,6 +17,7 @@
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 
@@ -59,6 +60,19 @@ class Statement {
   Error error_;
   int next_parameter_ = 1;
 };
+
+// Every row that is left, each as `reader` makes it of the statement.
+template <class Reader>
+auto read_rows(Statement& query, Reader reader)
+    -> Result<std::vector<std::decay_t<decltype(reader(std::as_const(query)))>>> {
+  std::vector<std::decay_t<decltype(reader(std::as_const(query)))>> out;
+  for (;;) {
+    const Result<bool> found = query.step();
+    if (!found) return found.error();
+    if (!*found) return out;
+    out.push_back(reader(std::as_const(query)));
+  }
+}
 
 class Database {
  public:
@@ -185,5 +199,8 @@ class ReadOnlyDatabase {
   std::string temporary_directory_;
   std::string fingerprint_;  // of an immutable reading; empty otherwise
 };
+
+// STORE_NEWER_VERSION: the file is of a later program than this one, which knows schemas up to `known`.
+Error newer_schema(const Database& database, std::int64_t version, std::int64_t known);
 
 }  // namespace hostclaw::approvals

@@ -78,14 +78,10 @@ Result<void> erase_rule(Database& database, const std::string& id, const Actor& 
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> ids_and_sources(Database& database) {
-  std::vector<std::pair<std::string, std::string>> out;
   Statement query = database.statement("SELECT id, source FROM rules ORDER BY id");
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return out;
-    out.emplace_back(query.text(0), query.text(1));
-  }
+  return read_rows(query, [](const Statement& row) {
+    return std::pair<std::string, std::string>(row.text(0), row.text(1));
+  });
 }
 
 // `deny-docker`, `deny-docker-2`: short enough to type.
@@ -332,18 +328,14 @@ Result<void> record_observation(Store& store, const policy::RunEvaluation& evalu
 }
 
 Result<std::vector<Observation>> observations(Store& store, const std::string& agent) {
-  std::vector<Observation> out;
   Statement query = store.database().statement(
       "SELECT agent, verdict, code, subject, count, first_at_ms, last_at_ms, last_command FROM observed "
       "WHERE ?1 = '' OR agent = ?1 ORDER BY count DESC, last_at_ms DESC");
   query.bind(agent);
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return out;
-    out.push_back({query.text(0), query.text(1), query.text(2), query.text(3), query.integer(4),
-                   query.integer(5), query.integer(6), query.text(7)});
-  }
+  return read_rows(query, [](const Statement& row) {
+    return Observation{row.text(0),    row.text(1),    row.text(2),    row.text(3),
+                       row.integer(4), row.integer(5), row.integer(6), row.text(7)};
+  });
 }
 
 Result<void> clear_observations(Store& store, const Actor& actor) {

@@ -103,15 +103,7 @@ Question read_question(const Statement& query) {
   return question;
 }
 
-Result<std::vector<Question>> read_questions(Statement& query) {
-  std::vector<Question> questions;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return questions;
-    questions.push_back(read_question(query));
-  }
-}
+Result<std::vector<Question>> read_questions(Statement& query) { return read_rows(query, read_question); }
 
 // Why not even a grant for exactly these words in this directory may last, or the caller's own reason.
 std::string lasting_refusal(const NewQuestion& question) {
@@ -193,15 +185,7 @@ Grant read_grant(const Statement& query) {
   return grant;
 }
 
-Result<std::vector<Grant>> read_grants(Statement& query) {
-  std::vector<Grant> grants;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return grants;
-    grants.push_back(read_grant(query));
-  }
-}
+Result<std::vector<Grant>> read_grants(Statement& query) { return read_rows(query, read_grant); }
 
 Json describe(const Grant& grant) {
   Json json = {{"grant", grant.id},
@@ -461,13 +445,7 @@ Result<std::vector<Question>> Questions::recent(std::size_t limit) {
 Result<std::vector<std::string>> Questions::pending_ids() {
   // The partial index on what is pending: closed questions, however many, are not looked at.
   Statement query = store_.database().statement("SELECT id FROM questions WHERE state = 'pending'");
-  std::vector<std::string> ids;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return ids;
-    ids.push_back(query.text(0));
-  }
+  return read_rows(query, [](const Statement& row) { return row.text(0); });
 }
 
 Result<Question> Questions::find(const std::string& id_or_prefix) {

@@ -305,18 +305,14 @@ Result<StoredDocument> Store::put_document(const std::string& raw_text,
 }
 
 Result<std::vector<DocumentWrite>> Store::document_history(std::size_t limit) {
-  std::vector<DocumentWrite> writes;
   Statement query = database().statement(
       "SELECT generation, written_at_ms, door, who, hash_before, hash_after, text_after FROM policy_history "
       "ORDER BY generation DESC LIMIT ?");
   query.bind(static_cast<std::int64_t>(limit));
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return writes;
-    writes.push_back({query.integer(0), query.integer(1), Actor{query.text(2), query.text(3)}, query.text(4),
-                      query.text(5), query.text(6)});
-  }
+  return read_rows(query, [](const Statement& row) {
+    return DocumentWrite{row.integer(0), row.integer(1), Actor{row.text(2), row.text(3)},
+                         row.text(4),    row.text(5),    row.text(6)};
+  });
 }
 
 Result<void> Store::record_usage(const std::vector<EntryUsage>& usage) {
@@ -347,17 +343,13 @@ Result<void> Store::record_usage(const std::vector<EntryUsage>& usage) {
 }
 
 Result<std::vector<EntryUsage>> Store::usage() {
-  std::vector<EntryUsage> all;
   Statement query = database().statement(
       "SELECT agent, pattern, arg_pattern, last_used_at_ms, last_used_command, last_resolved_path, use_count "
       "FROM allowlist_usage");
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return all;
-    all.push_back({query.text(0), query.text(1), query.text(2), query.integer(3), query.text(4),
-                   query.text(5), query.integer(6)});
-  }
+  return read_rows(query, [](const Statement& row) {
+    return EntryUsage{row.text(0), row.text(1), row.text(2),   row.integer(3),
+                      row.text(4), row.text(5), row.integer(6)};
+  });
 }
 
 Result<std::int64_t> Store::foreign_change_count() {

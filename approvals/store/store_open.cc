@@ -89,12 +89,7 @@ Result<void> check_version_for_reading(Database& database) {
   const Result<std::int64_t> version = database.integer("PRAGMA user_version");
   if (!version) return version.error();
   // migrate() in a database that cannot be written would answer the wrong reason.
-  if (*version > schema_version()) {
-    return make_error("STORE_NEWER_VERSION", database.path() + " has schema " + std::to_string(*version) +
-                                                 ", this program knows up to " +
-                                                 std::to_string(schema_version()) +
-                                                 "; use the newer hostclaw that wrote it");
-  }
+  if (*version > schema_version()) return newer_schema(database, *version, schema_version());
   return *version == schema_version() ? check_tables(database) : Result<void>();
 }
 

@@ -123,15 +123,7 @@ RunRow read_run(const Statement& query) {
   return row;
 }
 
-Result<std::vector<RunRow>> read_runs(Statement& query) {
-  std::vector<RunRow> rows;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return rows;
-    rows.push_back(read_run(query));
-  }
-}
+Result<std::vector<RunRow>> read_runs(Statement& query) { return read_rows(query, read_run); }
 
 Result<std::optional<RunRow>> read_one(Statement& query) {
   const Result<bool> found = query.step();
@@ -272,15 +264,9 @@ Result<std::optional<RunRow>> Store::run(const std::string& run_id, const RunFil
 }
 
 Result<std::vector<std::string>> Store::open_runs() {
-  std::vector<std::string> ids;
   Statement open = database().statement(
       "SELECT run_id FROM runs WHERE verdict = 'allow' AND state IN ('decided', 'running')");
-  for (;;) {
-    const Result<bool> found = open.step();
-    if (!found) return found.error();
-    if (!*found) return ids;
-    ids.push_back(open.text(0));
-  }
+  return read_rows(open, [](const Statement& row) { return row.text(0); });
 }
 
 Result<void> Store::request_cancel(const RunRow& run, const Actor& by) {

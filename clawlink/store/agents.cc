@@ -96,13 +96,7 @@ Result<std::vector<std::string>> open_tasks_of(StoreSession& session, const std:
   Statement query = session.database.statement(
       "SELECT task_id FROM tasks WHERE to_agent = ? AND state IN ('submitted', 'working', 'input_required')");
   query.bind(agent_id);
-  std::vector<std::string> out;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return out;
-    out.push_back(query.text(0));
-  }
+  return approvals::read_rows(query, [](const Statement& row) { return row.text(0); });
 }
 
 // One that is offline and was not heard of since it registered.
@@ -189,13 +183,7 @@ Result<std::vector<Agent>> list_agents(StoreSession& session, const AgentFilter&
                                                "BY registered_at_ms, agent_id");
   query.bind(filter.only_online ? session.now_ms - session.limits.online_ms : std::int64_t{-1});
   query.bind(filter.except);
-  std::vector<Agent> out;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return out;
-    out.push_back(read_agent(query));
-  }
+  return approvals::read_rows(query, read_agent);
 }
 
 Result<std::int64_t> count_agents(StoreSession& session, bool only_online) {
@@ -326,13 +314,9 @@ Result<std::vector<Credential>> list_credentials(StoreSession& session, const st
       "SELECT key_id, agent_id, created_at_ms, used_at_ms, revoked_at_ms FROM credentials WHERE ?1 = '' OR "
       "agent_id = ?1 ORDER BY agent_id, created_at_ms");
   query.bind(agent_id);
-  std::vector<Credential> out;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return out;
-    out.push_back({query.text(0), query.text(1), query.integer(2), query.integer(3), query.integer(4)});
-  }
+  return approvals::read_rows(query, [](const Statement& row) {
+    return Credential{row.text(0), row.text(1), row.integer(2), row.integer(3), row.integer(4)};
+  });
 }
 
 bool shows_credential(const Presented& presented) { return presented.bearer && key_id_of(*presented.bearer); }

@@ -48,14 +48,10 @@ Result<std::vector<approvals::AuditRow>> newest_rows(StoreSession& session, std:
   Statement query = session.database.statement(
       "SELECT sequence, at_ms, kind, body, previous, hash FROM audit ORDER BY sequence DESC LIMIT ?");
   query.bind(static_cast<std::int64_t>(limit));
-  std::vector<approvals::AuditRow> out;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return out;
-    out.push_back({query.integer(0), query.integer(1), query.text(2), query.text(3),
-                   to_hex(query.blob_view(4)), to_hex(query.blob_view(5))});
-  }
+  return approvals::read_rows(query, [](const Statement& row) {
+    return approvals::AuditRow{row.integer(0), row.integer(1),           row.text(2),
+                               row.text(3),    to_hex(row.blob_view(4)), to_hex(row.blob_view(5))};
+  });
 }
 
 Result<Json> dead_letters(StoreSession& session, std::size_t limit) {

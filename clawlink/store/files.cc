@@ -131,15 +131,7 @@ FileInfo read_info(const Statement& query) {
           query.integer(4), query.integer(5), query.text(6)};
 }
 
-Result<std::vector<FileInfo>> read_infos(Statement& query) {
-  std::vector<FileInfo> out;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return out;
-    out.push_back(read_info(query));
-  }
-}
+Result<std::vector<FileInfo>> read_infos(Statement& query) { return approvals::read_rows(query, read_info); }
 
 }  // namespace
 

@@ -23,13 +23,9 @@ struct Due {
 };
 
 Result<std::vector<Due>> read_due(Statement& query) {
-  std::vector<Due> out;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return out;
-    out.push_back({query.integer(0), query.text(1), query.text(2), query.text(3), query.integer(4)});
-  }
+  return approvals::read_rows(query, [](const Statement& row) {
+    return Due{row.integer(0), row.text(1), row.text(2), row.text(3), row.integer(4)};
+  });
 }
 
 Result<void> bury(StoreSession& session, const Due& due, const std::string& why) {

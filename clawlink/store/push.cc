@@ -205,13 +205,7 @@ Result<std::vector<PushConfig>> list_push_configs(StoreSession& session, const s
   Statement query = session.database.statement("SELECT " HOSTCLAW_PUSH_COLUMNS
                                                " FROM push_configs WHERE task_id = ? ORDER BY config_id");
   query.bind(task_id);
-  std::vector<PushConfig> out;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return out;
-    out.push_back(read_config(query));
-  }
+  return approvals::read_rows(query, read_config);
 }
 
 Result<void> remove_push_config(StoreSession& session, const PushConfig& config, const std::string& why) {

@@ -39,13 +39,9 @@ Result<std::vector<Ended>> ended_after(StoreSession& session, std::int64_t at_ms
       "tasks.task_id AND d.task_id <> '') FROM tasks WHERE " HOSTCLAW_ENDED
       " AND (updated_at_ms, task_id) > (?, ?) ORDER BY updated_at_ms, task_id LIMIT ?");
   query.bind(at_ms).bind(std::string_view(task_id)).bind(kMostLooked);
-  std::vector<Ended> out;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return out;
-    out.push_back({query.text(0), query.integer(1), query.integer(2), query.integer(3) != 0});
-  }
+  return approvals::read_rows(query, [](const Statement& row) {
+    return Ended{row.text(0), row.integer(1), row.integer(2), row.integer(3) != 0};
+  });
 }
 
 Result<void> remove_task(StoreSession& session, const std::string& task_id) {

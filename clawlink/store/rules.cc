@@ -44,13 +44,9 @@ Result<void> remove_rule(StoreSession& session, std::int64_t rule_id, const std:
 Result<std::vector<Rule>> list_rules(StoreSession& session) {
   Statement query =
       session.database.statement("SELECT rule_id, effect, verb, who, what FROM rules ORDER BY rule_id");
-  std::vector<Rule> out;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return out;
-    out.push_back({query.integer(0), query.text(1), query.text(2), query.text(3), query.text(4)});
-  }
+  return approvals::read_rows(query, [](const Statement& row) {
+    return Rule{row.integer(0), row.text(1), row.text(2), row.text(3), row.text(4)};
+  });
 }
 
 Result<void> judge(const std::vector<Rule>& rules, std::string_view verb, const Asker& who,

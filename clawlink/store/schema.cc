@@ -331,11 +331,7 @@ Result<std::int64_t> known_version(Database& database) {
                       database.path() + " is a database of another program; it was left as it is",
                       approvals::command_to_rename(database.path(), database.path() + ".foreign"));
   }
-  if (*version > kVersion) {
-    return make_error("STORE_NEWER_VERSION", database.path() + " has schema " + std::to_string(*version) +
-                                                 ", this program knows up to " + std::to_string(kVersion) +
-                                                 "; use the newer hostclaw that wrote it");
-  }
+  if (*version > kVersion) return approvals::newer_schema(database, *version, kVersion);
   return *version;
 }
 
