@@ -15,7 +15,7 @@
 #include "base/json_shape.h"
 #include "base/text.h"
 #include "base/utf8.h"
-#include "clawlink/client/http_exchange.h"
+#include "clawlink/client/url_peer.h"
 #include "clawlink/forward/foreign_task.h"
 #include "clawlink/model/wire_text.h"
 #include "clawlink/store/queue.h"
@@ -40,8 +40,9 @@ constexpr std::int64_t kBehindAnother = 2 * kSecond;
 constexpr int kMostPostponed = 64;
 // When the store cannot say what became of one, the next ones would be said again and again.
 constexpr std::chrono::seconds kForwardStorePause{10};
-// Of an endpoint that says that it is asked too often.
+// Of an endpoint that says that it is asked too often: all of it, and the message that it did not take.
 constexpr std::chrono::seconds kBusyPause{10};
+constexpr std::int64_t kBusyMessagePause = 30 * kSecond;
 // The owner's command line lists agents beside the relay, and does not ring.
 constexpr std::chrono::seconds kLookForWork{2};
 constexpr std::chrono::seconds kLookForForwards{15};
@@ -49,10 +50,9 @@ constexpr int kTaskNotFound = -32001;
 
 // Shared by the loop and what it has started: at the end they may go in any order.
 struct ForwardWork {
-  NameLookup look;
+  UrlPeers peers;
   ForwardPatience patience;
   std::string state_directory;
-  std::unique_ptr<asio::ssl::context> tls;
   std::map<std::string, std::size_t> of_agent;  // calls
   std::set<std::string> tasks;                  // that a call is about
   std::chrono::steady_clock::time_point not_before;
@@ -136,29 +136,15 @@ asio::awaitable<Called> call_endpoint(RelayService& service, ForwardWork& work, 
   if (!url) co_return never(url.error().message);
   const std::optional<std::string> token = token_of(work, forward);
   if (!token) co_return not_now("the token of this endpoint cannot be read");
-  Addresses addresses;
-  if (url->address) {
-    addresses = {*url->address};
-  } else {
-    const LookupWish wish{url->host, std::chrono::steady_clock::now() + work.patience.lookup};
-    Result<Addresses> found = co_await look_up(work.look, wish);
-    if (!found) co_return not_now(found.error().message);
-    addresses = std::move(*found);
-  }
-  if (url->tls && !work.tls) {
-    auto context = client_tls("");
-    if (!context) co_return not_now(context.error().message);
-    work.tls = std::move(*context);
-  }
-  HttpPeer peer;
-  for (const auto& address : addresses) peer.endpoints.emplace_back(address, url->port);
-  peer.host = url->host;
-  peer.tls = url->tls ? work.tls.get() : nullptr;
+  const Result<Addresses> found = co_await work.peers.addresses_of(*url);
+  if (!found) co_return not_now(found.error().message);
+  const Result<HttpPeer> peer = work.peers.peer_at(*url, *found);
+  if (!peer) co_return not_now(peer.error().message);
   const HttpPatience patience{work.patience.connect, work.patience.answer, kMostCalledBytes};
   const std::string body =
       dump_json(Json{{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", params}});
   const std::string bytes = call_bytes(*url, *token, body, service.config().routes.version);
-  const HttpAttempt attempt = co_await exchange_http(peer, bytes, patience);
+  const HttpAttempt attempt = co_await exchange_http(*peer, bytes, patience);
   co_return read_called(attempt);
 }
 
@@ -234,16 +220,24 @@ struct Sending {
   std::optional<Forwarded> known;
 };
 
+// False: the lease is over, and the message is somebody else's by now.
+Result<bool> take_away(StoreSession& session, const Sending& one) {
+  const Result<void> gone = acknowledge(session, one.message.lease);
+  if (!gone && gone.error().code != "LEASE_STALE") return gone.error();
+  return gone.has_value();
+}
+
 Result<void> stop_sending(StoreSession& session, const Sending& one, const ForeignTask::Settled& settled) {
-  if (Result<void> gone = acknowledge(session, one.message.lease); !gone)
-    return gone.error().code == "LEASE_STALE" ? Result<void>() : gone;
-  return answer_task(session, one.forward, one.message.task_id, settled);
+  const Result<bool> ours = take_away(session, one);
+  if (!ours) return ours.error();
+  return *ours ? answer_task(session, one.forward, one.message.task_id, settled) : Result<void>();
 }
 
 // The endpoint refused a message about a task that it has: the task itself goes on, and is asked about.
 Result<void> leave_out(StoreSession& session, const Sending& one, const std::string& why) {
-  if (Result<void> gone = acknowledge(session, one.message.lease); !gone)
-    return gone.error().code == "LEASE_STALE" ? Result<void>() : gone;
+  const Result<bool> ours = take_away(session, one);
+  if (!ours) return ours.error();
+  if (!*ours) return {};
   Forwarded row = *one.known;
   row.due_ms = session.now_ms + kSecond;
   row.told.clear();  // what it asks is told again
@@ -253,9 +247,8 @@ Result<void> leave_out(StoreSession& session, const Sending& one, const std::str
 
 Result<void> sent(StoreSession& session, const ForwardPatience& patience, const Sending& one,
                   const std::string& message_id, const ForeignTask& task) {
-  if (Result<void> gone = acknowledge(session, one.message.lease);
-      !gone && gone.error().code != "LEASE_STALE")
-    return gone;
+  // The endpoint has it, whoever holds the lease.
+  if (const Result<bool> ours = take_away(session, one); !ours) return ours.error();
   Forwarded row;
   row.task_id = one.message.task_id;
   row.agent_id = one.forward.agent_id;
@@ -288,15 +281,18 @@ asio::awaitable<void> send_one(RelayService& service, std::shared_ptr<ForwardWor
                 " (" + called.why + ")" + (again ? "; it is tried again" : ""));
   const StoreWork done = [&](StoreSession& session) -> Result<void> {
     if (task) return sent(session, patience, one, message_id, *task);
-    if (called.busy) return postpone(session, one.message, kMostForwardPause / 10);
+    if (called.busy) return postpone(session, one.message, kBusyMessagePause);
     if (again) {
       const Result<void> back =
           give_back(session, one.message.lease, backoff_ms(session.limits, one.message.tries));
       return back || back.error().code == "LEASE_STALE" ? Result<void>() : back;
     }
     if (one.known) return leave_out(session, one, called.why);
-    return stop_sending(session, one,
-                        settled_as("failed", (called.later ? "tried 12 times, at last: " : "") + called.why));
+    return stop_sending(
+        session, one,
+        settled_as("failed",
+                   (called.later ? "tried " + std::to_string(kForwardTries) + " times, at last: " : "") +
+                       called.why));
   };
   const bool written = co_await in_store(service, done);
   if (!written) work->store_failed();
@@ -313,7 +309,8 @@ struct Following {
 Result<void> look_later(StoreSession& session, Following one, const std::string& why, bool busy) {
   Forwarded& row = one.row;
   if (busy) {
-    row.due_ms = session.now_ms + std::max(row.wait_ms, std::int64_t{kBusyPause.count() * 1000});
+    row.due_ms =
+        session.now_ms + std::max<std::int64_t>(row.wait_ms, std::chrono::milliseconds(kBusyPause).count());
     return put_forwarded(session, row);
   }
   if (row.failing_since_ms == 0) row.failing_since_ms = session.now_ms;
@@ -451,15 +448,14 @@ Result<void> take_all(StoreSession& session, Round& round) {
   Result<std::vector<Forward>> found = list_forwards(session);
   if (!found) return found.error();
   round.forwards = std::move(*found);
-  if (round.forwards.empty()) return {};
   for (const Forward& forward : round.forwards) {
     if (round.busy.contains(forward.agent_id)) continue;
     if (Result<void> done = take_looks(session, forward, round); !done) return done;
     if (Result<void> done = take_messages(session, forward, round); !done) return done;
+    const Result<std::int64_t> next = next_forwarded_ms(session, forward.agent_id);
+    if (!next) return next.error();
+    if (*next != 0 && (round.next_ms == 0 || *next < round.next_ms)) round.next_ms = *next;
   }
-  const Result<std::int64_t> next = next_forwarded_ms(session);
-  if (!next) return next.error();
-  round.next_ms = *next;
   return {};
 }
 
@@ -500,10 +496,8 @@ Result<PushUrl> read_forward_url(const std::string& text, bool plain) {
 
 asio::awaitable<void> forward_tasks(RelayService& service, NameLookup look, ForwardPatience patience,
                                     std::string state_directory) {
-  const auto work = std::make_shared<ForwardWork>();
-  work->look = std::move(look);
-  work->patience = patience;
-  work->state_directory = std::move(state_directory);
+  const auto work = std::make_shared<ForwardWork>(ForwardWork{
+      UrlPeers(std::move(look), patience.lookup), patience, std::move(state_directory), {}, {}, {}, {}});
   const auto bell = std::make_shared<Bell>(service.executor());
   while (!service.stopped()) {
     const auto now = std::chrono::steady_clock::now();

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "clawlink/a2a/notifications.h"
-#include "clawlink/client/http_exchange.h"
+#include "clawlink/client/url_peer.h"
 
 namespace hostclaw::clawlink {
 namespace {
@@ -30,9 +30,8 @@ using PushTime = std::chrono::steady_clock::time_point;
 
 // Shared by the loop and what it has started: at the end they may go in any order.
 struct PushWork {
-  NameLookup look;
+  UrlPeers peers;
   PushPatience patience;
-  std::unique_ptr<asio::ssl::context> tls;
   std::set<std::int64_t> under_way;
   std::map<std::string, int> of_caller;
   PushTime not_before;
@@ -90,13 +89,6 @@ std::optional<PushFailure> judge_attempt(const HttpAttempt& attempt) {
   return failure;
 }
 
-asio::awaitable<Result<Addresses>> addresses_of(const PushWork& work, const PushUrl& url) {
-  if (url.address) co_return Addresses{*url.address};
-  const LookupWish wish{url.host, std::chrono::steady_clock::now() + work.patience.lookup};
-  Result<Addresses> found = co_await look_up(work.look, wish);
-  co_return found;
-}
-
 asio::awaitable<std::optional<PushFailure>> post_one(const RelayService& service, PushWork& work,
                                                      const Notification& notification) {
   const PushRules& rules = service.config().routes.push;
@@ -104,22 +96,15 @@ asio::awaitable<std::optional<PushFailure>> post_one(const RelayService& service
   if (!url) co_return final_failure(url.error());
   // The owner may list less than when the config was made.
   if (const Result<void> may = check_push_url(rules, *url); !may) co_return final_failure(may.error());
-  const Result<Addresses> found = co_await addresses_of(work, *url);
+  const Result<Addresses> found = co_await work.peers.addresses_of(*url);
   if (!found) co_return passing_failure(found.error().message);
   const Result<Addresses> allowed = check_push_addresses(rules, *url, *found);
   if (!allowed) co_return final_failure(allowed.error());
-  if (url->tls && !work.tls) {
-    auto context = client_tls("");
-    if (!context) co_return passing_failure(context.error().message);
-    work.tls = std::move(*context);
-  }
-  HttpPeer peer;
-  for (const auto& address : *allowed) peer.endpoints.emplace_back(address, url->port);
-  peer.host = url->host;
-  peer.tls = url->tls ? work.tls.get() : nullptr;
+  const Result<HttpPeer> peer = work.peers.peer_at(*url, *allowed);
+  if (!peer) co_return passing_failure(peer.error().message);
   const HttpPatience patience{work.patience.connect, work.patience.answer, 0};
   const std::string bytes = post_bytes(notification, *url, service.config().routes.version);
-  const HttpAttempt attempt = co_await exchange_http(peer, bytes, patience);
+  const HttpAttempt attempt = co_await exchange_http(*peer, bytes, patience);
   co_return judge_attempt(attempt);
 }
 
@@ -213,9 +198,8 @@ void start_pushes(RelayService& service, const std::shared_ptr<PushWork>& pushes
 }  // namespace
 
 asio::awaitable<void> send_pushes(RelayService& service, NameLookup look, PushPatience patience) {
-  const auto pushes = std::make_shared<PushWork>();
-  pushes->look = std::move(look);
-  pushes->patience = patience;
+  const auto pushes =
+      std::make_shared<PushWork>(PushWork{UrlPeers(std::move(look), patience.lookup), patience, {}, {}, {}});
   const std::shared_ptr<Bell> bell = service.push_bell();
   while (!service.stopped()) {
     const auto now = std::chrono::steady_clock::now();

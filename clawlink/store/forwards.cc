@@ -96,13 +96,7 @@ Result<void> put_forward(StoreSession& session, const Forward& forward, const Ag
 Result<std::vector<Forward>> list_forwards(StoreSession& session) {
   Statement query =
       session.database.statement("SELECT " HOSTCLAW_FORWARD_COLUMNS " FROM forwards ORDER BY agent_id");
-  std::vector<Forward> out;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return out;
-    out.push_back(forward_in(query));
-  }
+  return approvals::read_rows(query, forward_in);
 }
 
 Result<std::optional<Forward>> find_forward(StoreSession& session, std::string_view agent_id) {
@@ -127,8 +121,13 @@ Result<Forward> remove_forward(StoreSession& session, const std::string& agent_i
 
 Result<void> put_forwarded(StoreSession& session, const Forwarded& forwarded) {
   return session.database
-      .statement("INSERT OR REPLACE INTO forwarded (" HOSTCLAW_FORWARDED_COLUMNS
-                 ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .statement(
+          "INSERT INTO forwarded (" HOSTCLAW_FORWARDED_COLUMNS
+          ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task_id) DO UPDATE SET message_id = "
+          "excluded.message_id, body = excluded.body, foreign_task_id = excluded.foreign_task_id, "
+          "foreign_context_id = excluded.foreign_context_id, due_ms = excluded.due_ms, wait_ms = "
+          "excluded.wait_ms, failing_since_ms = excluded.failing_since_ms, sent_again = "
+          "excluded.sent_again, asks = excluded.asks, told = excluded.told")
       .bind(forwarded.task_id)
       .bind(forwarded.agent_id)
       .bind(forwarded.message_id)
@@ -163,17 +162,15 @@ Result<std::vector<Forwarded>> due_forwarded(StoreSession& session, std::string_
       "SELECT " HOSTCLAW_FORWARDED_COLUMNS
       " FROM forwarded WHERE agent_id = ? AND due_ms <= ? ORDER BY due_ms LIMIT ?");
   query.bind(agent_id).bind(session.now_ms).bind(static_cast<std::int64_t>(most));
-  std::vector<Forwarded> out;
-  for (;;) {
-    const Result<bool> found = query.step();
-    if (!found) return found.error();
-    if (!*found) return out;
-    out.push_back(forwarded_in(query));
-  }
+  return approvals::read_rows(query, forwarded_in);
 }
 
-Result<std::int64_t> next_forwarded_ms(StoreSession& session) {
-  return session.database.integer("SELECT coalesce(min(due_ms), 0) FROM forwarded");
+Result<std::int64_t> next_forwarded_ms(StoreSession& session, std::string_view agent_id) {
+  Statement query =
+      session.database.statement("SELECT coalesce(min(due_ms), 0) FROM forwarded WHERE agent_id = ?");
+  const Result<bool> found = query.bind(agent_id).step();
+  if (!found) return found.error();
+  return query.integer(0);
 }
 
 Result<std::int64_t> count_followed(StoreSession& session, std::string_view agent_id) {

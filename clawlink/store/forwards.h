@@ -58,8 +58,8 @@ Result<std::optional<Forwarded>> find_forwarded(StoreSession& session, std::stri
 // Those of an agent that are due, the longest due first. One is due when its task has ended here.
 Result<std::vector<Forwarded>> due_forwarded(StoreSession& session, std::string_view agent_id,
                                              std::size_t most);
-// When there is something to do next; 0: nothing.
-Result<std::int64_t> next_forwarded_ms(StoreSession& session);
+// When the next one of an agent is due; 0: there is none.
+Result<std::int64_t> next_forwarded_ms(StoreSession& session, std::string_view agent_id);
 Result<std::int64_t> count_followed(StoreSession& session, std::string_view agent_id);
 
 // Whether an earlier message about the same task still waits: messages of a task are sent in their order.

@@ -199,7 +199,7 @@ TEST_CASE(
   };
   put();
   CHECK(due() == 0);
-  CHECK(testing::must(relay.in([](StoreSession& session) { return next_forwarded_ms(session); })) ==
+  CHECK(testing::must(relay.in([](StoreSession& session) { return next_forwarded_ms(session, "office"); })) ==
         row.due_ms);
   relay.later(1000);
   CHECK(due() == 1);
