@@ -53,8 +53,6 @@ constexpr Differs kDifferences[] = {
     {"f181", kSuccess, "1.0's shape under 0.3's name, as OpenClaw repeats a refused call"},
 };
 
-bool starts(const std::string& text, const char* with) { return text.rfind(with, 0) == 0; }
-
 // The agent that the frames were recorded with, as a worker of the relay.
 class Worker {
  public:
@@ -82,7 +80,7 @@ class Worker {
     const std::string text = message.value("task", std::string());
     const Json id = message.value("message_id", Json());
     // Those are ended by whoever follows or cancels them.
-    if (starts(text, "slow") || message.value("type", std::string()) == "task_cancel") return;
+    if (text.starts_with("slow") || message.value("type", std::string()) == "task_cancel") return;
     if (text == "ask") return answer(relay_, id, "input_required", "which city?");
     if (text == "reject") return answer(relay_, id, "rejected", "no");
     if (text == "fail" || text == "throw") return answer(relay_, id, "failed", "no");
@@ -162,11 +160,11 @@ Answered read_stream(const RelayProcess& relay, HttpConnection& connection, bool
 Answered play(const RelayProcess& relay, const Json& request, const Names& names) {
   std::string target = names.translated(request["path"].get<std::string>());
   for (const char* prefix : {"/rest", "/a2a"}) {
-    if (!starts(target, prefix)) continue;
+    if (!target.starts_with(prefix)) continue;
     target = kAgentPath + target.substr(std::string(prefix).size());
     break;
   }
-  if (starts(target, "/.well-known")) target = "/agents/worker" + target;
+  if (target.starts_with("/.well-known")) target = "/agents/worker" + target;
   HttpHeaders headers;
   for (const auto& [name, value] : request["headers"].items()) {
     if (name == "if-none-match") continue;  // the relay's tags are its own
@@ -215,7 +213,7 @@ Json recorded_subject(const Json& row) {
 // login does not end.
 bool is_for_a_relay(const Json& row) {
   const std::string name = row["case"].get<std::string>();
-  return row.contains("response") && !starts(name, "openclaw-in.") &&
+  return row.contains("response") && !name.starts_with("openclaw-in.") &&
          name.find("auth-required") == std::string::npos;
 }
 
