@@ -152,3 +152,14 @@ export function processesWith(text) {
     })
     .map(Number);
 }
+
+// Ends them all. The end of one may bring another's with it: who is gone already is not missed.
+export function endProcessesWith(text) {
+  for (const id of processesWith(text)) {
+    try {
+      process.kill(id);
+    } catch (error) {
+      if (error.code !== 'ESRCH') throw error;
+    }
+  }
+}

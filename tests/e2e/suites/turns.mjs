@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before } from '../lib/packages.mjs';
-import { eventually, processesWith } from '../lib/process.mjs';
+import { endProcessesWith, eventually, processesWith } from '../lib/process.mjs';
 
 const callers = { main: 'caller full/off', ask: 'caller allowlist/on-miss' };
 
@@ -137,7 +137,7 @@ export default function turns(context, scenario) {
     const { sessionKey, runId } = context.lastRun;
     await context.gateway.request('chat.abort', { sessionKey, runId });
     if (context.protocol >= 4) await eventually(() => processesWith(`sleep ${nap}`).length === 0, { what: 'the command to end' });
-    for (const id of processesWith(`sleep ${nap}`)) process.kill(id);
+    endProcessesWith(`sleep ${nap}`);
     await turn.catch(() => {});
   });
 
