@@ -77,7 +77,7 @@ Result<std::unique_ptr<approvals::Store>> open_store(approvals::OpenMode mode) {
   auto directory = state_directory();
   if (!directory) return directory.error();
   // A verb that made a new database, or wrote into another one, would change nothing for the node.
-  if (mode == approvals::OpenMode::kReadWrite) {
+  if (mode != approvals::OpenMode::kReadOnly) {
     if (auto moved = node_host::database_left_behind(*directory)) return *moved;
   }
   auto store = approvals::Store::open(*directory, mode);
@@ -169,6 +169,40 @@ std::string fitted(const std::string& text, std::size_t used) {
     if (++characters == room) cut = at;
   }
   return characters > room ? text.substr(0, cut) + "\xE2\x80\xA6" : text;
+}
+
+void print_wrapped(std::string_view line, std::size_t indent) {
+  const std::size_t width = output_width();
+  // Narrower than that, the terminal's own breaks read better.
+  if (width < indent + 16) return print_line(std::string(line));
+  std::size_t used = 0;        // columns of the line so far
+  std::size_t word_begin = 0;  // where what has no blank after it yet begins
+  std::size_t word_used = 0;   // its columns
+  bool in_colour = false;
+  std::string out;
+  const auto end_word = [&](std::size_t end) {
+    std::string_view word = line.substr(word_begin, end - word_begin);
+    if (used > indent && used + word_used > width) {
+      out.erase(out.find_last_not_of(' ') + 1);
+      out += "\n" + std::string(indent, ' ');
+      used = indent;
+      word = word.substr(std::min(word.find_first_not_of(' '), word.size()));
+    }
+    out += word;
+    used += word_used;
+    word_begin = end;
+    word_used = 0;
+  };
+  for (std::size_t at = 0; at < line.size(); ++at) {
+    const char c = line[at];
+    if (at > 0 && c == ' ' && line[at - 1] != ' ') end_word(at);
+    if (c == '\x1b') in_colour = true;
+    const bool shown = !in_colour && (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+    word_used += shown ? 1 : 0;
+    if (in_colour && c == 'm') in_colour = false;
+  }
+  end_word(line.size());
+  print_line(out);
 }
 
 Result<std::string> read_input(const std::string& path, std::size_t max_bytes) {

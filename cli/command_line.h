@@ -87,6 +87,8 @@ std::string verdict_in_colour(std::string_view verdict, std::string_view text);
 // The last column of a table behind `used` columns: cut, with a sign that it was, where a terminal is
 // narrower. Whole where output is no terminal.
 std::string fitted(const std::string& text, std::size_t used);
+// One line; on a terminal broken between words where it is wider, what follows `indent` columns to the right.
+void print_wrapped(std::string_view line, std::size_t indent);
 
 // Hands each line of a file, or of standard input for "-", to `take` until it answers false or an error.
 // Holds one line at a time. Errors: FILE_UNREADABLE; FILE_TOO_LARGE when a line is longer than

@@ -29,19 +29,6 @@ std::string_view time_of(std::string_view line) {
 
 }  // namespace
 
-Result<std::int64_t> since_from(std::string_view text, std::int64_t now_ms) {
-  const std::string_view number = text.empty() ? text : text.substr(0, text.size() - 1);
-  const std::string_view units = "smhdw";
-  constexpr std::int64_t kSeconds[] = {1, 60, 3600, 86'400, 604'800};
-  const std::size_t unit = text.empty() ? std::string_view::npos : units.find(text.back());
-  if (unit == std::string_view::npos || number.empty() || number.size() > 6 ||
-      number.find_first_not_of("0123456789") != std::string_view::npos) {
-    return make_error("CONFIG_INVALID", "--since takes a number and s, m, h, d or w",
-                      "hostclaw logs --since 1h");
-  }
-  return now_ms - std::stoll(std::string(number)) * kSeconds[unit] * 1000;
-}
-
 std::vector<std::string> newest_lines(std::string_view text, std::size_t lines, std::int64_t since_ms) {
   std::vector<std::string> all = split(text, '\n');
   if (!all.empty() && all.back().empty()) all.pop_back();

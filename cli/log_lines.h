@@ -11,9 +11,6 @@
 
 namespace hostclaw::cli {
 
-// "90s", "30m", "1h", "2d", "1w" before `now_ms`, as unix milliseconds. Errors: CONFIG_INVALID.
-Result<std::int64_t> since_from(std::string_view text, std::int64_t now_ms);
-
 // The newest `lines` (0: all) of `text` that are not older than `since_ms` (0: whenever). A line without a
 // time belongs to the one before it.
 std::vector<std::string> newest_lines(std::string_view text, std::size_t lines, std::int64_t since_ms);

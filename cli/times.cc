@@ -75,12 +75,13 @@ Result<std::int64_t> parse_duration(const std::string& text, const std::string& 
                             : last == 'm' ? 60'000
                             : last == 'h' ? 3'600'000
                             : last == 'd' ? 86'400'000
+                            : last == 'w' ? 604'800'000
                                           : 0;
   const std::string digits = text.substr(0, text.empty() ? 0 : text.size() - 1);
   const bool number =
-      !digits.empty() && digits.size() <= 5 && digits.find_first_not_of("0123456789") == std::string::npos;
+      !digits.empty() && digits.size() <= 6 && digits.find_first_not_of("0123456789") == std::string::npos;
   if (unit == 0 || !number || std::stoll(digits) == 0)
-    return time_error(what, "give a number and s, m, h or d, for example 12h");
+    return time_error(what, "give a number and s, m, h, d or w, for example 12h");
   return std::stoll(digits) * unit;
 }
 

@@ -9,7 +9,7 @@
 
 namespace hostclaw::cli {
 
-// "90s", "30m", "12h", "7d" in milliseconds. Error CONFIG_INVALID naming `what`.
+// "90s", "30m", "12h", "7d", "2w" in milliseconds. Error CONFIG_INVALID naming `what`.
 Result<std::int64_t> parse_duration(const std::string& text, const std::string& what);
 
 // When something ends: a duration from `now_ms` on, or an ISO time such as 2027-01-31, 2027-01-31T18:00,

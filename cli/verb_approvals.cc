@@ -101,8 +101,9 @@ void print_snapshot(approvals::Store* store, const OrderedJson& snapshot, bool j
 
 // Opens the store and hands it with a cache to `use`, which answers a snapshot.
 template <class Use>
-int with_document(const ApprovalsFlags& flags, Use use) {
-  auto store = open_store(approvals::OpenMode::kReadWrite);
+int with_document(const ApprovalsFlags& flags, Use use,
+                  approvals::OpenMode mode = approvals::OpenMode::kReadWrite) {
+  auto store = open_store(mode);
   if (!store) return fail(store.error(), flags.json);
   approvals::PolicyCache cache;
   const auto before = cache.current(**store);
@@ -110,13 +111,9 @@ int with_document(const ApprovalsFlags& flags, Use use) {
   if (!snapshot) return fail(snapshot.error(), flags.json);
   print_snapshot(store->get(), *snapshot, flags.json);
   node_host::OpenedFiles files;
-  policy::EngineContext context;
-  context.settings = approvals::engine_settings(**store);
+  policy::EngineContext context = check_context(approvals::engine_settings(**store), files);
   approvals::RuleCache rules;
   rules.apply(**store, context.settings);
-  context.files = &files;
-  context.own_program = &node_host::own_program();
-  context.now_ms = unix_ms_now();
   note_findings(policy::lint_changes(*before, *cache.current(**store), context));
   return kDone;
 }
@@ -238,10 +235,13 @@ void add_approvals(CLI::App& parent, Action& action) {
   add_entry_flags(*remove_verb);
   remove_verb->callback([&action, flags] {
     action = [flags] {
-      return with_document(*flags, [&](approvals::Store& store, approvals::PolicyCache& cache) {
-        return node_host::remove_from_allowlist(store, cache, flags->agent, flags->pattern,
-                                                flags->arg_pattern, local_actor());
-      });
+      return with_document(
+          *flags,
+          [&](approvals::Store& store, approvals::PolicyCache& cache) {
+            return node_host::remove_from_allowlist(store, cache, flags->agent, flags->pattern,
+                                                    flags->arg_pattern, local_actor());
+          },
+          approvals::OpenMode::kReadWriteExisting);
     };
   });
   add_approvals_questions(*verb, action);

@@ -64,7 +64,7 @@ int list_grants(const GrantFlags& flags) {
 }
 
 int revoke_grant(const GrantFlags& flags) {
-  auto store = open_store(approvals::OpenMode::kReadWrite);
+  auto store = open_store(approvals::OpenMode::kReadWriteExisting);
   if (!store) return fail(store.error(), flags.json);
   const std::int64_t now = unix_ms_now();
   auto grant = approvals::Questions(**store).revoke(flags.id, local_actor(), now);

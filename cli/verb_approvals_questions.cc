@@ -184,7 +184,7 @@ int resolve(const QuestionFlags& flags) {
     fail(answer.error(), flags.json);
     return kUsage;
   }
-  auto store = open_store(approvals::OpenMode::kReadWrite);
+  auto store = open_store(approvals::OpenMode::kReadWriteExisting);
   if (!store) return fail(store.error(), flags.json);
   auto outcome = give_answer(**store, flags.id, *answer, now);
   if (!outcome) return fail(outcome.error(), flags.json);

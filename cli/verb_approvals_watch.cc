@@ -277,7 +277,7 @@ int watch_screen() {
     return fail(make_error("NOT_A_TERMINAL", "this screen needs a terminal for its input and output",
                            "hostclaw approvals pending --watch"));
   }
-  auto store = open_store(approvals::OpenMode::kReadWrite);
+  auto store = open_store(approvals::OpenMode::kReadWriteExisting);
   if (!store) return fail(store.error());
   return WatchScreen(**store).run();
 }

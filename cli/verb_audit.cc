@@ -265,7 +265,7 @@ int export_rows(const AuditFlags& flags) {
 }
 
 int checkpoint(const AuditFlags&) {
-  auto store = open_store(approvals::OpenMode::kReadWrite);
+  auto store = open_store(approvals::OpenMode::kReadWriteExisting);
   if (!store) return fail(store.error(), true);
   auto identity = node_host::load_identity(**store, false);
   if (!identity) return fail(identity.error(), true);
@@ -318,7 +318,7 @@ int prune(const AuditFlags& flags) {
     fail(make_error("CONFIG_INVALID", "give --keep-rows, --keep-days or --keep-megabytes"));
     return kUsage;
   }
-  auto store = open_store(approvals::OpenMode::kReadWrite);
+  auto store = open_store(approvals::OpenMode::kReadWriteExisting);
   if (!store) return fail(store.error(), flags.json);
   auto identity = node_host::load_identity(**store, false);
   if (!identity) return fail(identity.error(), flags.json);

@@ -9,6 +9,7 @@
 #include "cli/command_line.h"
 #include "cli/command_words.h"
 #include "cli/doctor_checks.h"
+#include "cli/this_system.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -42,11 +43,14 @@ void print_result(const CheckResult& result) {
   const std::string head =
       padded(std::string(to_string(result.verdict)), 7) + padded(result.check, 14) + result.code;
   const bool quiet = result.verdict == CheckVerdict::kOk || result.verdict == CheckVerdict::kSkipped;
-  if (quiet) {
-    print_line(padded(head, 46) + for_terminal(result.message));
+  // Beside its code where that leaves room to read.
+  constexpr std::size_t kMessageAt = 47;
+  const bool beside = quiet && (output_width() == 0 || output_width() > 2 * kMessageAt);
+  if (beside) {
+    print_wrapped(padded(head, kMessageAt - 1) + for_terminal(result.message), kMessageAt);
   } else {
     print_line(head);
-    print_line("        " + for_terminal(result.message));
+    print_wrapped("        " + for_terminal(result.message), 8);
   }
   if (!result.next.empty() && result.verdict != CheckVerdict::kOk)
     print_line("        next: " + for_terminal(naming_profile(result.next)));

@@ -292,7 +292,7 @@ int add_token(const TokenFlags& flags) {
 }
 
 int set_token(const TokenFlags& flags) {
-  auto store = open_store(approvals::OpenMode::kReadWrite);
+  auto store = open_store(approvals::OpenMode::kReadWriteExisting);
   if (!store) return fail(store.error(), flags.json);
   auto entry = TokenBook::entry(**store, flags.name);
   if (!entry) return fail(entry.error(), flags.json);
@@ -315,7 +315,7 @@ int set_token(const TokenFlags& flags) {
 }
 
 int revoke_token(const TokenFlags& flags) {
-  auto store = open_store(approvals::OpenMode::kReadWrite);
+  auto store = open_store(approvals::OpenMode::kReadWriteExisting);
   if (!store) return fail(store.error(), flags.json);
   if (auto gone = TokenBook::revoke(**store, flags.name, local_actor(), unix_ms_now()); !gone)
     return fail(gone.error(), flags.json);

@@ -11,6 +11,7 @@
 #include "cli/command_line.h"
 #include "cli/log_lines.h"
 #include "cli/node_service.h"
+#include "cli/times.h"
 
 namespace hostclaw::cli {
 namespace {
@@ -72,12 +73,12 @@ int logs(const LogsFlags& flags) {
   wish.follow = flags.follow;
   wish.json = flags.json;
   if (!flags.since.empty()) {
-    auto since = since_from(flags.since, unix_ms_now());
+    const auto since = parse_duration(flags.since, "--since");
     if (!since) {
-      fail(since.error(), flags.json);
+      fail(make_error(since.error().code, since.error().message, "hostclaw logs --since 1h"), flags.json);
       return kUsage;
     }
-    wish.since_ms = *since;
+    wish.since_ms = unix_ms_now() - *since;
   }
   // With a time, all of it; else a screenful.
   wish.lines = static_cast<std::size_t>(flags.lines.value_or(flags.since.empty() ? kUsualLines : 0));

@@ -62,7 +62,9 @@ int report(const char* action, const ServiceChange& change, ServiceManager& mana
     print_json(body);
     return kDone;
   }
-  print_line(sentence_of(change.result));
+  print_line(change.result == "not-loaded" && !state.installed
+                 ? "There is no node service here: nothing was changed."
+                 : sentence_of(change.result));
   for (const std::string& line : change.notes) note("note: " + for_terminal(line));
   for (const std::string& line : change.warnings) note("warning: " + for_terminal(line));
   if (state.status == "running" && !state.text.empty())

@@ -58,7 +58,8 @@ std::string rule_line(const policy::Rule& rule);
 
 // Opens the store for writing, changes it, prints what `change` answers and what is wrong with the rules
 // afterwards.
-int change_rules(bool json, const std::function<Result<std::string>(approvals::Store&)>& change);
+int change_rules(bool json, const std::function<Result<std::string>(approvals::Store&)>& change,
+                 approvals::OpenMode mode = approvals::OpenMode::kReadWrite);
 
 // The directory with symlinks resolved; `what` names the option in the error (CONFIG_INVALID).
 Result<std::string> existing_directory(const std::string& path, const std::string& what);

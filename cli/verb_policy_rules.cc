@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "cli/command_line.h"
 #include "cli/terminal.h"
+#include "cli/times.h"
 #include "cli/verb_policy.h"
 #include "node-host/system/files/file_handles.h"
 #include "node-host/system/host/host_facts.h"
@@ -22,6 +23,8 @@ namespace {
 
 using approvals::PutRules;
 using policy::Rule;
+
+constexpr std::size_t kRuleIndent = 6;
 
 struct RuleFlags {
   bool json = false;
@@ -71,7 +74,7 @@ int list_rules(const RuleFlags& flags) {
     std::string line = rule_line(stored.rule);
     if (!stored.rule.of_template.empty()) line += "  (" + for_terminal(stored.rule.of_template) + ")";
     if (stored.source == approvals::RuleSource::kStarter) line += "  (starter)";
-    print_line(line);
+    print_wrapped(line, kRuleIndent);
   }
   if (rules->empty()) note("there are no rules; next: hostclaw policy starter on");
   return kDone;
@@ -86,21 +89,6 @@ Result<std::vector<std::string>> split_words(const std::string& text, const char
                                           (parsed ? "" : ": " + parsed.failure.reason));
   }
   return parsed.program->pipelines.front().commands.front().argv();
-}
-
-// 30m, 12h, 7d
-Result<std::int64_t> milliseconds(const std::string& text) {
-  const std::int64_t unit = text.empty()         ? 0
-                            : text.back() == 'm' ? 60'000
-                            : text.back() == 'h' ? 3'600'000
-                            : text.back() == 'd' ? 86'400'000
-                                                 : 0;
-  const std::string digits = text.substr(0, text.empty() ? 0 : text.size() - 1);
-  const bool number =
-      !digits.empty() && digits.size() <= 5 && digits.find_first_not_of("0123456789") == std::string::npos;
-  if (unit == 0 || !number)
-    return make_error("RULE_INVALID", "--expires-in: give a number and m, h or d, for example 12h");
-  return std::stoll(digits) * unit;
 }
 
 Result<Rule> rule_from(const RuleFlags& flags) {
@@ -126,9 +114,9 @@ Result<Rule> rule_from(const RuleFlags& flags) {
   }
   if (!flags.content_sha256.empty()) rule.content_sha256 = flags.content_sha256;
   if (!flags.expires_in.empty()) {
-    const auto duration = milliseconds(flags.expires_in);
-    if (!duration) return duration.error();
-    rule.expires_at_ms = unix_ms_now() + *duration;
+    const auto until = parse_until(flags.expires_in, "--expires-in", unix_ms_now());
+    if (!until) return until.error();
+    rule.expires_at_ms = *until;
   }
   Json json = policy::rule_to_json(rule);
   if (rule.id.empty()) json.erase("id");
@@ -195,8 +183,8 @@ int starter(const RuleFlags& flags) {
       if (flags.json) {
         out.push_back(policy::rule_to_json(rule));
       } else {
-        print_line(rule_line(rule));
-        print_line("      " + rule.note);
+        print_wrapped(rule_line(rule), kRuleIndent);
+        print_wrapped("      " + rule.note, kRuleIndent);
       }
     }
     if (flags.json) print_json(Json{{"rules", std::move(out)}});
@@ -214,7 +202,7 @@ int starter(const RuleFlags& flags) {
 
 int observed(const RuleFlags& flags) {
   if (flags.clear) {
-    auto store = open_store(approvals::OpenMode::kReadWrite);
+    auto store = open_store(approvals::OpenMode::kReadWriteExisting);
     if (!store) return fail(store.error(), flags.json);
     if (auto done = approvals::clear_observations(**store, local_actor()); !done)
       return fail(done.error(), flags.json);
@@ -300,8 +288,9 @@ std::string rule_line(const Rule& rule) {
   return line;
 }
 
-int change_rules(bool json, const std::function<Result<std::string>(approvals::Store&)>& change) {
-  auto store = open_store(approvals::OpenMode::kReadWrite);
+int change_rules(bool json, const std::function<Result<std::string>(approvals::Store&)>& change,
+                 approvals::OpenMode mode) {
+  auto store = open_store(mode);
   if (!store) return fail(store.error(), json);
   Result<std::string> done = change(**store);
   if (!done) return fail(done.error(), json);
@@ -361,7 +350,7 @@ void add_policy_rules(CLI::App& policy, Action& action) {
   add->add_option("--agent", flags->agent, "Agent id, or * for every agent")->capture_default_str();
   add->add_option("--directory", flags->directory, "Only for commands that run in this directory");
   add->add_option("--content-sha256", flags->content_sha256, "Only while the program has this content");
-  add->add_option("--expires-in", flags->expires_in, "For example 30m, 12h or 7d");
+  add->add_option("--expires-in", flags->expires_in, "For example 30m, 12h or 7d, or a time such as 2027-01-31T18:00");
   add->parse_complete_callback([flags, arguments] { flags->has_arguments = arguments->count() > 0; });
 
   CLI::App* remove = policy.add_subcommand("remove", "Take a rule away; effective for the next command");
@@ -369,10 +358,14 @@ void add_policy_rules(CLI::App& policy, Action& action) {
   remove->add_flag("--json", flags->json, "Print JSON");
   remove->callback([&action, flags] {
     action = [flags] {
-      return change_rules(flags->json, [&](approvals::Store& store) -> Result<std::string> {
-        if (auto done = approvals::remove_rule(store, flags->id, local_actor()); !done) return done.error();
-        return "rule " + flags->id + " is gone";
-      });
+      return change_rules(
+          flags->json,
+          [&](approvals::Store& store) -> Result<std::string> {
+            if (auto done = approvals::remove_rule(store, flags->id, local_actor()); !done)
+              return done.error();
+            return "rule " + flags->id + " is gone";
+          },
+          approvals::OpenMode::kReadWriteExisting);
     };
   });
 

@@ -286,7 +286,7 @@ std::string add_command(const Rule& rule) {
 }
 
 void show_suggestion(const Suggestion& suggestion, const Looked& looked) {
-  print_line(rule_line(suggestion.rule));
+  print_wrapped(rule_line(suggestion.rule), 6);
   print_line("    asked " + std::to_string(suggestion.count) + (suggestion.count == 1 ? " time" : " times") +
              ", last " + format_time(suggestion.last_ms));
   const std::vector<std::string> others = others_covered(suggestion, looked);

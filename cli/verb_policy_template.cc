@@ -35,8 +35,8 @@ Json rules_json(const std::vector<Rule>& rules) {
 
 void show_rules(const std::vector<Rule>& rules) {
   for (const Rule& rule : rules) {
-    print_line(rule_line(rule));
-    if (!rule.note.empty()) print_line("        " + for_terminal(rule.note));
+    print_wrapped(rule_line(rule), 6);
+    if (!rule.note.empty()) print_wrapped("        " + for_terminal(rule.note), 8);
     const auto examples = [](const char* what, const std::vector<std::vector<std::string>>& all) {
       for (const auto& example : all) print_line(what + for_terminal(policy::command_text(example)));
     };
@@ -128,11 +128,14 @@ int show_template(const TemplateFlags& flags) {
 }
 
 int template_off(const TemplateFlags& flags) {
-  return change_rules(flags.json, [&](approvals::Store& store) -> Result<std::string> {
-    auto count = approvals::remove_rule_set(store, flags.name, local_actor());
-    if (!count) return count.error();
-    return "the " + std::to_string(*count) + " rules of " + flags.name + " are gone";
-  });
+  return change_rules(
+      flags.json,
+      [&](approvals::Store& store) -> Result<std::string> {
+        auto count = approvals::remove_rule_set(store, flags.name, local_actor());
+        if (!count) return count.error();
+        return "the " + std::to_string(*count) + " rules of " + flags.name + " are gone";
+      },
+      approvals::OpenMode::kReadWriteExisting);
 }
 
 // Symlinks resolved, so that what is stored is what a run's directory is compared with.

@@ -2,11 +2,13 @@
 // hostclaw runs [list] | show ID | cancel ID: what ran here, and what did not.
 #include "cli/verb_runs.h"
 
+#include <algorithm>
+#include <array>
+
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/command_words.h"
-#include "cli/log_lines.h"
 #include "cli/run_guard.h"
 #include "cli/status_report.h"
 #include "cli/times.h"
@@ -65,16 +67,57 @@ void field(const char* name, const std::string& value) {
   if (!value.empty()) print_line(column(name, 12) + for_terminal(value));
 }
 
+struct TableRow {
+  std::array<std::string, 5> cells;  // time, run, door, agent, outcome
+  std::string verdict;
+  std::string command;
+  std::string remark;  // after the command, never cut
+};
+
+TableRow table_row(const approvals::RunRow& run, bool node_runs) {
+  // Until then the gateway's answer may be on its way.
+  const bool could_be_known = run.ended_at_ms > 0 && unix_ms_now() > run.ended_at_ms + kDeliveryMs;
+  const bool undelivered =
+      run.verdict == "allow" && could_be_known && !run.delivered && run.state != "cancelled";
+  const auto shown = [](const std::string& text) { return text.empty() ? "-" : for_terminal(text); };
+  return {{format_time(run.started_at_ms), for_terminal(run.run_id.substr(0, 8)), shown(run.door),
+           shown(run.agent_id), run_outcome(run, node_runs)},
+          run.verdict,
+          for_terminal(run.command_text),
+          undelivered ? "  (not delivered)" : ""};
+}
+
+// Columns as wide as what stands in them, so that the command has the rest of the line.
+void print_table(const std::vector<approvals::RunRow>& runs, bool node_runs) {
+  constexpr std::size_t kOutcome = 4;
+  std::vector<TableRow> table{{{"TIME", "RUN", "DOOR", "AGENT", "OUTCOME"}, "", "COMMAND", ""}};
+  for (const approvals::RunRow& run : runs) table.push_back(table_row(run, node_runs));
+  std::array<std::size_t, 5> widths{};
+  for (const TableRow& row : table) {
+    for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], row.cells[i].size() + 2);
+  }
+  for (const TableRow& row : table) {
+    std::string line;
+    std::size_t used = row.remark.size();
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      const std::string cell = column(row.cells[i], widths[i]);
+      used += cell.size();
+      line += i == kOutcome ? verdict_in_colour(row.verdict, cell) : cell;
+    }
+    print_line(line + fitted(row.command, used) + row.remark);
+  }
+}
+
 int list(const RunsFlags& flags) {
   approvals::RunFilter wanted{static_cast<std::size_t>(flags.limit), flags.verdict, flags.agent};
   wanted.search = flags.search;
   if (!flags.since.empty()) {
-    const auto since = since_from(flags.since, unix_ms_now());
+    const auto since = parse_duration(flags.since, "--since");
     if (!since) {
       fail(make_error(since.error().code, since.error().message, "hostclaw runs --since 1h"), flags.json);
       return kUsage;
     }
-    wanted.since_ms = *since;
+    wanted.since_ms = unix_ms_now() - *since;
   }
   auto store = open_store(approvals::OpenMode::kReadOnly);
   if (!store) return fail(store.error(), flags.json);
@@ -95,23 +138,7 @@ int list(const RunsFlags& flags) {
     note(narrowed ? "no run fits" : "nothing was asked of this node yet");
     return kDone;
   }
-  print_line(column("TIME", kTimeWidth + 2) + column("RUN", 10) + column("DOOR", 10) + column("AGENT", 10) +
-             column("OUTCOME", 14) + "COMMAND");
-  for (const approvals::RunRow& run : *rows) {
-    // Until then the gateway's answer may be on its way.
-    const bool could_be_known = run.ended_at_ms > 0 && unix_ms_now() > run.ended_at_ms + kDeliveryMs;
-    const std::string undelivered =
-        run.verdict == "allow" && could_be_known && !run.delivered && run.state != "cancelled"
-            ? "  (not delivered)"
-            : "";
-    const std::string start = column(format_time(run.started_at_ms), kTimeWidth + 2) +
-                              column(for_terminal(run.run_id.substr(0, 8)), 10) +
-                              column(run.door.empty() ? "-" : for_terminal(run.door), 10) +
-                              column(run.agent_id.empty() ? "-" : for_terminal(run.agent_id), 10);
-    const std::string ended = column(run_outcome(run, node_runs), 14);
-    print_line(start + verdict_in_colour(run.verdict, ended) +
-               fitted(for_terminal(run.command_text) + undelivered, start.size() + ended.size()));
-  }
+  print_table(*rows, node_runs);
   return kDone;
 }
 

@@ -140,7 +140,7 @@ int follow_run(approvals::Store& store, const approvals::RunRow& run, bool json)
 }
 
 int cancel_run(const std::string& id, bool json) {
-  auto store = open_store(approvals::OpenMode::kReadWrite);
+  auto store = open_store(approvals::OpenMode::kReadWriteExisting);
   if (!store) return fail(store.error(), json);
   const auto found = (*store)->run(id);
   if (!found) return fail(found.error(), json);

@@ -125,8 +125,10 @@ struct StoreOptions {
 };
 
 enum class OpenMode {
-  kReadWrite,  // creates directory (0700), file (0600) and schema; migrates older versions
-  kReadOnly,   // changes nothing (SQLite may keep its own -shm beside the file while it is open)
+  kReadWrite,          // creates directory (0700), file (0600) and schema; migrates older versions
+  kReadWriteExisting,  // the same of a state that is there; STORE_NOT_FOUND where there is none, and none is
+                       // made
+  kReadOnly,           // changes nothing (SQLite may keep its own -shm beside the file while it is open)
 };
 
 class Database;

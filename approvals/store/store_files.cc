@@ -52,7 +52,7 @@ std::int64_t Store::epoch() const { return impl_->epoch; }
 const std::string& Store::file_identity() const { return impl_->files.database; }
 
 Result<void> Store::follow_file() {
-  if (impl_->mode != OpenMode::kReadWrite) return {};
+  if (impl_->mode == OpenMode::kReadOnly) return {};
   const std::string path = database().path();
   const DatabaseFiles there = files_at(path);
   const auto refuse = [this](Error why) -> Result<void> {

@@ -115,7 +115,7 @@ Result<std::unique_ptr<Database>> open_database(const std::string& path, OpenMod
                                                 const StoreOptions& options) {
   if (Result<void> checked = check_private_database(path); !checked) return checked.error();
   if (Result<void> checked = check_header(path); !checked) return checked.error();
-  return mode == OpenMode::kReadWrite ? open_for_writing(path, options) : open_for_reading(path, options);
+  return mode == OpenMode::kReadOnly ? open_for_reading(path, options) : open_for_writing(path, options);
 }
 
 namespace {
@@ -141,13 +141,13 @@ Result<void> check_one_name(const std::string& path) {
 Result<std::unique_ptr<Store>> Store::open(const std::string& directory, OpenMode mode,
                                            const StoreOptions& options) {
   const std::string path = directory + "/" + std::string(kFileName);
-  const bool writing = mode == OpenMode::kReadWrite;
-  if (Result<void> ready = writing ? ensure_private_directory(directory) : check_private_directory(directory);
+  const bool making = mode == OpenMode::kReadWrite;
+  if (Result<void> ready = making ? ensure_private_directory(directory) : check_private_directory(directory);
       !ready) {
     return ready.error();
   }
   if (!file_exists(path)) {
-    if (!writing) {
+    if (!making) {
       return make_error("STORE_NOT_FOUND", "there is no hostclaw state in " + directory, "hostclaw node run");
     }
     const Result<std::string> image = empty_database_image(schema_version());

@@ -8,8 +8,10 @@
 #include "policy/document/glob.h"
 #include "policy/document/pattern_index.h"
 #include "policy/programs/carried_code.h"
+#include "policy/programs/executable_lookup.h"
 #include "policy/programs/wrappers.h"
 #include "policy/request/command_text.h"
+#include "policy/request/environment.h"
 #include "policy/windows/windows_files.h"
 
 namespace hostclaw::policy {
@@ -100,6 +102,87 @@ bool covers_this_program(const std::string& pattern, const EngineContext& contex
   return is_own_program(file, context);
 }
 
+bool is_home_path(std::string_view pattern) {
+  return pattern.starts_with('~') && (pattern.size() == 1 || pattern[1] == '/' || pattern[1] == '\\');
+}
+
+bool holds_separator(std::string_view pattern, Platform platform) {
+  return pattern.find_first_of(platform == Platform::kWindows ? "/\\" : "/") != std::string_view::npos;
+}
+
+// A pattern is taken as it is written: neither split into words nor unquoted nor expanded. Why this one,
+// which names nothing on this machine, looks as if more had been meant; empty where it does not.
+std::string looks_written_for_a_shell(std::string_view pattern) {
+  if (pattern.find_first_of("\"'`") != std::string_view::npos) return "quotes are part of the name";
+  if (pattern.find_first_of("$%") != std::string_view::npos) return "variables are not replaced";
+  if (pattern.find_first_of(" \t") != std::string_view::npos)
+    return "an entry names a program, and its arguments stand in an argPattern";
+  return {};
+}
+
+// A bare name to which this machine's PATH leads nowhere; false where that is not known.
+bool is_unknown_name(const std::string& name, const EngineContext& context) {
+  if (context.files == nullptr ||
+      find_variable(context.host_environment, "PATH", context.platform) == nullptr)
+    return false;
+  return !look_up_executable(name, context.host_cwd, context.host_environment, context).found;
+}
+
+// For `git log`: git with an argPattern; nothing where no such guess can be made.
+std::string named_instead(std::string_view pattern) {
+  const std::size_t end = pattern.find(' ');
+  if (end == std::string_view::npos || pattern.find_first_of("\"'`$%\\") != std::string_view::npos) return {};
+  const std::string_view program = pattern.substr(0, end);
+  const std::string_view first = trim(pattern.substr(end));
+  const bool plain = std::all_of(first.begin(), first.end(), [](char c) {
+    return is_ascii_letter(c) || is_ascii_digit(c) || c == '-' || c == '_' || c == ' ';
+  });
+  return "hostclaw approvals allowlist add " + command_text({std::string(program)}) +
+         (plain ? " --arg-pattern '^" + std::string(first) + "( |$)'" : "");
+}
+
+std::string removal(const std::string& pattern, const std::string& agent) {
+  return "hostclaw approvals allowlist remove " + command_text({pattern}) +
+         (agent == "*" ? "" : " --agent " + command_text({agent}));
+}
+
+// The shells and interpreters that a wildcard takes in unseen; empty when there are none.
+std::string doors_behind(const std::string& pattern, const EngineContext& context) {
+  static constexpr std::string_view kPosixDoors[] = {"sh",  "bash",    "dash",  "busybox", "env",
+                                                     "awk", "python3", "perl",  "ruby",    "node",
+                                                     "ssh", "sudo",    "xargs", "find"};
+  static constexpr std::string_view kWindowsDoors[] = {
+      "cmd.exe", "powershell.exe", "pwsh.exe", "wscript.exe", "bash.exe", "python.exe", "node.exe"};
+  const bool windows = context.platform == Platform::kWindows;
+  const auto folded = [&](std::string text) {
+    if (!windows) return text;
+    std::replace(text.begin(), text.end(), '\\', '/');
+    return to_lower_ascii(text);
+  };
+  const Glob glob(folded(pattern));
+  const bool by_path = holds_separator(pattern, context.platform);
+  std::vector<std::string> found;
+  const auto look_at = [&](std::string_view name) {
+    if (!by_path) {
+      if (glob.matches(name)) found.emplace_back(name);
+      return;
+    }
+    if (context.files == nullptr || windows) return;
+    for (const char* directory : {"/usr/bin/", "/bin/"}) {
+      const FileFacts facts = context.files->facts(directory + std::string(name));
+      if (facts.kind != FileKind::kRegular || !glob.matches(facts.real_path)) continue;
+      found.emplace_back(name);
+      return;
+    }
+  };
+  if (windows) {
+    for (const std::string_view name : kWindowsDoors) look_at(name);
+  } else {
+    for (const std::string_view name : kPosixDoors) look_at(name);
+  }
+  return join(found, ", ");
+}
+
 void look_at_pattern(const std::string& pattern, const AllowlistEntry& entry, const EngineContext& context,
                      const LintFinding& about, std::vector<LintFinding>& out) {
   const auto add = [&](Severity severity, const char* code, std::string message, std::string instead) {
@@ -110,8 +193,8 @@ void look_at_pattern(const std::string& pattern, const AllowlistEntry& entry, co
     finding.instead = std::move(instead);
     out.push_back(std::move(finding));
   };
-  if (pattern == "*" && !names_arguments(entry)) {
-    add(Severity::kWarning, "OPENS_EVERYTHING", "`*` allows every command.",
+  if ((pattern == "*" || pattern == "**") && !names_arguments(entry)) {
+    add(Severity::kWarning, "OPENS_EVERYTHING", "`" + pattern + "` allows every command.",
         "list the programs that are needed; `hostclaw runs` shows which were");
     return;
   }
@@ -125,7 +208,27 @@ void look_at_pattern(const std::string& pattern, const AllowlistEntry& entry, co
       add(Severity::kWarning, "WIDE_PATTERN",
           "The first directory of " + pattern + " is a wildcard, so any directory counts.",
           "begin the pattern with a directory that only you can write to");
+    } else if (const std::string doors = names_arguments(entry) ? "" : doors_behind(pattern, context);
+               !doors.empty()) {
+      add(Severity::kWarning, "WIDE_PATTERN",
+          pattern + " takes in " + doors + ": whoever may use one of them may run everything.",
+          "list the programs that are needed; `hostclaw runs` shows which were");
     }
+    if (!prefix.empty() && holds_separator(pattern, context.platform) && !is_home_path(pattern) &&
+        !is_absolute_path(prefix, context.platform))
+      add(Severity::kWarning, "NEVER_MATCHES",
+          pattern + " is not an absolute path, and with those entries are compared.", "");
+    return;
+  }
+  const bool by_path = holds_separator(pattern, context.platform);
+  const bool unknown = by_path ? !is_home_path(pattern) && !is_absolute_path(pattern, context.platform)
+                               : is_unknown_name(pattern, context);
+  if (const std::string meant = unknown ? looks_written_for_a_shell(pattern) : "";
+      !meant.empty() || (unknown && by_path)) {
+    add(Severity::kWarning, "NEVER_MATCHES",
+        "No program is " + command_text({pattern}) + ": " +
+            (meant.empty() ? "paths of entries are absolute" : meant) + ".",
+        named_instead(pattern));
     return;
   }
   if (const std::string real = real_path_behind(pattern, context); !real.empty()) {
@@ -138,15 +241,27 @@ void look_at_pattern(const std::string& pattern, const AllowlistEntry& entry, co
     add(Severity::kNote, "PATH_MISSING",
         "There is no file " + pattern +
             " on this machine: the entry opens nothing, until something is put there.",
-        "check the spelling: hostclaw approvals allowlist remove " + command_text({pattern}) +
-            (about.agent == "*" ? "" : " --agent " + command_text({about.agent})));
+        "check the spelling: " + removal(pattern, about.agent));
   } else if (kind == FileKind::kDirectory) {
     add(Severity::kWarning, "NEVER_MATCHES", pattern + " is a directory, and an entry names programs.",
         "name the program, or " + pattern + (pattern.ends_with('/') ? "*" : "/*") +
             " for every program in it");
+  } else if (kind == FileKind::kRegular && context.platform == Platform::kPosix &&
+             !context.files->facts(pattern).executable) {
+    add(Severity::kNote, "NOT_EXECUTABLE", pattern + " cannot be run: it has no permission to execute.",
+        "chmod +x " + command_text({pattern}));
   }
   const std::string door = names_arguments(entry) ? "" : general_door(executable_token(pattern));
-  if (door.empty()) return;
+  if (door.empty()) {
+    // What is known by its name is not misspelt.
+    if (unknown && general_door(executable_token(pattern)).empty()) {
+      add(Severity::kNote, "PATH_MISSING",
+          "There is no program " + pattern +
+              " where this machine looks for programs (PATH): the entry opens nothing, until there is one.",
+          "check the spelling: " + removal(pattern, about.agent));
+    }
+    return;
+  }
   if (const std::string rules = watching_rules(pattern, about.agent, context); !rules.empty()) {
     add(Severity::kNote, "GENERAL_DOOR",
         door + " Such arguments are asked about, and these rules judge others: " + rules + ".", "");

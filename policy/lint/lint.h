@@ -15,7 +15,7 @@ struct LintFinding {
   enum class Severity { kWarning, kNote };
   Severity severity = Severity::kWarning;
   std::string code;   // OPENS_EVERYTHING | GENERAL_DOOR | NEVER_MATCHES | PATH_MISSING | WIDE_PATTERN |
-                      // SELF_LISTED | POLICY_OPEN | POLICY_MALFORMED
+                      // SELF_LISTED | NOT_EXECUTABLE | POLICY_OPEN | POLICY_MALFORMED
   std::string agent;  // empty: the defaults
   std::size_t index = 0;
   std::string pattern;  // empty: not about an entry

@@ -48,6 +48,46 @@ TEST_CASE("lint: entries that never match are named, with what would") {
   CHECK(codes(machine) == std::vector<std::string>{"NEVER_MATCHES"});
 }
 
+TEST_CASE("lint: an entry that is written for a shell names nothing, and is told so") {
+  Machine machine;
+  const auto first = [&](const char* pattern) {
+    machine.list({pattern});
+    const std::vector<LintFinding> findings = lint_policy(machine.document, machine.context);
+    return findings.empty() ? LintFinding{} : findings.front();
+  };
+  for (const char* pattern : {"git log", "'git'", "\"git\"", "$HOME", "%TOOLS%", "$HOME/bin/x", "bin/uname",
+                              "./uname", "~other/x", "bin/*"}) {
+    INFO(pattern);
+    CHECK(first(pattern).code == "NEVER_MATCHES");
+  }
+  CHECK(first("git log").instead == "hostclaw approvals allowlist add git --arg-pattern '^log( |$)'");
+  CHECK(first("$HOME/bin/x").message.find("variables are not replaced") != std::string::npos);
+  CHECK(first("'git'").message.find("quotes") != std::string::npos);
+  const LintFinding misspelt = first("unmae");
+  CHECK(misspelt.code == "PATH_MISSING");
+  CHECK(misspelt.severity == LintFinding::Severity::kNote);
+  for (const char* pattern : {"uname", "/usr/bin/uname", "~/bin/x", "/usr/bin/unam?", "un*"}) {
+    INFO(pattern);
+    CHECK(first(pattern).code.empty());
+  }
+}
+
+TEST_CASE("lint: a wildcard that takes in shells names them") {
+  Machine machine;
+  machine.list({"/usr/bin/*"});
+  const std::vector<LintFinding> findings = lint_policy(machine.document, machine.context);
+  REQUIRE(codes(machine) == std::vector<std::string>{"WIDE_PATTERN"});
+  CHECK(findings[0].message.find("bash") != std::string::npos);
+  machine.list({"/usr/**"});
+  CHECK(codes(machine) == std::vector<std::string>{"WIDE_PATTERN"});
+  machine.list({"*sh"});
+  CHECK(codes(machine) == std::vector<std::string>{"WIDE_PATTERN"});
+  machine.list({"**"});
+  CHECK(codes(machine) == std::vector<std::string>{"OPENS_EVERYTHING"});
+  machine.list({"/opt/tools/*"});
+  CHECK(codes(machine).empty());
+}
+
 TEST_CASE("lint: patterns that any directory satisfies and open policies are named") {
   Machine machine;
   machine.list({"**/git"});
