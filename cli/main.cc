@@ -16,6 +16,7 @@
 #include "cli/selftest.h"
 #include "cli/this_system.h"
 #include "cli/verb_clawlink.h"
+#include "node-host/run/kept_runs.h"
 #include "node-host/system/process/process_start.h"
 
 namespace {
@@ -32,6 +33,9 @@ int main(int argc, char** argv) {
   if (const auto status = run_as_called(argc, argv)) return *status;
   hostclaw::node_host::settle_inherited_state();
   std::vector<std::string> arguments = command_line_arguments(argc, argv);
+  // Not a verb: no person has a use for it.
+  if (arguments.size() == 2 && arguments.back() == hostclaw::node_host::kKeepRunWord)
+    return hostclaw::node_host::keep_run();
   // Links by which users of HostLink and ClawLink know it.
   const std::string called = called_name(arguments);
   if (called == "hostlinkd") return hostlinkd_main({arguments.begin() + 1, arguments.end()});

@@ -240,7 +240,8 @@ void add_runs(CLI::App& parent, Action& action) {
   add_filters(*list_verb);
   CLI::App* show_verb = verb->add_subcommand("show", "One run with its reason and the end of its output");
   show_verb->add_option("id", flags->id, "Run id, or its beginning")->required();
-  show_verb->add_flag("-f,--follow", flags->follow, "While it runs: its output as it comes, to its end");
+  show_verb->add_flag("-f,--follow", flags->follow,
+                      "While it runs: its output as it comes, to its end (to another run: at its end)");
   show_verb->add_flag("--json", flags->json, "Print JSON; with --follow one object a line, the run last");
   CLI::App* cancel_verb = verb->add_subcommand("cancel", "End a run; what it wrote so far is kept");
   cancel_verb->add_option("id", flags->id, "Run id, or its beginning")->required();

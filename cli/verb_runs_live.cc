@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "cli/command_line.h"
+#include "cli/run_guard.h"
 #include "cli/status_report.h"
 #include "cli/times.h"
 #include "cli/verb_runs.h"
@@ -108,6 +109,14 @@ std::string output_until_now(approvals::Store& store, const approvals::RunRow& r
 }
 
 int follow_run(approvals::Store& store, const approvals::RunRow& run, bool json) {
+  const CallingRun* const caller = calling_run();
+  if (caller != nullptr && caller->run && caller->run->row_id == run.row_id)
+    return fail(make_error("RUN_IS_THIS", "this command is part of that run, which would wait for itself",
+                           "hostclaw runs show " + run.run_id),
+                json);
+  // Two runs that showed each other's output would feed each other: to a run the end of it is shown at the
+  // end.
+  const bool shows_as_it_comes = caller == nullptr;
   if (!json) {
     print_run_beginning(run);
     print_line("");
@@ -123,7 +132,7 @@ int follow_run(approvals::Store& store, const approvals::RunRow& run, bool json)
     if (!row) return fail(row.error(), json);
     now = *row;
     node_runs = node_lives(store);
-    printer.take(output.read());
+    if (shows_as_it_comes) printer.take(output.read());
     if (!is_open_run(now) || !node_runs) break;
     std::this_thread::sleep_for(kLookAtOutputEvery);
   }

@@ -213,8 +213,8 @@ std::string render_unit(const UnitPlan& plan) {
   unit.line("TimeoutStartSec", "60");
   unit.line("TimeoutStopSec", std::to_string(kStopGraceSeconds + 10));
   unit.line("WatchdogSec", "120");
-  unit.comment("SIGTERM to the node alone: it lets commands end, cancels and records the rest.");
-  unit.line("KillMode", "mixed");
+  unit.comment("To the node alone: it lets commands end, cancels and records the rest. Jobs of HostLink go on.");
+  unit.line("KillMode", "process");
   unit.comment("Each command gets a control group below this one: whatever it starts ends with it.");
   unit.line("Delegate", "memory");
   unit.comment("A command that runs out of memory must not take the node with it.");

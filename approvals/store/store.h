@@ -205,9 +205,9 @@ class Store {
   // The ids of the rows that mark_interrupted_runs() would mark.
   Result<std::vector<std::string>> open_runs();
   // Rows left `running` or `decided`-and-allowed by a process that died: marked `interrupted`, each with an
-  // `end` row of the audit chain. Answers how many. Requires: no other node process runs on this store; call
-  // it before the first run.
-  Result<std::size_t> mark_interrupted_runs(std::int64_t now_ms);
+  // `end` row of the audit chain. Answers how many. `but`: ids of those that go on. Requires: no other node
+  // process runs on this store; call it before the first run.
+  Result<std::size_t> mark_interrupted_runs(std::int64_t now_ms, const std::vector<std::string>& but = {});
 
   // A person wants that run to end, in the words of `by`: for the node that runs it, which looks here while
   // it does. Its `cancel` row of the audit chain is written with it. The request goes with the end of a run

@@ -290,24 +290,28 @@ Result<std::optional<std::string>> Store::cancel_request(std::int64_t row_id, co
 
 Result<void> Store::withdraw_cancel(std::int64_t row_id) { return remove_setting(cancel_key(row_id)); }
 
-Result<std::size_t> Store::mark_interrupted_runs(std::int64_t now_ms) {
+Result<std::size_t> Store::mark_interrupted_runs(std::int64_t now_ms, const std::vector<std::string>& but) {
   return database().transaction([&]() -> Result<std::size_t> {
     // Nobody looks at them any more.
     Result<void> withdrawn =
         database().statement("DELETE FROM settings WHERE key GLOB 'runtime.cancel.*'").run();
     if (!withdrawn) return withdrawn.error();
-    const Result<std::vector<std::string>> open = open_runs();
+    Result<std::vector<std::string>> open = open_runs();
     if (!open) return open.error();
-    const std::vector<std::string>& interrupted = *open;
-    if (interrupted.empty()) return std::size_t{0};
-    Result<void> marked = database()
-                              .statement(
-                                  "UPDATE runs SET state = 'interrupted', ended_at_ms = ? "
-                                  "WHERE verdict = 'allow' AND state IN ('decided', 'running')")
-                              .bind(now_ms)
-                              .run();
-    if (!marked) return marked.error();
+    std::vector<std::string>& interrupted = *open;
+    std::erase_if(interrupted, [&but](const std::string& run_id) {
+      return std::find(but.begin(), but.end(), run_id) != but.end();
+    });
     for (const std::string& run_id : interrupted) {
+      Result<void> marked =
+          database()
+              .statement(
+                  "UPDATE runs SET state = 'interrupted', ended_at_ms = ? "
+                  "WHERE run_id = ? AND verdict = 'allow' AND state IN ('decided', 'running')")
+              .bind(now_ms)
+              .bind(run_id)
+              .run();
+      if (!marked) return marked.error();
       const Result<AuditRow> recorded =
           append_audit_row(database(), now_ms, "end", {{"run", run_id}, {"state", "interrupted"}});
       if (!recorded) return recorded.error();

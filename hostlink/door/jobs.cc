@@ -14,6 +14,7 @@
 #include "hostlink/door/commands.h"
 #include "node-host/loop/background.h"
 #include "node-host/loop/log.h"
+#include "node-host/run/kept_runs.h"
 #include "node-host/system/host/random_bytes.h"
 
 namespace hostclaw::hostlink {
@@ -34,6 +35,8 @@ constexpr std::uint64_t kMostSpooled = 1'073'741'824;
 constexpr std::uint64_t kMostSpooledOfToken = kMostSpooled / 2;
 constexpr std::size_t kIdBytes = 6;
 constexpr const char* kRecordName = "job.json";
+constexpr const char* kStopName = "/full";
+constexpr std::chrono::seconds kLookAtSpools{1};
 
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
@@ -45,16 +48,15 @@ struct Spool {
   std::uint64_t written = 0;
   std::uint64_t came = 0;
 
-  // Answers how much was written: up to `most` in all, and what there is room for.
-  std::uint64_t take(std::string_view bytes, std::uint64_t most, std::uint64_t room) {
+  // Writes up to `most` in all, and what there is room for.
+  void take(std::string_view bytes, std::uint64_t most, std::uint64_t room) {
     came += bytes.size();
     const auto fits = static_cast<std::size_t>(
         std::min<std::uint64_t>({bytes.size(), most - std::min(most, written), room}));
-    if (fits == 0 || !file) return 0;
+    if (fits == 0 || !file) return;
     const std::size_t done = std::fwrite(bytes.data(), 1, fits, file.get());
     std::fflush(file.get());
     written += done;
-    return done;
   }
 };
 
@@ -97,6 +99,9 @@ struct Jobs::Job {
   std::string token;
   std::string run_id;
   std::uint64_t order = 0;
+  std::uint64_t counted = 0;  // of the output that is kept
+  bool full = false;          // nothing more of it is kept
+  bool kept = false;          // it outlives this process, and its keeper writes its output
   Spool out;
   Spool err;
   bool begun = false;
@@ -122,7 +127,16 @@ struct Jobs::Job {
     if (!first && error) node_host::log_warn("a job could not be written down: " + path);
   }
 
+  // What the keeper of a run has written.
+  void look() {
+    for (auto [name, spool] : {std::pair("/stdout", &out), std::pair("/stderr", &err)}) {
+      spool->written = approvals::file_size_or_zero(directory + name);
+      spool->came = std::max(spool->came, spool->written);
+    }
+  }
+
   void count() {
+    if (kept && !over) look();
     record.stdout_bytes = out.written;
     record.stderr_bytes = err.written;
     record.stdout_original_bytes = out.came;
@@ -132,7 +146,7 @@ struct Jobs::Job {
   }
 };
 
-Jobs::Jobs(DoorCore& core) : core_(core) {}
+Jobs::Jobs(DoorCore& core) : core_(core), spool_timer_(core.context.executor) {}
 Jobs::~Jobs() = default;
 
 Result<void> Jobs::open() {
@@ -153,20 +167,24 @@ Result<void> Jobs::open() {
       job->token = token->get<std::string>();
     if (const auto run = json->find("run"); run != json->end() && run->is_string())
       job->run_id = run->get<std::string>();
-    job->begun = job->over = job->record.done = true;
+    job->begun = job->over = true;
     job->out.written = approvals::file_size_or_zero(job->directory + "/stdout");
     job->err.written = approvals::file_size_or_zero(job->directory + "/stderr");
     job->out.came = std::max(job->record.stdout_original_bytes, job->out.written);
     job->err.came = std::max(job->record.stderr_original_bytes, job->err.written);
     job->count();
-    spooled_ += job->out.written + job->err.written;
-    spooled_of_[job->token] += job->out.written + job->err.written;
     if (is_one_of(job->record.state, {"starting", "running"})) {
-      job->record.state = "lost";
-      job->record.error_msg = "the daemon ended before it did";
-      job->record.ended_at = core_.context.clock.unix_ms() / 1000;
-      job->write(false);
+      if (auto run = core_.context.corridor.taken_up(job->run_id)) {
+        take_up(job, std::move(run));
+      } else {
+        job->record.state = "lost";
+        job->record.error_msg = "it ended with the daemon, and nobody knows how";
+        job->record.ended_at = core_.context.clock.unix_ms() / 1000;
+        job->write(false);
+      }
     }
+    count_spool(*job);
+    job->record.done = job->over;
     jobs_[id] = job;
   }
   std::vector<std::shared_ptr<Job>> by_age;
@@ -175,7 +193,66 @@ Result<void> Jobs::open() {
     return left->record.created_at < right->record.created_at;
   });
   for (const auto& job : by_age) job->order = next_++;
+  watch();
   return {};
+}
+
+// One that went on while no daemon was there.
+void Jobs::take_up(const std::shared_ptr<Job>& job, std::shared_ptr<node_host::TakenUp> run) {
+  job->kept = true;
+  job->over = false;
+  job->row_id = run->row_id;
+  job->cancellation = run->cancellation;
+  node_host::start_background(core_.context.executor, "a job of HostLink that went on",
+                              [this, job, run]() -> asio::awaitable<void> {
+                                while (!run->over)
+                                  (void)co_await run->changed.async_wait(asio::as_tuple(asio::use_awaitable));
+                                if (run->outcome.goes_on) {
+                                  ++go_on_;
+                                } else {
+                                  end(*job, &run->outcome);
+                                  core_.context.corridor.forget_kept(job->run_id);
+                                  co_await core_.context.corridor.delivered(job->row_id);
+                                }
+                                job->over = true;
+                                job->changed.cancel();
+                              });
+}
+
+// How it ended; null: it did not begin, or was cancelled before.
+void Jobs::end(Job& job, const node_host::RunOutcome* run) {
+  job.record.ended_at = core_.context.clock.unix_ms() / 1000;
+  job.record.state = "exited";
+  const bool ended_by_caller = run != nullptr && run->cancelled && run->cancelled_by.empty();
+  if (run == nullptr || ended_by_caller) {
+    job.record.state = job.cancelled ? "exited" : "error";
+    job.record.exit_code = job.cancelled ? kFirstSignalStatus + 15 : kExitNotStarted;
+  } else {
+    if (run->ended_at_ms > 0) job.record.ended_at = run->ended_at_ms / 1000;
+    job.record.pid = run->leader_pid;
+    job.record.duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(run->duration).count();
+    job.record.exit_code = run->exit_code ? *run->exit_code : kFirstSignalStatus + run->signal.value_or(0);
+    if (run->timed_out) {
+      job.record.state = "timeout";
+      job.record.exit_code = kExitTimeout;
+    } else if (!run->launch_error.empty()) {
+      job.record.state = "error";
+      job.record.exit_code = kExitNotStarted;
+      job.record.error_msg = run->launch_error;
+    }
+  }
+  job.record.done = true;
+  if (job.kept) job.look();
+  if (job.kept && run != nullptr) {
+    job.out.came = std::max(job.out.written, run->standard_output.total_bytes);
+    job.err.came = std::max(job.err.written, run->standard_error.total_bytes);
+  }
+  job.over = true;
+  count_spool(job);
+  job.count();
+  job.out.file.reset();
+  job.err.file.reset();
+  if (job.begun) job.write(false);
 }
 
 std::size_t Jobs::running() const {
@@ -184,8 +261,49 @@ std::size_t Jobs::running() const {
                                                 [](const auto& entry) { return !entry.second->over; }));
 }
 
+// What it keeps of its output counts for its token and for all.
+void Jobs::count_spool(Job& job) {
+  const std::uint64_t now = job.out.written + job.err.written;
+  std::uint64_t& of_token = spooled_of_[job.token];
+  spooled_ += now - std::min(now, job.counted);
+  of_token += now - std::min(now, job.counted);
+  job.counted = std::max(now, job.counted);
+}
+
+std::uint64_t Jobs::room_for(const std::string& token) {
+  const std::uint64_t of_token = spooled_of_[token];
+  return std::min(kMostSpooled - std::min(kMostSpooled, spooled_),
+                  kMostSpooledOfToken - std::min(kMostSpooledOfToken, of_token));
+}
+
+// Keepers write by themselves: while there are any it is looked whether there is still room for what they do.
+asio::awaitable<void> Jobs::watch_spools() {
+  const auto is_kept = [](const auto& entry) { return entry.second->kept && !entry.second->over; };
+  while (std::any_of(jobs_.begin(), jobs_.end(), is_kept)) {
+    for (const auto& [id, job] : jobs_) {
+      if (!job->kept || job->over) continue;
+      job->look();
+      count_spool(*job);
+      if (room_for(job->token) == 0 && !job->full) {
+        job->full = true;
+        if (auto file = approvals::open_new_private_file(job->directory + kStopName)) std::fclose(*file);
+      }
+    }
+    spool_timer_.expires_after(kLookAtSpools);
+    if (const auto [stopped] = co_await spool_timer_.async_wait(asio::as_tuple(asio::use_awaitable)); stopped)
+      break;
+  }
+  watching_ = false;
+}
+
+void Jobs::watch() {
+  if (std::exchange(watching_, true)) return;
+  node_host::start_background(core_.context.executor, "the room for output of jobs",
+                              [this]() { return watch_spools(); });
+}
+
 void Jobs::forget(std::map<std::string, std::shared_ptr<Job>>::iterator job) {
-  const std::uint64_t bytes = job->second->out.written + job->second->err.written;
+  const std::uint64_t bytes = job->second->counted;
   spooled_ -= std::min(spooled_, bytes);
   std::uint64_t& of_token = spooled_of_[job->second->token];
   of_token -= std::min(of_token, bytes);
@@ -255,28 +373,36 @@ asio::awaitable<std::string> Jobs::detach(Caller caller, Request request, std::i
   asked.cancellation = job->cancellation;
   asked.form.output->raw =
       node_host::OutputLimits::Raw{65'536, 65'536};  // of the record; the rest is spooled
+  job->kept = node_host::runs_can_be_kept();
+  if (job->kept) {
+    node_host::KeptOutput kept;
+    kept.standard_output = job->directory + "/stdout";
+    kept.standard_error = job->directory + "/stderr";
+    kept.stop_file = job->directory + kStopName;
+    kept.max_bytes =
+        std::min(static_cast<std::uint64_t>(core_.config.job_max_spool_bytes), room_for(job->token));
+    asked.form.kept = std::move(kept);
+  }
   asked.sinks.begins = [this, job](const std::string& run_id) {
     job->run_id = run_id;
     job->record.state = "running";
     if (auto made = approvals::ensure_private_directory(job->directory); made) {
-      for (auto [name, spool] : {std::pair("/stdout", &job->out), std::pair("/stderr", &job->err)})
+      for (auto [name, spool] : {std::pair("/stdout", &job->out), std::pair("/stderr", &job->err)}) {
+        if (job->kept) break;
         if (auto file = approvals::open_new_private_file(job->directory + name)) spool->file.reset(*file);
+      }
       job->write(true);
     }
     starting_.erase(job);
     jobs_[job->record.job_id] = job;
     job->begun = true;
     job->changed.cancel();
+    if (job->kept) watch();
   };
   asked.sinks.output = [this, job](Stream stream, std::string_view bytes) {
     Spool& spool = stream == Stream::kStandardOutput ? job->out : job->err;
-    std::uint64_t& of_token = spooled_of_[job->token];
-    const std::uint64_t room = std::min(kMostSpooled - std::min(kMostSpooled, spooled_),
-                                        kMostSpooledOfToken - std::min(kMostSpooledOfToken, of_token));
-    const std::uint64_t kept =
-        spool.take(bytes, static_cast<std::uint64_t>(core_.config.job_max_spool_bytes), room);
-    spooled_ += kept;
-    of_token += kept;
+    spool.take(bytes, static_cast<std::uint64_t>(core_.config.job_max_spool_bytes), room_for(job->token));
+    count_spool(*job);
   };
   starting_.insert(job);
   const auto shared_request = std::make_shared<node_host::ExecRequest>(std::move(asked));
@@ -294,32 +420,15 @@ asio::awaitable<std::string> Jobs::detach(Caller caller, Request request, std::i
           job->refusal = build_failure(told);
         }
         const node_host::Finished* finished = outcome.finished();
-        job->record.ended_at = core_.context.clock.unix_ms() / 1000;
-        job->record.state = "exited";
-        if (finished == nullptr) {
-          job->record.state = job->cancelled ? "exited" : "error";
-          job->record.exit_code = job->cancelled ? kFirstSignalStatus + 15 : kExitNotStarted;
-        } else {
-          const node_host::RunOutcome& run = finished->run;
-          job->record.pid = run.leader_pid;
-          job->record.duration_ms =
-              std::chrono::duration_cast<std::chrono::milliseconds>(run.duration).count();
-          job->record.exit_code =
-              run.exit_code ? *run.exit_code : kFirstSignalStatus + run.signal.value_or(0);
-          if (run.timed_out) {
-            job->record.state = "timeout";
-            job->record.exit_code = kExitTimeout;
-          } else if (!run.launch_error.empty()) {
-            job->record.state = "error";
-            job->record.exit_code = kExitNotStarted;
-            job->record.error_msg = run.launch_error;
-          }
+        if (finished != nullptr && finished->run.goes_on) {
+          // The next daemon hears of its end.
+          ++go_on_;
+          job->over = true;
+          job->changed.cancel();
+          co_return;
         }
-        job->record.done = true;
-        job->count();
-        job->out.file.reset();
-        job->err.file.reset();
-        if (job->begun) job->write(false);
+        end(*job, finished != nullptr ? &finished->run : nullptr);
+        if (job->kept && job->begun) core_.context.corridor.forget_kept(job->run_id);
         job->over = true;
         job->changed.cancel();
         co_await core_.context.corridor.delivered(job->row_id);
@@ -406,12 +515,17 @@ asio::awaitable<void> Jobs::finish() {
   std::vector<std::shared_ptr<Job>> living(starting_.begin(), starting_.end());
   for (const auto& [id, job] : jobs_)
     if (!job->over) living.push_back(job);
+  spool_timer_.cancel();
   for (const auto& job : living) {
+    if (job->kept && job->begun) continue;
     job->record.error_msg = "the daemon was stopped";
     job->cancellation.cancel();
   }
   for (const auto& job : living)
     while (!job->over) (void)co_await job->changed.async_wait(asio::as_tuple(asio::use_awaitable));
+  if (go_on_ > 0)
+    node_host::log_info("hostlink: " + std::to_string(go_on_) +
+                        (go_on_ == 1 ? " job goes on" : " jobs go on") + " without this daemon");
 }
 
 }  // namespace hostclaw::hostlink

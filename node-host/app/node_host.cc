@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node-host/app/node_host.h"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -34,6 +35,7 @@
 #include "node-host/loop/store_thread.h"
 #include "node-host/record/audit_signing.h"
 #include "node-host/record/record_keeper.h"
+#include "node-host/run/kept_runs.h"
 #include "node-host/run/live_output.h"
 #include "node-host/run/run_wakeup.h"
 #include "node-host/system/files/instance_lock.h"
@@ -381,6 +383,7 @@ class Node {
     RunExecutor::Settings settings;
     settings.roster = state_directory + "/" + kRosterName;
     settings.live_output = state_directory + "/" + kLiveOutputName;
+    settings.kept = state_directory + "/" + kKeptRunsName;
     settings.control_groups = std::move(control_groups);
     settings.max_concurrent = max_concurrent + admission_limits(max_concurrent).own_places;
     settings.on_left_alive = [](const RunOutcome& outcome) {
@@ -391,14 +394,17 @@ class Node {
     return settings;
   }
 
-  // Before anything new runs.
-  asio::awaitable<void> end_what_was_left_behind() {
+  // Before anything new runs. `kept`: goes on.
+  asio::awaitable<void> end_what_was_left_behind(const std::vector<std::string>& kept) {
     std::vector<std::string> open;
     const auto read = co_await once_possible([&open](approvals::Store& store) -> Result<void> {
       auto ids = store.open_runs();
       if (!ids) return ids.error();
       open = std::move(*ids);
       return {};
+    });
+    std::erase_if(open, [&kept](const std::string& run_id) {
+      return std::find(kept.begin(), kept.end(), run_id) != kept.end();
     });
     if (!read || open.empty()) co_return;
     std::string key = audit_hash_key(identity_);
@@ -664,21 +670,25 @@ class Node {
                       {"device", identity_.device_id()},
                       {"pid", process_id()},
                       {"commands", commands}};
-    co_await end_what_was_left_behind();
+    const std::vector<KeptRun> kept = executor_.kept_runs();
+    std::vector<std::string> kept_ids;
+    for (const KeptRun& run : kept) kept_ids.push_back(run.run_id);
+    co_await end_what_was_left_behind(kept_ids);
     std::size_t interrupted = 0;
-    const auto recorded = co_await once_possible([this, &fields, &interrupted](approvals::Store& store) {
-      return store.transaction([&]() -> Result<void> {
-        approvals::sign_rows_of(store, audit_options());
-        if (auto kept = approvals::AuditChain(store, audit_options()).append("start", fields); !kept)
-          return kept.error();
-        auto marked = store.mark_interrupted_runs(unix_ms_now());
-        if (!marked) return marked.error();
-        interrupted = *marked;
-        auto left = approvals::Questions(store).all_callers_left();
-        if (!left) return left.error();
-        return {};
-      });
-    });
+    const auto recorded =
+        co_await once_possible([this, &fields, &interrupted, &kept_ids](approvals::Store& store) {
+          return store.transaction([&]() -> Result<void> {
+            approvals::sign_rows_of(store, audit_options());
+            if (auto kept = approvals::AuditChain(store, audit_options()).append("start", fields); !kept)
+              return kept.error();
+            auto marked = store.mark_interrupted_runs(unix_ms_now(), kept_ids);
+            if (!marked) return marked.error();
+            interrupted = *marked;
+            auto left = approvals::Questions(store).all_callers_left();
+            if (!left) return left.error();
+            return {};
+          });
+        });
     if (stopping_ && !recorded) co_return false;
     (void)co_await store_.on_store([](approvals::Store& store) {
       store.wait_for_locks(approvals::StoreOptions{}.busy_timeout);
@@ -690,6 +700,10 @@ class Node {
     } else if (interrupted > 0) {
       log_warn(std::to_string(interrupted) + " runs were interrupted by the last stop (hostclaw runs)");
     }
+    for (const KeptRun& run : kept) corridor_.take_up(run);
+    if (!kept.empty())
+      log_info(std::to_string(kept.size()) + (kept.size() == 1 ? " run" : " runs") +
+               " went on while this node was not there (hostclaw runs)");
     log_info("hostclaw " + options_.version + ", device " + identity_.device_id() + ", state " +
              options_.state_directory);
     if (!commands.empty()) log_info("serving " + join(commands, " "));

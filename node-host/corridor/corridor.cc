@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "node-host/loop/background.h"
 #include "node-host/loop/log.h"
 
 namespace hostclaw::node_host {
@@ -46,11 +47,19 @@ ExecOutcome not_admitted(Admission::Entry entry) {
   return outcome;
 }
 
+void note_operator(RunOutcome& outcome, const std::string& who) {
+  if (!outcome.cancelled || who.empty()) return;
+  outcome.cancelled_by = who;
+  outcome.launch_error = "This run was ended on the node by its operator (" + who +
+                         "). Do not start it again unless you are told to.";
+}
+
 }  // namespace
 
 Corridor::Corridor(asio::any_io_executor executor, StoreThread& store, Runner& runner, Settings settings,
                    const Clock& clock)
-    : hash_key_(settings.hash_key),
+    : executor_(executor),
+      hash_key_(settings.hash_key),
       store_side_(store, std::move(settings.host), std::move(settings.hash_key), clock),
       runner_(runner),
       output_(settings.output),
@@ -80,6 +89,8 @@ asio::awaitable<ExecOutcome> Corridor::walk(ExecRequest request) {
   if (!decided.judged->allowed()) co_return deny(request, decided, std::nullopt);
 
   ExecOutcome outcome{Finished{std::move(run)}, decided.judged, decided.judged->row.run_id, **decided.row};
+  // Its end is somebody else's to tell.
+  if (outcome.finished()->run.goes_on) co_return outcome;
   co_await end(request, outcome);
   co_return outcome;
 }
@@ -159,6 +170,10 @@ asio::awaitable<RunOutcome> Corridor::perform(const ExecRequest& request, Decide
   options.on_terminal = request.sinks.terminal;
   options.on_output = request.sinks.output;
   options.cancellation = request.cancellation;
+  if (request.form.kept) {
+    options.kept = std::make_shared<KeptOutput>(*request.form.kept);
+    options.kept->run_id = evaluation.run_id;
+  }
   CancelRequests::Run by_hand(cancel_requests_, evaluation.run_id, request.cancellation);
   // No spawn precedes its row.
   options.before_spawn = [&request, &decided, &by_hand]() -> asio::awaitable<std::optional<Error>> {
@@ -171,11 +186,7 @@ asio::awaitable<RunOutcome> Corridor::perform(const ExecRequest& request, Decide
   options.mark = run_mark(hash_key_, evaluation.run_id);
   options.row = [&decided] { return decided.row && *decided.row ? **decided.row : 0; };
   RunOutcome outcome = co_await runner_.run(evaluation.plan, std::move(decided.files), std::move(options));
-  if (outcome.cancelled && !by_hand.cancelled_by().empty()) {
-    outcome.cancelled_by = by_hand.cancelled_by();
-    outcome.launch_error = "This run was ended on the node by its operator (" + outcome.cancelled_by +
-                           "). Do not start it again unless you are told to.";
-  }
+  note_operator(outcome, by_hand.cancelled_by());
   co_return outcome;
 }
 
@@ -184,7 +195,9 @@ asio::awaitable<void> Corridor::end(const ExecRequest& request, ExecOutcome& out
   const RunOutcome& run = outcome.finished()->run;
   const std::int64_t now = clock_.unix_ms();
   auto ending = store_side_.start([&outcome, &run, now](StoreSide& side, approvals::Store& store) {
-    return side.journal.end(store, *outcome.judged, outcome.row_id, run, now);
+    approvals::RunRow row = outcome.judged->row;
+    row.row_id = outcome.row_id;
+    return side.journal.end(store, std::move(row), run, now);
   });
   // Whose caller has ended it is told nothing; whose operator has, the caller still waits.
   const bool nobody_waits = run.cancelled && run.cancelled_by.empty();
@@ -216,6 +229,58 @@ ExecOutcome Corridor::deny(const ExecRequest& request, const Decided& decided,
                       record_failure ? 0 : **decided.row};
   if (request.sinks.ended) request.sinks.ended(outcome);
   return outcome;
+}
+
+std::shared_ptr<TakenUp> Corridor::take_up(KeptRun run) {
+  auto taken = std::make_shared<TakenUp>(executor_);
+  taken_up_[run.run_id] = taken;
+  start_background(executor_, "a run that went on",
+                   [this, taken, run = std::move(run)]() { return follow(taken, run); });
+  return taken;
+}
+
+std::shared_ptr<TakenUp> Corridor::taken_up(const std::string& run_id) const {
+  const auto found = taken_up_.find(run_id);
+  return found == taken_up_.end() ? nullptr : found->second;
+}
+
+void Corridor::forget_kept(const std::string& run_id) {
+  runner_.forget_kept(run_id);
+  taken_up_.erase(run_id);
+}
+
+asio::awaitable<void> Corridor::follow(std::shared_ptr<TakenUp> taken, KeptRun run) {
+  taken->row_id = run.row;
+  {
+    CancelRequests::Run by_hand(cancel_requests_, run.run_id, taken->cancellation);
+    if (run.row > 0) by_hand.begins(run.row);
+    taken->outcome = co_await runner_.rejoin(run, taken->cancellation);
+    note_operator(taken->outcome, by_hand.cancelled_by());
+  }
+  const RunOutcome& outcome = taken->outcome;
+  if (!outcome.goes_on) {
+    const std::int64_t ended = outcome.ended_at_ms > 0 ? outcome.ended_at_ms : clock_.unix_ms();
+    const auto recorded_before = co_await store_side_.on_store(
+        [&run, &outcome, ended](StoreSide& side, approvals::Store& store) -> Result<bool> {
+          auto row = store.run(run.run_id);
+          if (!row) return row.error();
+          // Or the database is another one.
+          if (!*row || (*row)->ended_at_ms > 0) return true;
+          if (auto kept = side.journal.end(store, std::move(**row), outcome, ended); !kept)
+            return kept.error();
+          return false;
+        });
+    if (!recorded_before) {
+      log_error("the end of run " + run.run_id +
+                " could not be recorded yet: " + recorded_before.error().message);
+    } else if (*recorded_before) {
+      runner_.forget_kept(run.run_id);
+    } else {
+      log_info("run " + run.run_id + ", which had gone on without this node, has ended");
+    }
+  }
+  taken->over = true;
+  taken->changed.cancel();
 }
 
 asio::awaitable<void> Corridor::write_late_ends() {

@@ -15,6 +15,9 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -28,6 +31,18 @@
 #include "node-host/run/run_executor.h"
 
 namespace hostclaw::node_host {
+
+// A kept run that an earlier process of this program began.
+struct TakenUp {
+  explicit TakenUp(const boost::asio::any_io_executor& executor) : changed(executor) {
+    changed.expires_at(boost::asio::steady_timer::time_point::max());
+  }
+  RunCancellation cancellation;
+  bool over = false;
+  RunOutcome outcome;  // when it is over
+  std::int64_t row_id = 0;
+  boost::asio::steady_timer changed;  // a condition: cancelled when it is over
+};
 
 class Corridor {
  public:
@@ -47,6 +62,12 @@ class Corridor {
 
   // The outcome of that row reached its caller. Recorded within a moment, together with others.
   boost::asio::awaitable<void> delivered(std::int64_t row_id) { return deliveries_.mark(row_id); }
+  // A run that went on while no node was there: waits for its end and records it.
+  std::shared_ptr<TakenUp> take_up(KeptRun run);
+  // The one of that name that was taken up since this node started; null: none was.
+  std::shared_ptr<TakenUp> taken_up(const std::string& run_id) const;
+  // The door has told the end of a kept run, which is on record: nothing of it is to be found again.
+  void forget_kept(const std::string& run_id);
   // Ends that the store did not take when they came; call it from a timer and before the end.
   boost::asio::awaitable<void> write_late_ends();
   // One line for the log: the effective policy and how much is listed.
@@ -67,8 +88,10 @@ class Corridor {
                                          Decided& decided);
   boost::asio::awaitable<RunOutcome> perform(const ExecRequest& request, Decided& decided);
   boost::asio::awaitable<void> end(const ExecRequest& request, ExecOutcome& outcome);
+  boost::asio::awaitable<void> follow(std::shared_ptr<TakenUp> taken, KeptRun run);
   ExecOutcome deny(const ExecRequest& request, const Decided& decided, std::optional<Error> record_failure);
 
+  const boost::asio::any_io_executor executor_;
   const std::string hash_key_;
   StoreOwned<StoreSide> store_side_;
   Runner& runner_;
@@ -78,6 +101,7 @@ class Corridor {
   Waiting waiting_;
   CancelRequests cancel_requests_;
   Deliveries deliveries_;
+  std::map<std::string, std::shared_ptr<TakenUp>> taken_up_;
 };
 
 }  // namespace hostclaw::node_host

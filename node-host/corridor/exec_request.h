@@ -66,6 +66,9 @@ struct RunForm {
   std::shared_ptr<const UniqueFd> input;  // null: standard input is at its end
   std::shared_ptr<RunControl> control;    // null: nobody reaches into it
   std::optional<TerminalSize> terminal;
+  // It outlives this process where runs can (kept_runs.h), with its output in these files; the name of the
+  // run is filled in. Empty: it ends with this process.
+  std::optional<KeptOutput> kept;
 };
 
 struct ExecLimits {

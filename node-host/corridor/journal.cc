@@ -118,10 +118,8 @@ Result<void> Journal::note(approvals::Store& store, const Judged& judged) {
   });
 }
 
-Result<void> Journal::end(approvals::Store& store, const Judged& judged, std::int64_t row_id,
-                          const RunOutcome& outcome, std::int64_t ended_at_ms) {
-  approvals::RunRow row = judged.row;
-  row.row_id = row_id;
+Result<void> Journal::end(approvals::Store& store, approvals::RunRow row, const RunOutcome& outcome,
+                          std::int64_t ended_at_ms) {
   row.state = state_of(outcome);
   row.exit_code = outcome.exit_code;
   row.signal = outcome.signal;

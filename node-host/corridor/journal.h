@@ -23,8 +23,9 @@ class Journal {
   Result<void> note(approvals::Store& store, const Judged& judged);
 
   // The end of a run. What the store does not take is kept and written later.
-  Result<void> end(approvals::Store& store, const Judged& judged, std::int64_t row_id,
-                   const RunOutcome& outcome, std::int64_t ended_at_ms);
+  // `row`: as it was written at the beginning, with its id.
+  Result<void> end(approvals::Store& store, approvals::RunRow row, const RunOutcome& outcome,
+                   std::int64_t ended_at_ms);
 
   // Ends that the store did not take when they came.
   void write_late_ends(approvals::Store& store) { late_ends_.record(store); }

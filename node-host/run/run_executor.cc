@@ -5,6 +5,7 @@
 #include <list>
 #include <set>
 
+#include "node-host/run/kept_runs.h"
 #include "node-host/run/live_output.h"
 #include "node-host/run/run_session.h"
 #include "node-host/run/run_wakeup.h"
@@ -41,9 +42,14 @@ struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
         settings(std::move(with)),
         roster(settings.roster),
         null_input(open_null_input()),
+        kept(executor,
+             {settings.kept, settings.live_output, settings.control_groups, settings.kill_grace,
+              settings.give_up},
+             roster),
         sweep_timer(executor),
         all_done(executor) {
-    if (!settings.live_output.empty()) LiveOutput::clear(settings.live_output);
+    if (!settings.live_output.empty() && !settings.shares_live_output)
+      LiveOutput::clear(settings.live_output);
     become_reaper_of_orphans();
   }
 
@@ -107,6 +113,10 @@ struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
     if (!co_await enter(options.cancellation)) co_return outcome;
     const Place place(shared_from_this());
     if (options.cancellation.cancelled()) co_return outcome;
+    if (options.kept && runs_can_be_kept() && !settings.kept.empty()) {
+      outcome = co_await kept.run(std::move(plan), std::move(files), std::move(options));
+      co_return outcome;
+    }
     for (RunSession* other : sessions) other->joined_by_another();
     const bool alone = sessions.empty() && !reap_orphans(Sweep::kQuick);
     const RunSession::Context context{executor, settings, null_input.get(), alone, &roster};
@@ -137,6 +147,7 @@ struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
     stopping = true;
     for (const auto& waiter : queue) waiter->wakeup.notify();
     for (RunSession* session : sessions) session->cancel();
+    kept.leave_all();
     auto done = [this] { return running == 0 && queue.empty(); };
     while (!done()) {
       const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
@@ -149,6 +160,7 @@ struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
   Settings settings;
   RunRoster roster;
   UniqueFd null_input;
+  KeptRuns kept;
   std::size_t running = 0;
   std::list<std::shared_ptr<Waiter>> queue;
   std::set<RunSession*> sessions;
@@ -178,6 +190,15 @@ asio::awaitable<RunOutcome> RunExecutor::run(policy::ExecutionPlan plan, std::sh
     co_return outcome;
   }
 }
+
+asio::awaitable<RunOutcome> RunExecutor::rejoin(KeptRun run, RunCancellation cancellation) {
+  const auto impl = impl_;
+  co_return co_await impl->kept.rejoin(std::move(run), std::move(cancellation));
+}
+
+void RunExecutor::forget_kept(const std::string& run_id) { impl_->kept.forget(run_id); }
+
+std::vector<KeptRun> RunExecutor::kept_runs() { return impl_->kept.found(); }
 
 std::size_t RunExecutor::running() const { return impl_->running; }
 std::size_t RunExecutor::queued() const { return impl_->queue.size(); }

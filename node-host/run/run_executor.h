@@ -40,6 +40,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "node-host/run/run_control.h"
@@ -79,9 +80,11 @@ struct RunOutcome {
   StreamOutput standard_output;
   StreamOutput standard_error;
   bool truncated = false;
-  std::int64_t leader_pid = 0;  // of the first program started, 0 when none
-  std::size_t left_alive = 0;   // processes that did not end although they were killed
-  ResourceUse used;             // until its end; what it left in the background uses more
+  std::int64_t leader_pid = 0;   // of the first program started, 0 when none
+  std::size_t left_alive = 0;    // processes that did not end although they were killed
+  bool goes_on = false;          // it is kept, and this process waits no longer: nothing else is known
+  std::int64_t ended_at_ms = 0;  // of a kept run that ended while nobody looked; 0: just now
+  ResourceUse used;              // until its end; what it left in the background uses more
   std::chrono::nanoseconds duration{0};
   bool success() const { return exit_code == 0 && !timed_out && !cancelled && launch_error.empty(); }
 };
@@ -116,6 +119,23 @@ class CancelListener {
   RunCancellation cancellation_;
 };
 
+// A run that outlives this process (kept_runs.h): its output goes to files, which are made with mode 0600.
+struct KeptOutput {
+  std::string run_id;
+  std::string standard_output;  // paths
+  std::string standard_error;
+  std::uint64_t max_bytes = 0;  // so much of each is written; the rest is counted
+  // Once there is a file of this name nothing more is written; it is looked for now and then. Empty: none.
+  std::string stop_file;
+};
+
+// One that an earlier process of this program left.
+struct KeptRun {
+  std::string run_id;
+  std::int64_t row = 0;
+  std::string marker;
+};
+
 struct RunOptions {
   // Starts with before_spawn's answer, not while the run is queued; clamped to 1 ms .. 100 years.
   std::optional<std::chrono::milliseconds> timeout;
@@ -145,6 +165,11 @@ struct RunOptions {
   // The run is over when its programs are, with a timeout too: background children that hold a stream are not
   // waited for.
   bool leaves_background = false;
+  // It is to outlive this process, where runs_can_be_kept(); then `on_output`, `input`, `control` and
+  // `terminal` mean nothing. Null: it ends with this process.
+  std::shared_ptr<KeptOutput> kept;
+  // Behind `mark`, instead of random bytes. For keepers.
+  std::string rest_of_mark = {};
 };
 
 // Runs what was judged; what the corridor knows of an executor.
@@ -154,6 +179,10 @@ class Runner {
   // Runs the plan to its end. `files` holds the descriptors that were judged. Never throws.
   virtual boost::asio::awaitable<RunOutcome> run(policy::ExecutionPlan plan,
                                                  std::shared_ptr<OpenedFiles> files, RunOptions options) = 0;
+  // Waits for the end of a run that an earlier process left.
+  virtual boost::asio::awaitable<RunOutcome> rejoin(KeptRun run, RunCancellation cancellation) = 0;
+  // The end of a kept run is on record and told; until then the next process would find it.
+  virtual void forget_kept(const std::string& run_id) = 0;
 };
 
 class RunExecutor final : public Runner {
@@ -174,6 +203,10 @@ class RunExecutor final : public Runner {
     std::string live_output = {};
     // A control group for each run (control_group.h); null: the tree is found by other means.
     std::shared_ptr<ControlGroups> control_groups = nullptr;
+    // Where the directories of kept runs are (kept_runs.h); empty: none is kept.
+    std::string kept = {};
+    // Somebody else uses `live_output` too: what lies there stays.
+    bool shares_live_output = false;
   };
 
   // Requires: `executor` is the only thread that calls this object. Makes this process the reaper of orphaned
@@ -186,11 +219,16 @@ class RunExecutor final : public Runner {
   // decision and spawn".
   boost::asio::awaitable<RunOutcome> run(policy::ExecutionPlan plan, std::shared_ptr<OpenedFiles> files,
                                          RunOptions options) override;
+  boost::asio::awaitable<RunOutcome> rejoin(KeptRun run, RunCancellation cancellation) override;
+  void forget_kept(const std::string& run_id) override;
+  // The kept runs that an earlier process left.
+  std::vector<KeptRun> kept_runs();
 
   std::size_t running() const;
   std::size_t queued() const;
 
-  // Ends every run (as cancel) and waits until each tree is gone. Runs that come later are cancelled at once.
+  // Ends every run (as cancel) and waits until each tree is gone; kept ones go on. Runs that come later are
+  // cancelled at once.
   boost::asio::awaitable<void> shutdown();
 
  private:

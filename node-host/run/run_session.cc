@@ -27,7 +27,6 @@ constexpr auto kUnseen = std::chrono::milliseconds(200);
 constexpr auto kQuietAfterExit = std::chrono::milliseconds(100);
 constexpr auto kLongestAfterExit = std::chrono::seconds(1);
 constexpr std::chrono::milliseconds kLongestTimeout = std::chrono::hours(24 * 365 * 100);
-constexpr std::size_t kMarkerBytes = 16;
 constexpr int kTimedOutCode = 124;
 constexpr int kNotFoundStatus = 127;
 constexpr int kNotExecutableStatus = 126;
@@ -61,6 +60,11 @@ std::string launch_error_text(const std::string& error_code) {
          (missing.empty() ? "" : ": this host has run out of " + std::string(missing));
 }
 
+std::string random_mark() {
+  constexpr std::size_t kMarkerBytes = 16;
+  return to_hex(random_bytes(kMarkerBytes));
+}
+
 RunSession::RunSession(const Context& context, policy::ExecutionPlan plan, std::shared_ptr<OpenedFiles> files,
                        RunOptions options)
     : context_(context),
@@ -88,7 +92,7 @@ void RunSession::cancel() {
 
 asio::awaitable<RunOutcome> RunSession::run() {
   const auto started = steady_clock::now();
-  marker_ = options_.mark + to_hex(random_bytes(kMarkerBytes));
+  marker_ = options_.mark + (options_.rest_of_mark.empty() ? random_mark() : options_.rest_of_mark);
   processes_ =
       std::make_shared<RunProcesses>(context_.executor, *wakeup_, marker_, context_.settings.use_pidfd,
                                      context_.settings.give_up, context_.settings.control_groups);

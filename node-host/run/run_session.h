@@ -26,6 +26,9 @@ namespace hostclaw::node_host {
 // OpenClaw's launch error texts, exec contract 3.4.
 std::string launch_error_text(const std::string& error_code);
 
+// What makes the mark of a run's processes one that nobody else has.
+std::string random_mark();
+
 class RunSession {
  public:
   struct Context {

@@ -453,7 +453,7 @@ TEST_CASE("a caller that goes while a person is asked has nothing run behind its
   CHECK(fs::exists(made));
 }
 
-TEST_CASE("a stop leaves no process of a command, a kept one or a job behind", "[hostlink]") {
+TEST_CASE("a stop leaves no process of a command or a kept one behind; jobs alone go on", "[hostlink]") {
   HostlinkScene scene = HostlinkScene::open_to_all();
   const auto deaf = [&](const std::string& name) {
     return "setsid sh -c \"trap '' TERM HUP INT; " + leaving_its_id(scene.path(name), "sleep 60; sleep 60") +
@@ -461,14 +461,129 @@ TEST_CASE("a stop leaves no process of a command, a kept one or a job behind", "
   };
   const RawPeer caller = asking(scene, {{"type", "exec"}, {"command", deaf("of-a-command")}});
   const HostProcess keeping(scene.path("hostlink"), {"--keep", "exec", deaf("kept")}, scene.environment());
-  CHECK(scene.exec(deaf("of-a-job"), {{"detach", true}})["detached"] == true);
+  const Json job = scene.exec(deaf("of-a-job"), {{"detach", true}});
+  CHECK(job["detached"] == true);
   std::vector<int> ids;
-  for (const char* name : {"of-a-command", "kept", "of-a-job"}) ids.push_back(id_in(scene.path(name)));
+  for (const char* name : {"of-a-command", "kept"}) ids.push_back(id_in(scene.path(name)));
+  const int of_job = id_in(scene.path("of-a-job"));
   for (const int id : ids) CHECK(lives(id));
   const auto begun = Steady::now();
   CHECK(scene.stop(SIGTERM) == 143);
   CHECK(Steady::now() - begun < 15s);
   for (const int id : ids) CHECK_FALSE(lives(id));
+  CHECK(lives(of_job));
+  scene.start();
+  CHECK(scene.ask({{"type", "job"}, {"action", "cancel"}, {"job_id", job["job_id"]}})["signalled"] == true);
+  CHECK(becomes_true([&] { return !lives(of_job); }));
+}
+
+// A job of protocol 1, looked at again and again.
+class JobSeen {
+ public:
+  JobSeen(const HostlinkScene& scene, std::string id) : scene_(scene), id_(std::move(id)) {}
+  Json ask(const std::string& action) const {
+    return scene_.ask({{"type", "job"}, {"action", action}, {"job_id", id_}});
+  }
+  bool is_over() const { return ask("status")["done"] == true; }
+
+ private:
+  const HostlinkScene& scene_;
+  std::string id_;
+};
+
+// How many kept runs have ended and nobody has taken their end yet.
+std::ptrdiff_t ends_kept(const HostlinkScene& scene) {
+  return std::count_if(fs::directory_iterator(scene.path("state/node.kept")), fs::directory_iterator(),
+                       [](const auto& run) { return fs::exists(run.path() / "end.json"); });
+}
+
+TEST_CASE("a job goes on when its daemon stops or is killed, and the next one tells its end", "[hostlink]") {
+  HostlinkScene scene = HostlinkScene::open_to_all();
+  const auto submit = [&](const std::string& command, Json more = Json::object()) {
+    more["detach"] = true;
+    return scene.exec(command, more)["job_id"].get<std::string>();
+  };
+  const std::string go = scene.path("go");
+  const std::string waits = "echo begun; until test -e " + go + "; do sleep 0.05; done; ";
+  const JobSeen stays(scene, submit(waits + "echo over; echo err >&2; exit 7"));
+  const JobSeen late(scene, submit("sleep 60", {{"job_timeout_ms", 700}}));
+  CHECK(becomes_true([&] { return stays.ask("tail")["data"] == "begun\n"; }));
+  CHECK(scene.stop(GENERATE(SIGTERM, SIGKILL)) != 0);
+  // This one is out of time while nobody is there.
+  CHECK(becomes_true([&] { return ends_kept(scene) == 1; }));
+  scene.start();
+  CHECK(stays.ask("status")["state"] == "running");
+  CHECK(becomes_true([&] { return late.ask("status")["state"] == "timeout"; }));
+  const std::string shown = scene.hostclaw({"runs"}).standard_output;
+  CHECK(shown.find("running") != std::string::npos);
+  CHECK(shown.find("timed-out") != std::string::npos);
+  // Once more, so that it ends while no daemon is there.
+  CHECK(scene.stop(SIGTERM) == 143);
+  save(go, "");
+  CHECK(becomes_true([&] { return ends_kept(scene) == 1; }));
+  scene.start();
+  CHECK(becomes_true([&] { return stays.is_over(); }));
+  const Json end = stays.ask("status");
+  CHECK(end["state"] == "exited");
+  CHECK(end["exit_code"] == 7);
+  CHECK(end["stdout_bytes"] == 11);
+  CHECK(stays.ask("tail")["data"] == "begun\nover\n");
+  const Json runs = *parse_json(scene.hostclaw({"runs", "--json"}).standard_output);
+  REQUIRE(runs["runs"].size() == 2);
+  CHECK(runs["runs"][1]["exitCode"] == 7);
+  CHECK(scene.hostclaw({"audit", "verify"}).status == 0);
+  CHECK(fs::is_empty(scene.path("state/node.kept")));
+}
+
+TEST_CASE("a job whose keeper is killed ends with it, and says so", "[hostlink]") {
+  const HostlinkScene scene = HostlinkScene::open_to_all();
+  const std::string program = leaving_its_id(scene.path("program"), "sleep 60; sleep 60");
+  const JobSeen job(scene, scene.exec(program, {{"detach", true}})["job_id"].get<std::string>());
+  const int id = id_in(scene.path("program"));
+  std::string keeper;
+  REQUIRE(becomes_true([&] {
+    for (const auto& run : fs::directory_iterator(scene.path("state/node.kept")))
+      keeper = content_of((run.path() / "keeper").string());
+    return !keeper.empty();
+  }));
+  ::kill(parse_json(keeper)->at("pid").get<int>(), SIGKILL);
+  CHECK(becomes_true([&] { return job.is_over(); }));
+  CHECK(job.ask("status")["exit_code"] == 128 + SIGKILL);
+  CHECK(becomes_true([&] { return !lives(id); }));
+}
+
+TEST_CASE("what a job starts is part of its run, also after a restart, and cannot lift its policy",
+          "[hostlink]") {
+  HostlinkScene scene = HostlinkScene::open_to_all();
+  const std::string lift = hostclaw_program() + " exec-policy preset yolo 2>" + scene.path("said");
+  // From a script: as words of the command it would not begin at all.
+  save(scene.path("attack"), lift + "\ntouch " + scene.path("tried") + "\nuntil test -e " + scene.path("go") +
+                                 "; do sleep 0.05; done\n" + lift + "-again\ntouch " +
+                                 scene.path("tried-again") + "\n");
+  CHECK(scene.exec("sh " + scene.path("attack"), {{"detach", true}})["detached"] == true);
+  REQUIRE(becomes_true([&] { return fs::exists(scene.path("tried")); }));
+  CHECK(content_of(scene.path("said")).find("SELF_POLICY") != std::string::npos);
+  CHECK(scene.stop(SIGTERM) == 143);
+  scene.start();
+  save(scene.path("go"), "");
+  REQUIRE(becomes_true([&] { return fs::exists(scene.path("tried-again")); }));
+  CHECK(content_of(scene.path("said-again")).find("SELF_POLICY") != std::string::npos);
+}
+
+TEST_CASE("a run that would follow itself is told so, and ends", "[hostlink]") {
+  const HostlinkScene scene = HostlinkScene::open_to_all();
+  save(scene.path("follow"), hostclaw_program() + " runs show --follow $(" + hostclaw_program() +
+                                 " runs | awk 'NR == 2 { print $3 }') 2>&1\n");
+  const Json said = scene.exec("sh " + scene.path("follow"), {{"timeout_ms", 30'000}});
+  INFO(said.dump());
+  CHECK(said["stdout"].get<std::string>().find("RUN_IS_THIS") != std::string::npos);
+}
+
+TEST_CASE("no person is a keeper", "[hostlink]") {
+  const HostlinkScene scene;
+  const Finished by_hand = scene.hostclaw({"keep-run"});
+  CHECK(by_hand.status == 2);
+  CHECK(by_hand.standard_error.find("KEPT_ORDER_UNREADABLE") != std::string::npos);
 }
 
 TEST_CASE("a daemon in the background gives commands its umask and neither its secrets nor its directory",

@@ -61,6 +61,12 @@ class FakeRunner final : public node_host::Runner {
     co_return outcome;
   }
 
+  boost::asio::awaitable<node_host::RunOutcome> rejoin(node_host::KeptRun,
+                                                       node_host::RunCancellation) override {
+    co_return answers;
+  }
+  void forget_kept(const std::string&) override {}
+
  private:
   struct Held {
     explicit Held(const boost::asio::any_io_executor& executor) : wakeup(executor) {}

@@ -92,6 +92,9 @@ class OpenedFiles final : public policy::FileProbe {
   // Looks at the opened file again: false when its content, owner or mode changed since facts(path), or when
   // `path` now leads to another file. Call immediately before the spawn.
   bool unchanged(const std::string& path) const;
+  // What `unchanged` compares, as a text: who opens `path` anew and gets the same text has the same file in
+  // the same state. Empty: none could be opened. Windows: always empty.
+  std::string state(const std::string& path);
   // The reason (an errno) when a file could not be looked at because this process or the machine has no more
   // descriptors or memory: then what was found tells nothing about the files. 0: none. Windows: always 0.
   int exhausted() const { return exhausted_; }

@@ -270,6 +270,20 @@ NativeHandle OpenedFiles::descriptor(const std::string& path) const {
   return found == entries_.end() ? -1 : found->second->descriptor();
 }
 
+std::string OpenedFiles::state(const std::string& path) {
+  const Entry& entry = opened(path);
+  if (!entry.file) return {};
+  const struct stat& is = entry.status;
+  std::string text;
+  for (const std::uint64_t number :
+       {std::uint64_t{is.st_dev}, std::uint64_t{is.st_ino}, std::uint64_t{is.st_mode},
+        std::uint64_t{is.st_uid}, std::uint64_t{is.st_gid}})
+    text += std::to_string(number) + " ";
+  if (!S_ISREG(is.st_mode)) return text;
+  return text + std::to_string(is.st_size) + " " + std::to_string(nanoseconds(is.st_mtim)) + " " +
+         std::to_string(nanoseconds(is.st_ctim));
+}
+
 bool OpenedFiles::unchanged(const std::string& path) const {
   const auto found = entries_.find(path);
   if (found == entries_.end() || !found->second->looked) return false;

@@ -66,6 +66,7 @@ class ControlGroups {
 
   // Null when the system refuses; a run then goes without.
   std::unique_ptr<ControlGroup> make();
+  const std::string& directory() const;
   // Groups of runs that have ended while something of theirs runs on.
   std::size_t left() const;
 

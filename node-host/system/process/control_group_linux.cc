@@ -221,6 +221,8 @@ std::unique_ptr<ControlGroup> ControlGroups::make() {
   return std::unique_ptr<ControlGroup>(new ControlGroup(shared_, std::move(path), std::move(directory)));
 }
 
+const std::string& ControlGroups::directory() const { return shared_->directory; }
+
 std::size_t ControlGroups::left() const {
   shared_->remove_what_is_over();
   return shared_->left.size();

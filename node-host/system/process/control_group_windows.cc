@@ -5,4 +5,9 @@ namespace hostclaw::node_host {
 
 std::shared_ptr<ControlGroups> ControlGroups::of_this_service() { return nullptr; }
 
+const std::string& ControlGroups::directory() const {
+  static const std::string none;
+  return none;
+}
+
 }  // namespace hostclaw::node_host
