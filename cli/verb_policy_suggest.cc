@@ -37,6 +37,8 @@ struct Seen {
   policy::RuleSubject subject;
   std::string program;              // by which a rule names it
   bool asked = false;               // today's policy still asks about it
+  std::int64_t asked_ms = 0;        // when somebody was asked last, and did not say no
+  std::int64_t refused_ms = 0;      // when a person said no last
   bool names_no_directory = false;  // the request left it to the node
   std::int64_t count = 0;
   std::int64_t last_ms = 0;
@@ -86,7 +88,11 @@ void remember(std::vector<Seen>& all, Seen item, std::int64_t at_ms) {
            other.subject.directory == item.subject.directory;
   });
   Seen& kept = same == all.end() ? all.emplace_back(std::move(item)) : *same;
-  if (same != all.end()) kept.asked = kept.asked || item.asked;
+  if (same != all.end()) {
+    kept.asked = kept.asked || item.asked;
+    kept.asked_ms = std::max(kept.asked_ms, item.asked_ms);
+    kept.refused_ms = std::max(kept.refused_ms, item.refused_ms);
+  }
   ++kept.count;
   kept.last_ms = std::max(kept.last_ms, at_ms);
 }
@@ -139,6 +145,8 @@ void look_at(const approvals::RunRow& row, const InForce& in_force, Looked& out)
     Seen item = seen_of(segment, decision, context, files, row);
     item.asked = asked && was_asked(row) && segment.by == policy::SatisfiedBy::kNothing &&
                  no_rule_because(decision).empty();
+    if (was_asked(row)) item.asked_ms = row.started_at_ms;
+    if (row.code == "ANSWERED_DENY") item.refused_ms = row.started_at_ms;
     remember(out.seen, std::move(item), row.started_at_ms);
   }
 }
@@ -185,7 +193,8 @@ std::vector<Suggestion> exact_suggestions(Looked& looked, const InForce& in_forc
   std::vector<Suggestion> out;
   for (std::size_t i = 0; i < looked.seen.size(); ++i) {
     const Seen& seen = looked.seen[i];
-    if (!seen.asked) continue;
+    // The last word of a person counts.
+    if (!seen.asked || seen.refused_ms >= seen.asked_ms) continue;
     const Rule rule = exact_rule(seen);
     const std::string shown = approvals::mask_secrets_in_text(policy::command_text(seen.subject.argv));
     if (!seen.subject.directory && !seen.names_no_directory) {

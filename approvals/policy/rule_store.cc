@@ -118,8 +118,13 @@ Result<void> check_rules(std::vector<policy::Rule>& rules, std::set<std::string>
       return make_error("RULE_INVALID", "rule: id: " + rule.id + " is given twice");
     taken.insert(rule.id);
     if (Result<void> verified = policy::verify_rule(rule); !verified) return verified;
-    // One that could not be read back would stop the whole policy.
-    if (const auto read = policy::read_rule(policy::rule_to_json(rule)); !read) return read.error();
+    // What is stored is text: one that could not be read back would stop the whole policy, and one that reads
+    // back as another would hold for nothing.
+    const Json json = policy::rule_to_json(rule);
+    const auto stored = parse_json(dump_json(json));
+    if (!stored || *stored != json)
+      return make_error("RULE_INVALID", "rule " + rule.id + ": its words are not UTF-8");
+    if (const auto read = policy::read_rule(*stored); !read) return read.error();
   }
   return {};
 }

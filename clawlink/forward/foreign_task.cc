@@ -103,6 +103,22 @@ std::optional<ForeignTask::Settled> settled_of(const Json& task) {
   return out;
 }
 
+bool goes_on(const Json& task) {
+  const Json status = task.value("status", Json::object());
+  return status.is_object() && read_a2a_state(text_member(status, "state")).has_value();
+}
+
+// How often relays have carried it, in a member of our own among A2A's metadata.
+constexpr const char* kHops = "hostclaw/hops";
+constexpr std::int64_t kMostHops = 5;
+
+std::int64_t hops_of(const Json& delegation) {
+  const Json context = delegation.value("context", Json());
+  const Json metadata = context.is_object() ? context.value("metadata", Json()) : Json();
+  const Json hops = metadata.is_object() ? metadata.value(kHops, Json()) : Json();
+  return hops.is_number_integer() ? std::clamp<std::int64_t>(hops.get<std::int64_t>(), 0, kMostHops) : 0;
+}
+
 }  // namespace
 
 Json params_for_endpoint(const Json& delegation, const std::string& message_id,
@@ -111,6 +127,7 @@ Json params_for_endpoint(const Json& delegation, const std::string& message_id,
   const std::string context = before ? before->foreign_context_id : text_member(delegation, "context_id");
   if (is_context_for_all(context)) message["contextId"] = context;
   if (before) message["taskId"] = before->foreign_task_id;
+  message["metadata"] = {{kHops, hops_of(delegation) + 1}};
   return {{"message", std::move(message)},
           {"configuration", {{"returnImmediately", true}, {"historyLength", 0}}}};
 }
@@ -120,6 +137,9 @@ std::string why_not_forwarded(const Json& delegation) {
   if (text.is_string() && trim(text.get_ref<const std::string&>()).starts_with("/"))
     return "a task that begins with / is not carried to another system, which could take it for a command of "
            "its own; begin with a word";
+  if (hops_of(delegation) >= kMostHops)
+    return "this task was carried from one relay to the next " + std::to_string(kMostHops) +
+           " times: agents that live elsewhere lead in a circle";
   return {};
 }
 
@@ -137,6 +157,7 @@ std::optional<ForeignTask> read_foreign_task(const Json& result) {
   out.task_id = text_member(task, "id");
   out.context_id = text_member(task, "contextId");
   out.settled = settled_of(task);
+  out.is_known = out.settled.has_value() || goes_on(task);
   return out;
 }
 

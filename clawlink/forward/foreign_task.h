@@ -13,6 +13,7 @@ namespace hostclaw::clawlink {
 
 // SendMessage's params for a delegation as it waits for its agent. `message_id` is the same whenever it is
 // sent again. `before`: the endpoint has the task already.
+// It says how often it was carried on, for relays on its way.
 Json params_for_endpoint(const Json& delegation, const std::string& message_id,
                          const std::optional<Forwarded>& before);
 
@@ -30,6 +31,7 @@ struct ForeignTask {
     std::string at = {};   // when it said so, in its own words
   };
   std::optional<Settled> settled;  // absent: it goes on
+  bool is_known = true;            // false: its state is none of A2A 1.0
 };
 // A result of SendMessage ({task} or {message}) or of GetTask (a bare task). nullopt: it is none of them.
 std::optional<ForeignTask> read_foreign_task(const Json& result);

@@ -35,7 +35,9 @@ constexpr std::size_t kMostCalledValues = 20'000;
 constexpr std::int64_t kBetweenCalls = 2'500;
 constexpr std::int64_t kMostForwardPause = 5 * kMinute;
 constexpr std::int64_t kMostSilence = kHour;
-constexpr std::int64_t kBehindAnother = 2 * kSecond;
+constexpr std::int64_t kFewestLooks = 16;  // while it is silent, in powers of two
+// A message that waits for another one is brought up when its turn comes.
+constexpr std::int64_t kBehindAnother = kMinute;
 // In one go: others wait for the same thread.
 constexpr int kMostPostponed = 64;
 // When the store cannot say what became of one, the next ones would be said again and again.
@@ -45,7 +47,7 @@ constexpr std::chrono::seconds kBusyPause{10};
 constexpr std::int64_t kBusyMessagePause = 30 * kSecond;
 // The owner's command line lists agents beside the relay, and does not ring.
 constexpr std::chrono::seconds kLookForWork{2};
-constexpr std::chrono::seconds kLookForForwards{15};
+constexpr std::chrono::seconds kLookForForwards{5};
 constexpr int kTaskNotFound = -32001;
 
 // Shared by the loop and what it has started: at the end they may go in any order.
@@ -71,32 +73,42 @@ struct Called {
   bool later = false;  // it may be otherwise in a while
   bool busy = false;   // and that is because it is asked too often
   std::string why;     // unless there is a result
+  bool too_large = false;
 };
 
 Called not_now(std::string why) { return {std::nullopt, 0, true, false, std::move(why)}; }
 Called too_often(std::string why) { return {std::nullopt, 0, true, true, std::move(why)}; }
 Called never(std::string why, int error = 0) { return {std::nullopt, error, false, false, std::move(why)}; }
+Called too_large(std::string why) { return {std::nullopt, 0, false, false, std::move(why), true}; }
 
 // What it says is a peer's text: bounded, without what a terminal would obey, and marked as the endpoint's.
 std::string words_of(const Json& error) {
   return "the endpoint says: " + show_unseen(to_valid_utf8(utf8_prefix(text_member(error, "message"), 300)));
 }
 
+// -32000 is a server's own word for anything; OpenClaw says with it that there are too many requests.
+bool speaks_of_rate(const Json& error) {
+  const std::string text = to_lower_ascii(text_member(error, "message"));
+  for (const char* const word : {"rate", "too many", "busy", "quota", "limit", "later"})
+    if (text.find(word) != std::string::npos) return true;
+  return false;
+}
+
 Called read_error(const Json& error, int code) {
-  if (code == -32000) return too_often(words_of(error));  // OpenClaw's word for too many requests
+  if (code == -32000) return speaks_of_rate(error) ? too_often(words_of(error)) : not_now(words_of(error));
   return code == -32603 ? not_now(words_of(error)) : never(words_of(error), code);
 }
 
 Called read_called(const HttpAttempt& attempt) {
   if (attempt.failed == boost::beast::http::error::body_limit)
-    return never("the endpoint's answer is larger than 1 MiB");
+    return too_large("the endpoint's answer is larger than 1 MiB");
   if (attempt.step != HttpStep::kDone) return not_now("no answer: " + attempt.failed.message());
   const std::string status = "HTTP " + std::to_string(attempt.status);
   // What stands before the endpoint has words of its own.
   if (attempt.status == 429) return too_often(status);
   if (attempt.status == 408 || attempt.status >= 500) return not_now(status);
   if (holds_more_values_than(attempt.body, kMostCalledValues))
-    return never("the endpoint's answer has more than 20 000 values");
+    return too_large("the endpoint's answer has more than 20 000 values");
   Result<Json> body = parse_json(attempt.body, {kMostCalledBytes, kMostDepth});
   const bool is_rpc = body && body->is_object() && text_member(*body, "jsonrpc") == "2.0";
   if (is_rpc && body->contains("error")) {
@@ -184,14 +196,26 @@ bool ends_there(const ForeignTask::Settled& settled) {
   return !settled.goes_on && settled.status != "input_required";
 }
 
+// False: its owner has named another endpoint meanwhile, or none: what this one said is nothing any more.
+Result<bool> is_still_there(StoreSession& session, const Forward& forward) {
+  const Result<std::optional<Forward>> now = find_forward(session, forward.agent_id);
+  if (!now) return now.error();
+  return *now && (*now)->url == forward.url;
+}
+
 // What the endpoint says of a task, written down: an answer, the next look, or both.
 Result<void> take_down(StoreSession& session, const ForwardPatience& patience, const Forward& forward,
                        Forwarded row, const ForeignTask& task) {
   if (const Result<bool> there = heard_of(session, forward.agent_id); !there) return there.error();
+  const Result<bool> same = is_still_there(session, forward);
+  if (!same) return same.error();
+  if (!*same) return {};
   if (task.settled && ends_there(*task.settled)) {
     if (Result<void> done = answer_task(session, forward, row.task_id, *task.settled); !done) return done;
     return remove_forwarded(session, row.task_id);
   }
+  const Result<std::optional<Task>> here = find_task(session, row.task_id);
+  if (!here) return here.error();
   if (!task.task_id.empty()) row.foreign_task_id = task.task_id;
   if (!task.context_id.empty()) row.foreign_context_id = task.context_id;
   row.failing_since_ms = 0;
@@ -204,12 +228,20 @@ Result<void> take_down(StoreSession& session, const ForwardPatience& patience, c
                : std::max<std::int64_t>(patience.between_looks.count(), *followed * kBetweenCalls);
   row.wait_ms = std::clamp<std::int64_t>(2 * row.wait_ms, patience.first_look.count(), most);
   row.due_ms = session.now_ms + row.wait_ms;
-  const std::string said = task.settled ? task.settled->at + dump_json(task.settled->result) : std::string();
-  if (task.settled && said != row.told) {
+  if (!task.settled) {
+    row.told.clear();
+    return put_forwarded(session, row);
+  }
+  // Told once: not again because its time is another one, nor while the answer to it is on its way.
+  const std::string question = "\n" + dump_json(task.settled->result);
+  const std::string said = task.settled->at + question;
+  const bool waits_here = *here && (*here)->state == TaskState::kInputRequired;
+  if (said != row.told && !(waits_here && row.told.ends_with(question))) {
     if (Result<void> done = answer_task(session, forward, row.task_id, *task.settled); !done) return done;
     row.told = said;
   }
-  return put_forwarded(session, row);
+  if (Result<void> put = put_forwarded(session, row); !put) return put;
+  return bring_up(session, row.task_id);
 }
 
 // One message on its way to the endpoint.
@@ -218,6 +250,7 @@ struct Sending {
   Leased message;
   Json delegation;
   std::optional<Forwarded> known;
+  bool is_whole = true;  // it can be understood without what was said before
 };
 
 // False: the lease is over, and the message is somebody else's by now.
@@ -247,8 +280,8 @@ Result<void> leave_out(StoreSession& session, const Sending& one, const std::str
 
 Result<void> sent(StoreSession& session, const ForwardPatience& patience, const Sending& one,
                   const std::string& message_id, const ForeignTask& task) {
-  // The endpoint has it, whoever holds the lease.
-  if (const Result<bool> ours = take_away(session, one); !ours) return ours.error();
+  // The endpoint has it, whoever holds the lease by now, or nobody.
+  if (Result<void> gone = take_out(session, one.message); !gone) return gone;
   Forwarded row;
   row.task_id = one.message.task_id;
   row.agent_id = one.forward.agent_id;
@@ -266,7 +299,7 @@ asio::awaitable<void> send_one(RelayService& service, std::shared_ptr<ForwardWor
   const std::string message_id = one.message.task_id + "-" + std::to_string(one.message.delivery_id);
   Json params = params_for_endpoint(one.delegation, message_id, one.known);
   Called called = co_await call_endpoint(service, *work, one.forward, "SendMessage", params);
-  if (called.error == kTaskNotFound && one.known) {
+  if (called.error == kTaskNotFound && one.known && one.is_whole) {
     // It has forgotten the task: then this begins a new one there.
     one.known.reset();
     params = params_for_endpoint(one.delegation, message_id, one.known);
@@ -287,7 +320,7 @@ asio::awaitable<void> send_one(RelayService& service, std::shared_ptr<ForwardWor
           give_back(session, one.message.lease, backoff_ms(session.limits, one.message.tries));
       return back || back.error().code == "LEASE_STALE" ? Result<void>() : back;
     }
-    if (one.known) return leave_out(session, one, called.why);
+    if (one.known && called.error != kTaskNotFound) return leave_out(session, one, called.why);
     return stop_sending(
         session, one,
         settled_as("failed",
@@ -308,13 +341,20 @@ struct Following {
 // It did not answer, or has no time.
 Result<void> look_later(StoreSession& session, Following one, const std::string& why, bool busy) {
   Forwarded& row = one.row;
-  if (busy) {
+  if (const Result<bool> same = is_still_there(session, one.forward); !same || !*same)
+    return same ? Result<void>() : same.error();
+  if (busy && !one.has_ended) {
+    row.failing_since_ms = 0;
     row.due_ms =
         session.now_ms + std::max<std::int64_t>(row.wait_ms, std::chrono::milliseconds(kBusyPause).count());
     return put_forwarded(session, row);
   }
-  if (row.failing_since_ms == 0) row.failing_since_ms = session.now_ms;
-  if (session.now_ms - row.failing_since_ms > kMostSilence) {
+  if (row.failing_since_ms == 0) {
+    row.failing_since_ms = session.now_ms;
+    row.wait_ms = std::min(row.wait_ms, kMostForwardPause / kFewestLooks);
+  }
+  // A clock that jumps, or a machine that slept, is no silence: it has to be met again and again, too.
+  if (session.now_ms - row.failing_since_ms > kMostSilence && row.wait_ms >= kMostForwardPause) {
     if (!one.has_ended) {
       const ForeignTask::Settled lost = settled_as("failed", "no answer for an hour, at last: " + why);
       if (Result<void> done = answer_task(session, one.forward, row.task_id, lost); !done) return done;
@@ -323,21 +363,34 @@ Result<void> look_later(StoreSession& session, Following one, const std::string&
   }
   row.wait_ms = std::max(row.wait_ms, std::clamp<std::int64_t>(2 * row.wait_ms, kSecond, kMostForwardPause));
   row.due_ms = session.now_ms + row.wait_ms;
-  return put_forwarded(session, row);
+  return put_forwarded(session, row, one.has_ended);
 }
 
-Result<void> looked(StoreSession& session, const ForwardPatience& patience, Following one,
+// `was_sent`: the message again, not a question about the task.
+Result<void> looked(StoreSession& session, const ForwardPatience& patience, Following one, bool was_sent,
                     const Called& called) {
   if (called.later) return look_later(session, std::move(one), called.why, called.busy);
-  // Cancelled there, as far as that is possible.
-  if (one.has_ended) return remove_forwarded(session, one.row.task_id);
+  // Cancelled there, as far as that is possible; a word of HTTP is none of the endpoint's.
+  if (one.has_ended) {
+    const bool unheard = !called.result && called.error == 0 && !one.row.foreign_task_id.empty();
+    if (unheard) return look_later(session, std::move(one), called.why, false);
+    return remove_forwarded(session, one.row.task_id);
+  }
   if (called.error == kTaskNotFound && !one.row.sent_again) {
     one.row.sent_again = true;
     one.row.foreign_task_id.clear();
     one.row.due_ms = session.now_ms;
-    return put_forwarded(session, one.row);
+    const Result<bool> whole = has_one_message(session, one.row.task_id);
+    if (!whole) return whole.error();
+    if (*whole) return put_forwarded(session, one.row);
   }
   const std::optional<ForeignTask> task = called.result ? read_foreign_task(*called.result) : std::nullopt;
+  // Who has taken the task is asked again, whatever stands in the way of the answer: a token that changes, a
+  // proxy, a page.
+  const bool is_look = !was_sent && called.error != kTaskNotFound && !called.too_large;
+  if (is_look && (!task || !task->is_known))
+    return look_later(session, std::move(one),
+                      !called.result ? called.why : "the endpoint's answer is no task of A2A", false);
   if (task) return take_down(session, patience, one.forward, one.row, *task);
   const ForeignTask::Settled lost =
       settled_as("failed", called.result ? "the endpoint's answer is no task of A2A" : called.why);
@@ -350,7 +403,8 @@ asio::awaitable<void> look_at_one(RelayService& service, std::shared_ptr<Forward
   Json params{{"id", one.row.foreign_task_id}};
   if (!one.has_ended) params["historyLength"] = 0;
   Called called;
-  if (one.row.foreign_task_id.empty() && !one.has_ended) {
+  const bool was_sent = one.row.foreign_task_id.empty() && !one.has_ended;
+  if (was_sent) {
     method = "SendMessage";
     const Result<Json> body = parse_json(one.row.body, {one.row.body.size() + 1, kMostDepth});
     params = params_for_endpoint(body ? *body : Json::object(), one.row.message_id, std::nullopt);
@@ -360,7 +414,9 @@ asio::awaitable<void> look_at_one(RelayService& service, std::shared_ptr<Forward
     called = co_await call_endpoint(service, *work, one.forward, method, params);
   const ForwardPatience patience = work->patience;
   if (called.busy) work->is_busy(one.forward.agent_id);
-  const StoreWork done = [&](StoreSession& session) { return looked(session, patience, one, called); };
+  const StoreWork done = [&](StoreSession& session) {
+    return looked(session, patience, one, was_sent, called);
+  };
   const bool written = co_await in_store(service, done);
   if (!written) work->store_failed();
 }
@@ -393,6 +449,9 @@ Result<void> prepare(StoreSession& session, const Forward& forward, Leased messa
   // That a task was cancelled is seen by its own state; what is told to everybody stays here.
   if (message.kind != "task_delegation" || !body || !body->is_object())
     return acknowledge(session, message.lease);
+  const Result<std::optional<Task>> task = find_task(session, message.task_id);
+  if (!task) return task.error();
+  if (!*task || is_end((*task)->state)) return acknowledge(session, message.lease);
   const Result<bool> behind = has_earlier_message(session, message);
   if (!behind) return behind.error();
   Result<std::optional<Forwarded>> known = find_forwarded(session, message.task_id);
@@ -405,6 +464,9 @@ Result<void> prepare(StoreSession& session, const Forward& forward, Leased messa
     return postpone(session, message, kBehindAnother);
   }
   Sending one{forward, std::move(message), *body, std::move(*known)};
+  const Result<bool> whole = has_one_message(session, one.message.task_id);
+  if (!whole) return whole.error();
+  one.is_whole = *whole;
   if (one.known && one.known->foreign_task_id.empty()) one.known.reset();
   if (std::string why = why_not_forwarded(one.delegation); !why.empty()) {
     const char* const status = one.known ? "input_required" : "rejected";

@@ -119,13 +119,15 @@ Result<Forward> remove_forward(StoreSession& session, const std::string& agent_i
   return std::move(**there);
 }
 
-Result<void> put_forwarded(StoreSession& session, const Forwarded& forwarded) {
+Result<void> put_forwarded(StoreSession& session, const Forwarded& forwarded, bool is_known) {
   return session.database
       .statement(
           "INSERT INTO forwarded (" HOSTCLAW_FORWARDED_COLUMNS
           ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task_id) DO UPDATE SET message_id = "
           "excluded.message_id, body = excluded.body, foreign_task_id = excluded.foreign_task_id, "
-          "foreign_context_id = excluded.foreign_context_id, due_ms = excluded.due_ms, wait_ms = "
+          "foreign_context_id = excluded.foreign_context_id, due_ms = CASE WHEN ?13 = 0 AND EXISTS (SELECT 1 "
+          "FROM tasks WHERE task_id = excluded.task_id AND state IN ('completed', 'failed', 'rejected', "
+          "'cancelled')) THEN 1 ELSE excluded.due_ms END, wait_ms = "
           "excluded.wait_ms, failing_since_ms = excluded.failing_since_ms, sent_again = "
           "excluded.sent_again, asks = excluded.asks, told = excluded.told")
       .bind(forwarded.task_id)
@@ -140,6 +142,7 @@ Result<void> put_forwarded(StoreSession& session, const Forwarded& forwarded) {
       .bind(static_cast<std::int64_t>(forwarded.sent_again))
       .bind(static_cast<std::int64_t>(forwarded.asks))
       .bind(forwarded.told)
+      .bind(static_cast<std::int64_t>(is_known))
       .run();
 }
 
@@ -189,6 +192,29 @@ Result<bool> has_earlier_message(StoreSession& session, const Leased& message) {
       .bind(message.task_id)
       .bind(message.delivery_id)
       .step();
+}
+
+Result<bool> has_one_message(StoreSession& session, std::string_view task_id) {
+  Statement query =
+      session.database.statement("SELECT count(*) FROM task_events WHERE task_id = ? AND kind = 'message'");
+  const Result<bool> found = query.bind(task_id).step();
+  if (!found) return found.error();
+  return query.integer(0) <= 1;
+}
+
+Result<void> bring_up(StoreSession& session, std::string_view task_id) {
+  session.effects.look_at(session.now_ms);
+  return session.database
+      .statement("UPDATE deliveries SET due_ms = ?1 WHERE task_id = ?2 AND lease IS NULL AND due_ms > ?1")
+      .bind(session.now_ms)
+      .bind(task_id)
+      .run();
+}
+
+Result<void> take_out(StoreSession& session, const Leased& message) {
+  return session.database.statement("DELETE FROM deliveries WHERE delivery_id = ?")
+      .bind(message.delivery_id)
+      .run();
 }
 
 Result<void> postpone(StoreSession& session, const Leased& message, std::int64_t delay_ms) {

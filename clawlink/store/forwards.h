@@ -52,7 +52,8 @@ struct Forwarded {
   bool asks = false;                  // it waits there for an answer, or for somebody who logs in
   std::string told = {};              // what it asked last, so that it is told once
 };
-Result<void> put_forwarded(StoreSession& session, const Forwarded& forwarded);
+// When its task has ended here meanwhile it is due at once, unless that `is_known` already.
+Result<void> put_forwarded(StoreSession& session, const Forwarded& forwarded, bool is_known = false);
 Result<void> remove_forwarded(StoreSession& session, std::string_view task_id);
 Result<std::optional<Forwarded>> find_forwarded(StoreSession& session, std::string_view task_id);
 // Those of an agent that are due, the longest due first. One is due when its task has ended here.
@@ -64,6 +65,12 @@ Result<std::int64_t> count_followed(StoreSession& session, std::string_view agen
 
 // Whether an earlier message about the same task still waits: messages of a task are sent in their order.
 Result<bool> has_earlier_message(StoreSession& session, const Leased& message);
+// The task was never continued: its last message is all that was said.
+Result<bool> has_one_message(StoreSession& session, std::string_view task_id);
+// What waits about this task is due now.
+Result<void> bring_up(StoreSession& session, std::string_view task_id);
+// Out of the queue, whoever has leased it.
+Result<void> take_out(StoreSession& session, const Leased& message);
 // Back into the queue as if it had not been handed out.
 Result<void> postpone(StoreSession& session, const Leased& message, std::int64_t delay_ms);
 

@@ -59,6 +59,10 @@ Result<void> bury(StoreSession& session, const Due& due, const std::string& why)
   const Result<std::optional<Task>> task = find_task(session, due.task_id);
   if (!task) return task.error();
   if (!*task) return {};
+  // More about a task that is worked on elsewhere: that goes on.
+  const Result<std::optional<Forwarded>> elsewhere = find_forwarded(session, due.task_id);
+  if (!elsewhere) return elsewhere.error();
+  if (*elsewhere) return {};
   return fail_task(session, **task, "not delivered: " + why);
 }
 

@@ -158,6 +158,112 @@ TEST_CASE("an endpoint that has no time is asked again; one that refuses is hear
   CHECK(relays.heard()["status"] == "failed");
 }
 
+std::string rpc(const Json& result) {
+  return "200 OK\r\n\r\n" + Json{{"jsonrpc", "2.0"}, {"id", 1}, {"result", result}}.dump();
+}
+
+Json foreign_task(const char* state, const Json& more = Json::object()) {
+  Json task{{"id", "t-1"}, {"contextId", "c-1"}, {"status", {{"state", state}}}};
+  task["status"].update(more);
+  return task;
+}
+
+Json saying(const std::string& text) {
+  return {{"message",
+           {{"messageId", "m"}, {"role", "ROLE_AGENT"}, {"parts", Json::array({Json{{"text", text}}})}}}};
+}
+
+TEST_CASE("whatever stands between a relay and the answer of who has taken a task, it is asked for again") {
+  WebhookReceiver endpoint;
+  const TwoRelays relays;
+  relays.add(endpoint.origin() + "/a2a/v1");
+  endpoint.answer_with({rpc({{"task", foreign_task("TASK_STATE_WORKING")}}), "401 Who are you",
+                        "200 OK\r\n\r\n<html>we are back soon</html>",
+                        rpc(foreign_task("TASK_STATE_COMPLETED", saying("built")))});
+  relays.give("build main");
+  const Json answer = relays.heard();
+  CHECK(answer["status"] == "completed");
+  CHECK(answer["result"] == "built");
+}
+
+TEST_CASE("an endpoint that asks the same thing again after an answer is heard again, and only then") {
+  WebhookReceiver endpoint;
+  const TwoRelays relays;
+  relays.add(endpoint.origin() + "/a2a/v1");
+  const auto asks = [](const Json& more) {
+    Json status = saying("go on?");
+    status.update(more);
+    return foreign_task("TASK_STATE_INPUT_REQUIRED", status);
+  };
+  // Its clock moves while it waits; of the second question it does not say when.
+  endpoint.answer_with({rpc({{"task", asks({{"timestamp", "2027-01-01T00:00:00Z"}})}}),
+                        rpc(asks({{"timestamp", "2027-01-01T00:00:01Z"}})),
+                        rpc(asks({{"timestamp", "2027-01-01T00:00:02Z"}}))});
+  const std::string id = relays.give("deploy");
+  CHECK(relays.heard()["result"] == "go on?");
+  for (int i = 0; i < 3; ++i) REQUIRE(endpoint.next());
+  CHECK(relays.here.get("/poll/boss").json()["count"] == 0);
+  endpoint.answer_with({rpc({{"task", foreign_task("TASK_STATE_WORKING")}}), rpc(asks(Json::object())),
+                        rpc(foreign_task("TASK_STATE_COMPLETED", saying("done")))});
+  REQUIRE(relays.here.post("/tasks/" + id + "/message", {{"from_agent", "boss"}, {"task", "y"}}).status ==
+          200);
+  CHECK(relays.heard()["result"] == "go on?");
+  CHECK(relays.heard()["status"] == "completed");
+}
+
+TEST_CASE("of a task that was continued an endpoint that has forgotten it gets no last word alone") {
+  WebhookReceiver endpoint;
+  const TwoRelays relays;
+  relays.add(endpoint.origin() + "/a2a/v1");
+  const std::string forgotten =
+      "200 OK\r\n\r\n" +
+      Json{{"jsonrpc", "2.0"}, {"id", 1}, {"error", {{"code", -32001}, {"message", "no such task"}}}}.dump();
+  endpoint.answer_with({rpc({{"task", foreign_task("TASK_STATE_INPUT_REQUIRED", saying("which branch?"))}})});
+  const std::string id = relays.give("deploy the shop");
+  CHECK(relays.heard()["result"] == "which branch?");
+  endpoint.answer_with({forgotten, forgotten, forgotten});
+  REQUIRE(relays.here.post("/tasks/" + id + "/message", {{"from_agent", "boss"}, {"task", "main"}}).status ==
+          200);
+  CHECK(relays.heard()["status"] == "failed");
+  int sent = 0;
+  while (const auto request = endpoint.next(std::chrono::seconds(0)))
+    sent += request->json()["method"] == "SendMessage" &&
+            !request->json()["params"]["message"].contains("taskId");
+  CHECK(sent == 1);
+}
+
+TEST_CASE("a relay says how often a task was carried, and carries none on that went in a circle") {
+  const TwoRelays relays;
+  relays.give("build main");
+  CHECK(relays.taken()["context"]["metadata"]["hostclaw/hops"] == 1);
+  const auto send = [&](int hops) {
+    return relays.here
+        .post("/a2a/agents/remote",
+              {{"jsonrpc", "2.0"},
+               {"id", 1},
+               {"method", "SendMessage"},
+               {"params",
+                {{"message",
+                  {{"messageId", "m-" + std::to_string(hops)},
+                   {"role", "ROLE_USER"},
+                   {"parts", Json::array({Json{{"text", "test main"}}})},
+                   {"metadata", {{"hostclaw/hops", hops}}}}},
+                 {"configuration", {{"returnImmediately", hops < 5}}}}}},
+              {{"Content-Type", "application/json"}, {"A2A-Version", "1.0"}})
+        .json();
+  };
+  const auto status = [](const Json& answer) {
+    INFO(answer.dump());
+    REQUIRE(answer.contains("result"));
+    return answer["result"]["task"]["status"];
+  };
+  CHECK(status(send(4))["state"] != "TASK_STATE_REJECTED");
+  CHECK(relays.taken()["context"]["metadata"]["hostclaw/hops"] == 5);
+  const Json refused = status(send(5));
+  CHECK(refused["state"] == "TASK_STATE_REJECTED");
+  CHECK(refused.dump().find("in a circle") != std::string::npos);
+}
+
 TEST_CASE("more about a task waits until the agent asks for it, so that no answer is lost") {
   const TwoRelays relays;
   const std::string id = relays.give("deploy");

@@ -27,7 +27,11 @@ std::string header_in(const std::string& head, const std::string& name) {
 }
 
 void answer_and_close(int socket, const std::string& head) {
-  const std::string text = "HTTP/1.1 " + head + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+  const std::size_t end = head.find("\r\n\r\n");
+  const std::string body = end == std::string::npos ? "" : head.substr(end + 4);
+  const std::string text = "HTTP/1.1 " + head.substr(0, end) +
+                           "\r\nContent-Length: " + std::to_string(body.size()) +
+                           "\r\nConnection: close\r\n\r\n" + body;
   ::send(socket, text.data(), text.size(), MSG_NOSIGNAL);
   ::close(socket);
 }

@@ -35,7 +35,8 @@ class WebhookReceiver {
 
   std::string origin() const;
   std::string port() const { return std::to_string(port_); }
-  // Heads of the next answers ("503 Later", "302 Found\r\nLocation: /"); behind them it is 204.
+  // Heads of the next answers ("503 Later", "302 Found\r\nLocation: /"), a body behind an empty line; behind
+  // them it is 204.
   void answer_with(std::vector<std::string> heads);
   // What comes is read and not answered, until let_go().
   void hold();

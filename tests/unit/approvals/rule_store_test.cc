@@ -102,6 +102,17 @@ TEST_CASE("ids are given where they are missing, and refused where they could no
   CHECK(code_of(put_rules(*store, {rule, rule}, PutRules::kAdd, kActor)) == "RULE_INVALID");
 }
 
+TEST_CASE("a rule that would be stored as another one is not stored", "[rules]") {
+  TemporaryDirectory base;
+  auto store = open_store(base.path());
+  Rule rule = deny_reset();
+  rule.directory = "/opt/caf\xe9";  // not UTF-8: as text it would be another directory
+  CHECK(code_of(put_rules(*store, {rule}, PutRules::kAdd, kActor)) == "RULE_INVALID");
+  CHECK(rule_ids(*store).empty());
+  rule.directory = "/opt/caf\xc3\xa9";
+  CHECK(put_rules(*store, {rule}, PutRules::kAdd, kActor).has_value());
+}
+
 TEST_CASE("replacing leaves exactly the rules that were given, and the starter set", "[rules]") {
   TemporaryDirectory base;
   auto store = open_store(base.path());

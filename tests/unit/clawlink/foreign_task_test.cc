@@ -36,6 +36,7 @@ TEST_CASE(
   CHECK(params["message"] == Json{{"messageId", "m-1"},
                                   {"role", "ROLE_USER"},
                                   {"contextId", "c-1"},
+                                  {"metadata", {{"hostclaw/hops", 1}}},
                                   {"parts", Json::array({Json{{"text", "build"}}})}});
   const Json file{{"raw", "aGk="}, {"filename", "hi.txt"}};
   CHECK(parts_for(delegation_of("x", {{"data", {{{"a", 1}}}}, {"files", {file}}, {"branch", "main"}})) ==
@@ -67,6 +68,18 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("what was carried often enough is carried no further") {
+  const auto carried = [](const Json& hops) {
+    return delegation_of("x", {{"metadata", {{"hostclaw/hops", hops}}}});
+  };
+  CHECK(params_for_endpoint(carried(3), "m", std::nullopt)["message"]["metadata"]["hostclaw/hops"] == 4);
+  CHECK(why_not_forwarded(carried(4)).empty());
+  CHECK_FALSE(why_not_forwarded(carried(5)).empty());
+  CHECK_FALSE(why_not_forwarded(carried(std::int64_t{1} << 60)).empty());
+  for (const Json& odd : {Json("8"), Json(-5), Json(), Json{{"a", 8}}})
+    CHECK(why_not_forwarded(carried(odd)).empty());
+}
+
 TEST_CASE("what begins with a slash is not carried, and nothing else is kept back") {
   for (const char* kept : {"/reset", "  /status", "\n/x"})
     CHECK_FALSE(why_not_forwarded(delegation_of(kept)).empty());
@@ -77,7 +90,11 @@ TEST_CASE("what begins with a slash is not carried, and nothing else is kept bac
 TEST_CASE("what an endpoint says of a task is an answer once it has settled") {
   CHECK_FALSE(read_foreign_task(task_in("TASK_STATE_WORKING"))->settled);
   CHECK_FALSE(read_foreign_task({{"task", task_in("TASK_STATE_SUBMITTED")}})->settled);
-  CHECK_FALSE(read_foreign_task(task_in("TASK_STATE_UNSPECIFIED"))->settled);
+  CHECK(read_foreign_task(task_in("TASK_STATE_WORKING"))->is_known);
+  for (const char* const state : {"TASK_STATE_UNSPECIFIED", "completed", "TASK_STATE_FROM_TOMORROW", ""}) {
+    CHECK_FALSE(read_foreign_task(task_in(state))->settled);
+    CHECK_FALSE(read_foreign_task(task_in(state))->is_known);
+  }
   const auto settled = [](const Json& task) {
     const auto read = read_foreign_task(task);
     REQUIRE(read);
