@@ -670,9 +670,9 @@ class Node {
                       {"device", identity_.device_id()},
                       {"pid", process_id()},
                       {"commands", commands}};
-    const std::vector<KeptRun> kept = executor_.kept_runs();
+    const std::vector<KeptRun> went_on = executor_.kept_runs();
     std::vector<std::string> kept_ids;
-    for (const KeptRun& run : kept) kept_ids.push_back(run.run_id);
+    for (const KeptRun& run : went_on) kept_ids.push_back(run.run_id);
     co_await end_what_was_left_behind(kept_ids);
     std::size_t interrupted = 0;
     const auto recorded =
@@ -700,9 +700,9 @@ class Node {
     } else if (interrupted > 0) {
       log_warn(std::to_string(interrupted) + " runs were interrupted by the last stop (hostclaw runs)");
     }
-    for (const KeptRun& run : kept) corridor_.take_up(run);
-    if (!kept.empty())
-      log_info(std::to_string(kept.size()) + (kept.size() == 1 ? " run" : " runs") +
+    for (const KeptRun& run : went_on) corridor_.take_up(run);
+    if (!went_on.empty())
+      log_info(std::to_string(went_on.size()) + (went_on.size() == 1 ? " run" : " runs") +
                " went on while this node was not there (hostclaw runs)");
     log_info("hostclaw " + options_.version + ", device " + identity_.device_id() + ", state " +
              options_.state_directory);
