@@ -77,13 +77,13 @@ std::string names_below(const CommandNode& node) {
 
 Error unknown_verb(const CommandNode& root, const CommandNode& node, const std::string& word) {
   std::string message = "`" + node.path + "` has no command `" + word + "`";
-  std::string near = nearest_word(word, words_below(node));
-  const CommandNode* meant = near.empty() ? nullptr : find_child(node, near);
+  std::string nearest = nearest_word(word, words_below(node));
+  const CommandNode* meant = nearest.empty() ? nullptr : find_child(node, nearest);
   if (meant == nullptr && !(meant = find_anywhere(root, word))) {
     std::vector<std::string> every;
     collect_words(root, every);
-    near = nearest_word(word, every);
-    if (!near.empty()) meant = find_anywhere(root, near);
+    nearest = nearest_word(word, every);
+    if (!nearest.empty()) meant = find_anywhere(root, nearest);
   }
   if (meant == nullptr)
     return make_error("CONFIG_INVALID", message + "; there are: " + names_below(node), node.path + " --help");
@@ -95,9 +95,9 @@ Error unknown_option(const CommandNode& node, const std::string& word) {
   const std::string name = word.substr(0, word.find('='));
   std::vector<std::string> known;
   for (const CommandFlag& flag : node.flags) known.insert(known.end(), flag.names.begin(), flag.names.end());
-  const std::string near = nearest_word(name, known);
+  const std::string nearest = nearest_word(name, known);
   std::string message = "`" + node.path + "` has no option " + name;
-  if (!near.empty()) message += "; did you mean " + near + "?";
+  if (!nearest.empty()) message += "; did you mean " + nearest + "?";
   return make_error("CONFIG_INVALID", message, node.path + " --help");
 }
 

@@ -64,11 +64,11 @@ Error no_such_check(const std::string& word) {
     for (const std::string& code : split(check.codes, ' ')) all.push_back(code);
   }
   all.insert(all.end(), names.begin(), names.end());
-  const std::string near = nearest_word(word, all);
+  const std::string nearest = nearest_word(word, all);
   return make_error(
       "CONFIG_INVALID",
       "there is no check and no code " + word +
-          (near.empty() ? "; the checks: " + join(names, ", ") : "; did you mean " + near + "?"),
+          (nearest.empty() ? "; the checks: " + join(names, ", ") : "; did you mean " + nearest + "?"),
       "hostclaw doctor --list");
 }
 
