@@ -350,7 +350,8 @@ void add_policy_rules(CLI::App& policy, Action& action) {
   add->add_option("--agent", flags->agent, "Agent id, or * for every agent")->capture_default_str();
   add->add_option("--directory", flags->directory, "Only for commands that run in this directory");
   add->add_option("--content-sha256", flags->content_sha256, "Only while the program has this content");
-  add->add_option("--expires-in", flags->expires_in, "For example 30m, 12h or 7d, or a time such as 2027-01-31T18:00");
+  add->add_option("--expires-in", flags->expires_in,
+                  "For example 30m, 12h or 7d, or a time such as 2027-01-31T18:00");
   add->parse_complete_callback([flags, arguments] { flags->has_arguments = arguments->count() > 0; });
 
   CLI::App* remove = policy.add_subcommand("remove", "Take a rule away; effective for the next command");

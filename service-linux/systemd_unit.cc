@@ -213,7 +213,8 @@ std::string render_unit(const UnitPlan& plan) {
   unit.line("TimeoutStartSec", "60");
   unit.line("TimeoutStopSec", std::to_string(kStopGraceSeconds + 10));
   unit.line("WatchdogSec", "120");
-  unit.comment("To the node alone: it lets commands end, cancels and records the rest. Jobs of HostLink go on.");
+  unit.comment(
+      "To the node alone: it lets commands end, cancels and records the rest. Jobs of HostLink go on.");
   unit.line("KillMode", "process");
   unit.comment("Each command gets a control group below this one: whatever it starts ends with it.");
   unit.line("Delegate", "memory");

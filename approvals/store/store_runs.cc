@@ -292,13 +292,15 @@ Result<void> Store::withdraw_cancel(std::int64_t row_id) { return remove_setting
 
 Result<std::size_t> Store::mark_interrupted_runs(std::int64_t now_ms, const std::vector<std::string>& but) {
   return database().transaction([&]() -> Result<std::size_t> {
-    // Nobody looks at them any more.
-    Result<void> withdrawn =
-        database().statement("DELETE FROM settings WHERE key GLOB 'runtime.cancel.*'").run();
-    if (!withdrawn) return withdrawn.error();
     Result<std::vector<std::string>> open = open_runs();
     if (!open) return open.error();
     std::vector<std::string>& interrupted = *open;
+    // Nobody looks at them any more, except for those that go on.
+    if (but.empty()) {
+      Result<void> withdrawn =
+          database().statement("DELETE FROM settings WHERE key GLOB 'runtime.cancel.*'").run();
+      if (!withdrawn) return withdrawn.error();
+    }
     std::erase_if(interrupted, [&but](const std::string& run_id) {
       return std::find(but.begin(), but.end(), run_id) != but.end();
     });

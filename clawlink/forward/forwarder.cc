@@ -280,6 +280,10 @@ Result<void> leave_out(StoreSession& session, const Sending& one, const std::str
 
 Result<void> sent(StoreSession& session, const ForwardPatience& patience, const Sending& one,
                   const std::string& message_id, const ForeignTask& task) {
+  const Result<bool> same = is_still_there(session, one.forward);
+  if (!same) return same.error();
+  // It is to go to another endpoint.
+  if (!*same) return postpone(session, one.message, 0);
   // The endpoint has it, whoever holds the lease by now, or nobody.
   if (Result<void> gone = take_out(session, one.message); !gone) return gone;
   Forwarded row;

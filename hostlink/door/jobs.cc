@@ -211,7 +211,7 @@ void Jobs::take_up(const std::shared_ptr<Job>& job, std::shared_ptr<node_host::T
                                   ++go_on_;
                                 } else {
                                   end(*job, &run->outcome);
-                                  core_.context.corridor.forget_kept(job->run_id);
+                                  if (run->recorded) core_.context.corridor.forget_kept(job->run_id);
                                   co_await core_.context.corridor.delivered(job->row_id);
                                 }
                                 job->over = true;
@@ -225,8 +225,10 @@ void Jobs::end(Job& job, const node_host::RunOutcome* run) {
   job.record.state = "exited";
   const bool ended_by_caller = run != nullptr && run->cancelled && run->cancelled_by.empty();
   if (run == nullptr || ended_by_caller) {
-    job.record.state = job.cancelled ? "exited" : "error";
-    job.record.exit_code = job.cancelled ? kFirstSignalStatus + 15 : kExitNotStarted;
+    // A daemon before this one, or somebody else, may have ended a run that is kept.
+    const bool cancelled = job.cancelled || (ended_by_caller && job.kept);
+    job.record.state = cancelled ? "exited" : "error";
+    job.record.exit_code = cancelled ? kFirstSignalStatus + 15 : kExitNotStarted;
   } else {
     if (run->ended_at_ms > 0) job.record.ended_at = run->ended_at_ms / 1000;
     job.record.pid = run->leader_pid;
@@ -379,6 +381,8 @@ asio::awaitable<std::string> Jobs::detach(Caller caller, Request request, std::i
     kept.standard_output = job->directory + "/stdout";
     kept.standard_error = job->directory + "/stderr";
     kept.stop_file = job->directory + kStopName;
+    kept.all = core_.config.output_tmpdir + "/jobs";
+    kept.max_bytes_of_all = kMostSpooled;
     kept.max_bytes =
         std::min(static_cast<std::uint64_t>(core_.config.job_max_spool_bytes), room_for(job->token));
     asked.form.kept = std::move(kept);
@@ -428,7 +432,7 @@ asio::awaitable<std::string> Jobs::detach(Caller caller, Request request, std::i
           co_return;
         }
         end(*job, finished != nullptr ? &finished->run : nullptr);
-        if (job->kept && job->begun) core_.context.corridor.forget_kept(job->run_id);
+        if (job->kept && outcome.end_recorded) core_.context.corridor.forget_kept(job->run_id);
         job->over = true;
         job->changed.cancel();
         co_await core_.context.corridor.delivered(job->row_id);

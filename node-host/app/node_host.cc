@@ -614,6 +614,7 @@ class Node {
     for (const auto& door : doors_) door->close();
     // First: a door waits for what it has started, and some of that goes on without its caller.
     co_await executor_.shutdown();
+    if (supervision_.control_groups) supervision_.control_groups->end_all();
     for (const auto& door : doors_) co_await door->finish();
     upkeep_.cancel();
     co_await corridor_.write_late_ends();

@@ -202,9 +202,10 @@ asio::awaitable<void> Corridor::end(const ExecRequest& request, ExecOutcome& out
   // Whose caller has ended it is told nothing; whose operator has, the caller still waits.
   const bool nobody_waits = run.cancelled && run.cancelled_by.empty();
   if (!nobody_waits && request.sinks.ended) request.sinks.ended(outcome);
-  if (const Result<void> ended = co_await ending.answer(); !ended) {
+  const Result<void> ended = co_await ending.answer();
+  outcome.end_recorded = ended.has_value();
+  if (!ended)
     log_error("the end of run " + outcome.run_id + " could not be recorded yet: " + ended.error().message);
-  }
   if (nobody_waits) outcome.end = Cancelled{};
 }
 
@@ -270,6 +271,7 @@ asio::awaitable<void> Corridor::follow(std::shared_ptr<TakenUp> taken, KeptRun r
             return kept.error();
           return false;
         });
+    taken->recorded = recorded_before.has_value();
     if (!recorded_before) {
       log_error("the end of run " + run.run_id +
                 " could not be recorded yet: " + recorded_before.error().message);

@@ -39,7 +39,8 @@ struct TakenUp {
   }
   RunCancellation cancellation;
   bool over = false;
-  RunOutcome outcome;  // when it is over
+  RunOutcome outcome;     // when it is over
+  bool recorded = false;  // its end is on record
   std::int64_t row_id = 0;
   boost::asio::steady_timer changed;  // a condition: cancelled when it is over
 };
@@ -66,7 +67,8 @@ class Corridor {
   std::shared_ptr<TakenUp> take_up(KeptRun run);
   // The one of that name that was taken up since this node started; null: none was.
   std::shared_ptr<TakenUp> taken_up(const std::string& run_id) const;
-  // The door has told the end of a kept run, which is on record: nothing of it is to be found again.
+  // The door has told the end of a kept run, which is on record (`recorded` of its outcome): nothing of it is
+  // to be found again. Otherwise the next start finds it, and records its end.
   void forget_kept(const std::string& run_id);
   // Ends that the store did not take when they came; call it from a timer and before the end.
   boost::asio::awaitable<void> write_late_ends();

@@ -39,6 +39,7 @@ struct ExecOutcome {
   std::shared_ptr<const Judged> judged;  // null when the request was not judged at all
   std::string run_id;                    // in the record; empty when there is none
   std::int64_t row_id = 0;               // of the record, for delivered(); 0 when there is none
+  bool end_recorded = false;             // of a run; else it is recorded later
 
   bool cancelled() const { return std::holds_alternative<Cancelled>(end); }
   const Denied* denied() const { return std::get_if<Denied>(&end); }

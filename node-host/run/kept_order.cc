@@ -155,6 +155,8 @@ std::string bytes_of(const KeptOrder& order) {
                   {"stderr", order.output.standard_error},
                   {"stopFile", order.output.stop_file},
                   {"maxSpooled", order.output.max_bytes},
+                  {"all", order.output.all},
+                  {"maxOfAll", order.output.max_bytes_of_all},
                   {"directory", order.directory},
                   {"liveOutput", order.live_output},
                   {"controlGroups", order.control_groups}};
@@ -188,6 +190,8 @@ Result<KeptOrder> order_from(std::string_view bytes) {
     order.output.standard_error = json.at("stderr").get<std::string>();
     order.output.stop_file = json.at("stopFile").get<std::string>();
     order.output.max_bytes = json.at("maxSpooled").get<std::uint64_t>();
+    order.output.all = json.at("all").get<std::string>();
+    order.output.max_bytes_of_all = json.at("maxOfAll").get<std::uint64_t>();
     order.directory = json.at("directory").get<std::string>();
     order.live_output = json.at("liveOutput").get<std::string>();
     order.control_groups = json.at("controlGroups").get<std::string>();

@@ -26,14 +26,13 @@
 
 #include "node-host/run/run_executor.h"
 #include "node-host/run/run_wakeup.h"
+#include "node-host/system/process/run_ancestry.h"
 #include "node-host/system/process/run_roster.h"
 
 namespace hostclaw::node_host {
 
 // The directory of kept runs in the state directory.
 inline constexpr const char* kKeptRunsName = "node.kept";
-// The word by which this program is a keeper.
-inline constexpr const char* kKeepRunWord = "keep-run";
 
 // False where a run cannot outlive this process.
 bool runs_can_be_kept();
@@ -74,7 +73,8 @@ class KeptRuns {
   class Keeper;
   struct Started;
   boost::asio::awaitable<RunOutcome> until_end(std::shared_ptr<Keeper> keeper, RunCancellation cancellation,
-                                               std::int64_t row, std::string marker);
+                                               KeptRun run);
+  void end_groups_of(const std::string& run_id);
 
   boost::asio::any_io_executor executor_;
   Settings settings_;

@@ -35,7 +35,7 @@ constexpr const char* kEndName = "/end.json";
 constexpr std::size_t kMostOfFile = 4'194'304;
 // Where the system tells of no end of a process that is not a child.
 constexpr std::chrono::milliseconds kLookAgain{250};
-constexpr int kRoundsOfKilling = 200;
+constexpr int kRoundsOfKilling = 20;
 constexpr useconds_t kBetweenRoundsUs = 5'000;
 
 int open_process(std::int64_t pid) {
@@ -84,11 +84,14 @@ void remove_tree(const std::string& directory) {
   std::filesystem::remove_all(directory, ignored);
 }
 
-// True while a keeper holds it.
+// True while a keeper holds it, and where that cannot be seen now.
 bool is_locked(const std::string& directory) {
   const UniqueFd file(::open((directory + kKeeperName).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  return file && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (!file) return errno != ENOENT;
+  return ::flock(file.get(), LOCK_SH | LOCK_NB) != 0;
 }
+
+bool has_ended(const std::string& directory) { return ::access((directory + kEndName).c_str(), F_OK) == 0; }
 
 std::int64_t keeper_pid(const std::string& directory) {
   const auto json = parse_json(read_small_file(directory + kKeeperName));
@@ -187,7 +190,11 @@ class KeptRuns::Keeper {
   }
 
   bool over() {
-    if (!over_ && !exit_event_.is_open()) over_ = !is_locked(directory);
+    if (over_ || exit_event_.is_open()) return over_;
+    over_ = !is_locked(directory);
+    // Whoever else holds the lock then does not keep the run.
+    if (!over_ && !child_ && has_ended(directory))
+      over_ = pid_ <= 0 || (::kill(static_cast<pid_t>(pid_), 0) != 0 && errno == ESRCH);
     return over_;
   }
   bool tells_its_end() const { return exit_event_.is_open(); }
@@ -206,7 +213,7 @@ class KeptRuns::Keeper {
   void reap() {
     if (!std::exchange(child_, false)) return;
     siginfo_t information{};
-    while (::waitid(P_PID, static_cast<id_t>(pid_), &information, WEXITED) != 0 && errno == EINTR) {
+    while (::waitid(P_PID, static_cast<id_t>(pid_), &information, WEXITED | WNOHANG) != 0 && errno == EINTR) {
     }
     forget_child(pid_);
   }
@@ -288,9 +295,11 @@ asio::awaitable<RunOutcome> KeptRuns::run(policy::ExecutionPlan plan, std::share
   // The keeper alone holds the lock from now on.
   places->lock.reset();
   places->order.reset();
+  const std::string run_id = order.output.run_id;
+  const std::int64_t row = order.row;
   order = {};
   files.reset();
-  outcome = co_await until_end(keeper, options.cancellation, run["row"].get<std::int64_t>(), marker);
+  outcome = co_await until_end(keeper, options.cancellation, {run_id, row, marker});
   co_return outcome;
 }
 
@@ -307,10 +316,11 @@ std::vector<KeptRun> KeptRuns::found() {
       run.row = json->value("row", std::int64_t{0});
       run.marker = json->value("marker", std::string());
       // In this order: it may end in between.
-      if (is_locked(directory) || ::access((directory + kEndName).c_str(), F_OK) == 0) {
+      if (is_locked(directory) || has_ended(directory)) {
         runs.push_back(std::move(run));
         continue;
       }
+      end_groups_of(run.run_id);
     }
     remove_tree(directory);
   }
@@ -320,13 +330,14 @@ std::vector<KeptRun> KeptRuns::found() {
 asio::awaitable<RunOutcome> KeptRuns::rejoin(KeptRun run, RunCancellation cancellation) {
   const auto keeper = std::make_shared<Keeper>(executor_, settings_.directory + "/" + run.run_id);
   (void)Keeper::watch_other(keeper);
-  RunOutcome outcome = co_await until_end(keeper, cancellation, run.row, run.marker);
+  RunOutcome outcome = co_await until_end(keeper, cancellation, run);
   co_return outcome;
 }
 
 asio::awaitable<RunOutcome> KeptRuns::until_end(std::shared_ptr<Keeper> keeper, RunCancellation cancellation,
-                                                std::int64_t row, std::string marker) {
+                                                KeptRun run) {
   RunOutcome outcome;
+  const auto& [run_id, row, marker] = run;
   const CancelListener listener(cancellation, [keeper] { keeper->wakeup.notify(); });
   waiting_.insert(&keeper->wakeup);
   const std::shared_ptr<Wakeup> listed(&keeper->wakeup, [this](Wakeup* gone) { waiting_.erase(gone); });
@@ -353,16 +364,28 @@ asio::awaitable<RunOutcome> KeptRuns::until_end(std::shared_ptr<Keeper> keeper, 
   if (auto end = json ? outcome_from(*json) : std::nullopt) {
     outcome = std::move(*end);
   } else {
+    end_groups_of(run_id);
     kill_programs_of(marker);
+    // It may not have come as far as to hear that it was cancelled.
+    outcome.cancelled = told;
     outcome.signal = SIGKILL;
-    outcome.standard_error.text =
-        "hostclaw: the process that kept this run was killed, and its programs were ended.";
+    if (!told)
+      outcome.standard_error.text =
+          "hostclaw: the process that kept this run was killed, and its programs were ended.";
   }
   co_return outcome;
 }
 
 void KeptRuns::forget(const std::string& run_id) {
-  if (is_plain_name(run_id) && !settings_.directory.empty()) remove_tree(settings_.directory + "/" + run_id);
+  if (!is_plain_name(run_id) || settings_.directory.empty()) return;
+  remove_tree(settings_.directory + "/" + run_id);
+  if (settings_.control_groups)
+    settings_.control_groups->remove_those(ControlGroups::prefix_of(run_id), false);
+}
+
+void KeptRuns::end_groups_of(const std::string& run_id) {
+  if (settings_.control_groups)
+    settings_.control_groups->remove_those(ControlGroups::prefix_of(run_id), true);
 }
 
 void KeptRuns::leave_all() {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 #include "base/file_names.h"
 #include "base/text.h"
@@ -60,9 +61,18 @@ LiveOutput::~LiveOutput() {
   std::filesystem::remove(to_path(path_), ignored);
 }
 
-void LiveOutput::clear(const std::string& directory) {
+void LiveOutput::clear(const std::string& directory, const std::vector<std::int64_t>& but) {
   std::error_code ignored;
-  std::filesystem::remove_all(to_path(directory), ignored);
+  if (but.empty()) {
+    std::filesystem::remove_all(to_path(directory), ignored);
+    return;
+  }
+  std::set<std::string> stay;
+  for (const std::int64_t row : but) stay.insert(std::to_string(row));
+  for (const auto& item : std::filesystem::directory_iterator(to_path(directory), ignored)) {
+    std::error_code failed;
+    if (!stay.contains(to_text(item.path().filename()))) std::filesystem::remove_all(item.path(), failed);
+  }
 }
 
 void LiveOutput::append(std::string_view bytes) {

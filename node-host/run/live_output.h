@@ -16,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hostclaw::node_host {
 
@@ -34,8 +35,9 @@ class LiveOutput {
 
   void append(std::string_view bytes);
 
-  // Removes what a node left that died. Requires: no other node uses the directory.
-  static void clear(const std::string& directory);
+  // Removes what a node left that died, but for the rows that go on. Requires: no other node uses the
+  // directory.
+  static void clear(const std::string& directory, const std::vector<std::int64_t>& but = {});
 
  private:
   void write_at(std::uint64_t place, const void* bytes, std::size_t size);

@@ -48,8 +48,11 @@ struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
              roster),
         sweep_timer(executor),
         all_done(executor) {
-    if (!settings.live_output.empty() && !settings.shares_live_output)
-      LiveOutput::clear(settings.live_output);
+    if (!settings.live_output.empty() && !settings.shares_live_output) {
+      std::vector<std::int64_t> rows;
+      for (const KeptRun& run : kept.found()) rows.push_back(run.row);
+      LiveOutput::clear(settings.live_output, rows);
+    }
     become_reaper_of_orphans();
   }
 

@@ -127,6 +127,10 @@ struct KeptOutput {
   std::uint64_t max_bytes = 0;  // so much of each is written; the rest is counted
   // Once there is a file of this name nothing more is written; it is looked for now and then. Empty: none.
   std::string stop_file;
+  // Nor once the files `stdout` and `stderr` of all directories below that one hold so many bytes together.
+  // Empty: that is not looked at.
+  std::string all;
+  std::uint64_t max_bytes_of_all = 0;
 };
 
 // One that an earlier process of this program left.

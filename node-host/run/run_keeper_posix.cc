@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <thread>
 
 #include "node-host/run/kept_order.h"
@@ -28,8 +29,9 @@ constexpr int kLock = 1;
 constexpr int kNotAnOrder = 2;
 constexpr std::size_t kLargestOrder = 67'108'864;
 // A full disk may have room again before somebody misses the end.
-constexpr int kTimesWritten = 3'600;
+constexpr int kTimesWritten = 600;
 constexpr std::uint64_t kLookForStopEvery = 1'048'576;
+constexpr std::uint64_t kLooksPerCount = 8;
 
 std::string read_order() {
   std::string bytes;
@@ -52,18 +54,37 @@ bool write_whole(int file, std::string_view bytes) {
   return true;
 }
 
+// Of all kept runs below that directory together.
+std::uint64_t kept_of_all(const std::string& directory) {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (const auto& run : std::filesystem::directory_iterator(directory, error)) {
+    for (const char* name : {"stdout", "stderr"}) {
+      std::error_code missing;
+      const auto size = std::filesystem::file_size(run.path() / name, missing);
+      if (!missing) bytes += size;
+    }
+  }
+  return bytes;
+}
+
 // The first bytes of a stream, as many as may be; what does not fit is left out whole.
 class SpoolFile {
  public:
-  SpoolFile(const std::string& path, std::uint64_t most, std::string stop_file)
+  SpoolFile(const std::string& path, const KeptOutput& output)
       : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)),
-        left_(most),
-        stop_file_(std::move(stop_file)) {}
+        left_(output.max_bytes),
+        stop_file_(output.stop_file),
+        all_(output.all),
+        most_of_all_(output.max_bytes_of_all) {}
 
   void write(std::string_view bytes) {
     if (since_look_ >= kLookForStopEvery) {
       since_look_ = 0;
       if (!stop_file_.empty() && ::access(stop_file_.c_str(), F_OK) == 0) left_ = 0;
+      // A daemon would say so; there may be none.
+      if (left_ > 0 && ++looks_ % kLooksPerCount == 0 && !all_.empty() && kept_of_all(all_) >= most_of_all_)
+        left_ = 0;
     }
     const auto fits = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), left_));
     if (fits == 0) return;
@@ -78,6 +99,9 @@ class SpoolFile {
   std::uint64_t left_;
   std::uint64_t since_look_ = kLookForStopEvery;
   std::string stop_file_;
+  std::string all_;
+  std::uint64_t most_of_all_;
+  std::uint64_t looks_ = 0;
 };
 
 bool write_end(const std::string& directory, const std::string& text) {
@@ -103,8 +127,8 @@ asio::awaitable<void> keep(RunExecutor& executor, KeptOrder order, RunCancellati
   RunOutcome outcome;
   outcome.launch_error = changed_file(order, *files);
   if (outcome.launch_error.empty()) {
-    SpoolFile out(order.output.standard_output, order.output.max_bytes, order.output.stop_file);
-    SpoolFile err(order.output.standard_error, order.output.max_bytes, order.output.stop_file);
+    SpoolFile out(order.output.standard_output, order.output);
+    SpoolFile err(order.output.standard_error, order.output);
     RunOptions options;
     options.timeout = order.timeout;
     options.limits = order.limits;
@@ -123,8 +147,10 @@ asio::awaitable<void> keep(RunExecutor& executor, KeptOrder order, RunCancellati
                             std::chrono::system_clock::now().time_since_epoch())
                             .count();
   const std::string end = dump_json(json_of(outcome));
-  for (int times = 0; times < kTimesWritten && !write_end(order.directory, end); ++times)
+  for (int times = 0; times < kTimesWritten && !write_end(order.directory, end); ++times) {
+    if (::access(order.directory.c_str(), F_OK) != 0) break;  // nobody will look there
     std::this_thread::sleep_for(std::chrono::seconds(1));
+  }
 }
 
 }  // namespace
@@ -139,14 +165,16 @@ int keep_run() {
   keep_memory_private();
   // Beside words of the run, variables: nobody reads them here a second time.
   if (const UniqueFd nothing = open_null_input()) ::dup2(nothing.get(), kOrder);
-  (void)write_whole(kLock, "{\"pid\":" + std::to_string(::getpid()) + "}\n");
+  // Nobody could end a keeper whose number is not known.
+  if (!write_whole(kLock, "{\"pid\":" + std::to_string(::getpid()) + "}\n")) return kNotAnOrder;
   asio::io_context io{1};
   RunExecutor::Settings settings;
   settings.give_up = order->give_up;
   settings.live_output = order->live_output;
   settings.shares_live_output = true;
   if (!order->control_groups.empty())
-    settings.control_groups = std::make_shared<ControlGroups>(order->control_groups);
+    settings.control_groups = std::make_shared<ControlGroups>(order->control_groups,
+                                                              ControlGroups::prefix_of(order->output.run_id));
   RunExecutor executor(io.get_executor(), settings);
   RunCancellation cancellation;
   asio::signal_set asked(io, SIGTERM, SIGINT, SIGHUP);

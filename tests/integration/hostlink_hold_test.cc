@@ -555,19 +555,32 @@ TEST_CASE("a job whose keeper is killed ends with it, and says so", "[hostlink]"
 TEST_CASE("what a job starts is part of its run, also after a restart, and cannot lift its policy",
           "[hostlink]") {
   HostlinkScene scene = HostlinkScene::open_to_all();
-  const std::string lift = hostclaw_program() + " exec-policy preset yolo 2>" + scene.path("said");
+  // With and without the mark in its environment, in the session of its program and in one of its own.
+  const std::string lift = hostclaw_program() + " exec-policy preset yolo 2>>" + scene.path("said");
+  const std::string bare = "env -i HOSTCLAW_STATE_DIR=" + scene.path("state") + " " + lift;
+  const std::string attempts = lift + "\n" + bare + "\n(setsid sh -c '" + bare + "; touch $0' " +
+                               scene.path("tried") + ") &\nuntil test -e " + scene.path("tried") +
+                               "; do sleep 0.05; done\n";
   // From a script: as words of the command it would not begin at all.
-  save(scene.path("attack"), lift + "\ntouch " + scene.path("tried") + "\nuntil test -e " + scene.path("go") +
-                                 "; do sleep 0.05; done\n" + lift + "-again\ntouch " +
-                                 scene.path("tried-again") + "\n");
+  save(scene.path("attack"), attempts + "touch " + scene.path("first") + "\nuntil test -e " +
+                                 scene.path("go") + "; do sleep 0.05; done\nrm " + scene.path("tried") +
+                                 "\n" + attempts + "touch " + scene.path("second") + "\n");
+  const auto refusals = [&] {
+    const std::string said = content_of(scene.path("said"));
+    int count = 0;
+    for (std::size_t at = said.find("SELF_POLICY"); at != std::string::npos;
+         at = said.find("SELF_POLICY", at + 1))
+      ++count;
+    return count;
+  };
   CHECK(scene.exec("sh " + scene.path("attack"), {{"detach", true}})["detached"] == true);
-  REQUIRE(becomes_true([&] { return fs::exists(scene.path("tried")); }));
-  CHECK(content_of(scene.path("said")).find("SELF_POLICY") != std::string::npos);
+  REQUIRE(becomes_true([&] { return fs::exists(scene.path("first")); }));
+  CHECK(refusals() == 3);
   CHECK(scene.stop(SIGTERM) == 143);
   scene.start();
   save(scene.path("go"), "");
-  REQUIRE(becomes_true([&] { return fs::exists(scene.path("tried-again")); }));
-  CHECK(content_of(scene.path("said-again")).find("SELF_POLICY") != std::string::npos);
+  REQUIRE(becomes_true([&] { return fs::exists(scene.path("second")); }));
+  CHECK(refusals() == 6);
 }
 
 TEST_CASE("a run that would follow itself is told so, and ends", "[hostlink]") {

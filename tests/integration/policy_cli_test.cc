@@ -304,7 +304,7 @@ TEST_CASE("suggestions are exact, take one parameter where it is plain, and stor
   asked("sleep 99", "deny", "ANSWERED_DENY");
   asked("uname -r");
   asked("uname -r", "deny", "ANSWERED_DENY");  // a person's last word
-  asked("cd / ; pwd; id -u");  // where the last one runs hangs on how the first one ends
+  asked("cd / ; pwd; id -u");                  // where the last one runs hangs on how the first one ends
   const Finished shown = state.hostclaw({"policy", "suggest"});
   INFO(shown.standard_output << shown.standard_error);
   CHECK(shown.status == 0);

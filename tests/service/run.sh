@@ -270,6 +270,26 @@ within 30 "systemd starts it again" unit_is NRestarts 1
 within 30 "it connects again" node_ready machine
 expect "and runs commands" [ "$(agent_runs machine 'id -un')" = hostclaw ]
 
+step "a job of HostLink outlives the daemon's service"
+in_container sh -c "printf 'unix_path=/var/lib/hostclaw/h.sock\nauth_token=%s\noutput_tmpdir=/var/lib/hostclaw/output\n' of-this-test-alone \
+  >/var/lib/hostclaw/hostlink.conf; chown hostclaw: /var/lib/hostclaw/hostlink.conf; chmod 600 /var/lib/hostclaw/hostlink.conf"
+in_container hostclaw hostlink enable --config /var/lib/hostclaw/hostlink.conf >/dev/null
+in_container hostclaw approvals allowlist add --agent hostlink-default /usr/bin/sleep >/dev/null
+in_container hostclaw node restart >/dev/null
+within 30 "it connects again" node_ready machine
+hostlink_in() { in_container env HOSTLINK_TOKEN=of-this-test-alone hostclaw hostlink -s /var/lib/hostclaw/h.sock "$@"; }
+job=$(hostlink_in exec -D 'sleep 6')
+expect "it has a number" [ "${#job}" = 12 ]
+in_container hostclaw node restart >/dev/null
+within 30 "it connects again" node_ready machine
+expect "the job goes on" says 'running' "$(hostlink_in job status "$job")"
+job_ended() { says 'exit code: 0' "$(hostlink_in job status "$job")"; }
+within 20 "and its end is told" job_ended
+within 10 "no group is left of it" no_groups_of_runs
+in_container hostclaw hostlink disable >/dev/null
+in_container hostclaw node restart >/dev/null
+within 30 "it connects again" node_ready machine
+
 step "watchdog"
 in_container mkdir -p /run/systemd/system/hostclaw.service.d
 in_container bash -c 'printf "[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\nRestartSec=100ms\n" >/run/systemd/system/hostclaw.service.d/test.conf'

@@ -7,7 +7,8 @@
 // The honest limit: a process of the same account may write itself into another group of the delegated tree.
 // It is then found as where there are no groups (process_tree.h), and ends with the service at the latest.
 //
-// The layout below the group of the service: `node` holds this process, `run-N` a run. Requires version 2 of
+// The layout below the group of the service: `node` holds this process, `run-N` a run, `job-RUN-N` one that
+// is kept by a process of its own. Requires version 2 of
 // the control groups (also beside version 1); ending by one write needs Linux 5.14, the peak of memory 5.19
 // and the memory controller. Where something of that is missing, so is only what needs it. Windows: there are
 // no such groups, a job object does their work.
@@ -63,10 +64,18 @@ class ControlGroups {
   static std::shared_ptr<ControlGroups> of_this_service();
   // Groups below `directory`, which nobody else uses; for tests.
   explicit ControlGroups(std::string directory);
+  // Groups of one kept run beside those of others.
+  ControlGroups(std::string directory, std::string prefix);
+  // How the names of a kept run's groups begin.
+  static std::string prefix_of(const std::string& run_id) { return "job-" + run_id + "-"; }
 
   // Null when the system refuses; a run then goes without.
   std::unique_ptr<ControlGroup> make();
   const std::string& directory() const;
+  // Ends whatever is left in groups of runs, kept ones excepted.
+  void end_all() const;
+  // Removes the groups with such names, and ends what is in them where `end` says so.
+  void remove_those(const std::string& prefix, bool end) const;
   // Groups of runs that have ended while something of theirs runs on.
   std::size_t left() const;
 

@@ -123,6 +123,7 @@ bool is_delegated(const std::string& group) {
 
 struct ControlGroup::Shared {
   std::string directory;
+  std::string prefix{kRunPrefix};
   std::uint64_t next = 1;
   std::vector<std::string> left;  // groups in which something still ran
   std::size_t look_at = 0;        // of `left`, in turns
@@ -176,14 +177,41 @@ ResourceUse ControlGroup::use() const {
   return used;
 }
 
+namespace {
+
+std::vector<std::string> groups_named(const std::string& directory, std::string_view prefix) {
+  std::vector<std::string> paths;
+  const std::unique_ptr<DIR, int (*)(DIR*)> groups(::opendir(directory.c_str()), ::closedir);
+  while (const dirent* item = groups ? ::readdir(groups.get()) : nullptr) {
+    if (item->d_type == DT_DIR && std::string_view(item->d_name).starts_with(prefix))
+      paths.push_back(directory + "/" + item->d_name);
+  }
+  return paths;
+}
+
+}  // namespace
+
 ControlGroups::ControlGroups(std::string directory) : shared_(std::make_shared<ControlGroup::Shared>()) {
   shared_->directory = std::move(directory);
-  // Of an earlier process, whose runs the service manager has ended or left alone on purpose.
-  const std::unique_ptr<DIR, int (*)(DIR*)> groups(::opendir(shared_->directory.c_str()), ::closedir);
-  if (!groups) return;
-  while (const dirent* item = ::readdir(groups.get())) {
-    if (item->d_type == DT_DIR && std::string_view(item->d_name).starts_with(kRunPrefix))
-      shared_->remove_or_keep(shared_->directory + "/" + item->d_name);
+  // Of an earlier process.
+  for (const std::string& path : groups_named(shared_->directory, kRunPrefix)) shared_->remove_or_keep(path);
+}
+
+ControlGroups::ControlGroups(std::string directory, std::string prefix)
+    : shared_(std::make_shared<ControlGroup::Shared>()) {
+  shared_->directory = std::move(directory);
+  shared_->prefix = std::move(prefix);
+}
+
+void ControlGroups::end_all() const {
+  for (const std::string& path : groups_named(shared_->directory, kRunPrefix))
+    write_text(path + "/cgroup.kill", "1");
+}
+
+void ControlGroups::remove_those(const std::string& prefix, bool end) const {
+  for (const std::string& path : groups_named(shared_->directory, prefix)) {
+    if (end) write_text(path + "/cgroup.kill", "1");
+    remove_group(path);
   }
 }
 
@@ -201,14 +229,17 @@ std::shared_ptr<ControlGroups> ControlGroups::of_this_service() {
   // Refused where the memory controller is not delegated: then there are no figures of memory.
   if (has_word(read_proc_file(service + "/cgroup.controllers", 4096), "memory"))
     write_text(service + "/cgroup.subtree_control", "+memory");
-  return std::make_shared<ControlGroups>(service);
+  auto groups = std::make_shared<ControlGroups>(service);
+  // The unit ends this process alone, so that jobs go on; whatever else an earlier one left ends now.
+  groups->end_all();
+  return groups;
 }
 
 std::unique_ptr<ControlGroup> ControlGroups::make() {
   shared_->remove_what_is_over();
   std::string path;
   do {
-    path = shared_->directory + "/" + std::string(kRunPrefix) + std::to_string(shared_->next++);
+    path = shared_->directory + "/" + shared_->prefix + std::to_string(shared_->next++);
     if (::mkdir(path.c_str(), 0755) == 0) break;
     path.clear();
   } while (errno == EEXIST);

@@ -36,6 +36,7 @@ Descent find_descent(ProcessTable& processes) {
   if (!self) return by_confinement();
   ProcessFacts child = *self;
   std::int64_t marked = child.marked ? child.pid : 0;
+  std::int64_t keeper = 0;
   int looks = 0;
   while (const std::optional<ProcessFacts> parent = parent_of(processes, child, looks)) {
     if (parent->node_of) {
@@ -46,6 +47,7 @@ Descent find_descent(ProcessTable& processes) {
       out.top_session = child.session;
       return out;
     }
+    if (parent->keeps_run) keeper = parent->pid;
     if (marked == 0 && parent->marked) marked = parent->pid;
     child = *parent;
   }
@@ -53,6 +55,13 @@ Descent find_descent(ProcessTable& processes) {
     out.from_run = true;
     out.because = "it has more ancestors than are looked at";
     out.seen = false;
+    return out;
+  }
+  if (keeper != 0) {
+    // Whoever started it has gone.
+    out.from_run = true;
+    out.because = "its ancestor " + std::to_string(keeper) + " keeps a run";
+    out.top_pid = keeper;
     return out;
   }
   if (marked != 0) {

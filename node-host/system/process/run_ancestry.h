@@ -25,12 +25,16 @@
 
 namespace hostclaw::node_host {
 
+// The word by which this program is the keeper of a run that outlives its node (run/kept_runs.h).
+inline constexpr const char* kKeepRunWord = "keep-run";
+
 struct ProcessFacts {
   std::int64_t pid = 0;
   std::int64_t parent = 0;             // 0: none
   std::int64_t session = 0;            // 0: there is no such thing
   std::uint64_t started = 0;           // grows with time
   bool marked = false;                 // HOSTCLAW_RUN is in the environment that it was started with
+  bool keeps_run = false;              // by its command line
   std::optional<std::string> node_of;  // it is a node; its state directory, empty when that cannot be told
 };
 
@@ -55,7 +59,8 @@ struct Descent {
   bool seen = true;            // false: by what confines it, not by the tree or a mark
   std::string because;         // half a sentence: "its ancestor 812 is a node"
   std::string node_directory;  // of the node whose run it is; empty: not known
-  // The child of the node that is above this process, or is it; 0 when not known.
+  // The child of the node that is above this process, or is it; the keeper of its run where no node is above;
+  // 0 when not known.
   std::int64_t top_pid = 0;
   std::int64_t top_session = 0;
 };

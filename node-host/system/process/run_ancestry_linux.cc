@@ -39,13 +39,21 @@ std::string_view name_in(std::string_view path) { return path.substr(path.rfind(
 
 // `PROGRAM node run ...` or `hostclaw connect ...`, with or without options of the program itself in front of
 // the verb; for a process whose open files may not be seen.
+bool is_command_line_of_keeper(std::int64_t pid) {
+  const std::vector<std::string> words =
+      split(read_proc_file(proc_file(pid, "cmdline"), kMostTextBytes), '\0');
+  return words.size() > 1 && name_in(words[0]) == "hostclaw" && words[1] == kKeepRunWord;
+}
+
 bool is_command_line_of_node(std::int64_t pid) {
   std::vector<std::string> words = split(read_proc_file(proc_file(pid, "cmdline"), kMostTextBytes), '\0');
   while (words.size() > 1 && words[1].starts_with('-')) {
     const bool has_value = words[1] == "--profile" || words[1] == "--color";
     words.erase(words.begin() + 1, words.begin() + (has_value && words.size() > 2 ? 3 : 2));
   }
+  if (!words.empty() && name_in(words[0]) == "hostlinkd") return true;
   if (words.size() < 2) return false;
+  if (words.size() > 2 && words[1] == "hostlink" && words[2] == "serve") return true;
   return (words[1] == "connect" && name_in(words[0]) == "hostclaw") ||
          (words.size() > 2 && words[1] == "node" && words[2] == "run");
 }
@@ -89,6 +97,7 @@ class LinuxProcesses final : public ProcessTable {
     if (!status) return std::nullopt;
     ProcessFacts facts = facts_of(*status, proc_file(pid, "environ"));
     facts.node_of = node_directory_of(pid);
+    facts.keeps_run = is_command_line_of_keeper(pid);
     return facts;
   }
 

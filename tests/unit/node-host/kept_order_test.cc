@@ -28,7 +28,7 @@ KeptOrder an_order() {
   order.leaves_background = true;
   order.mark = "mark";
   order.row = 12;
-  order.output = {"run-1", "/o", "/e", 99, "/stop"};
+  order.output = {"run-1", "/o", "/e", 99, "/stop", "/all", 1000};
   order.directory = "/state/node.kept/run-1";
   return order;
 }

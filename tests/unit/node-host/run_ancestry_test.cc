@@ -123,6 +123,18 @@ TEST_CASE("ancestry: the mark of any ancestor counts where no node is above, its
   CHECK(find_descent(table).from_run);
 }
 
+TEST_CASE("ancestry: what a keeper started is of its run, whether its node is still there or not") {
+  MadeUp table;
+  table.processes[20].keeps_run = true;
+  CHECK(find_descent(table).node_directory == "/state");
+  CHECK(find_run_row(find_descent(table), {{20, 7, "b"}}, table) == 7);
+  table.processes[10].node_of.reset();
+  const Descent descent = find_descent(table);
+  CHECK(descent.from_run);
+  CHECK(descent.because == "its ancestor 20 keeps a run");
+  CHECK(find_run_row(descent, {{19, 6, "a"}, {20, 7, "b"}}, table) == 7);
+}
+
 TEST_CASE("ancestry: confinement counts, a job tells the run, also where no process can be seen") {
   MadeUp table;
   table.processes[10].node_of.reset();
