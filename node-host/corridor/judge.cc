@@ -122,6 +122,16 @@ policy::Decision exhausted(int reason) {
   return decision;
 }
 
+policy::Decision not_answering(const std::string& path) {
+  policy::Decision decision;
+  decision.verdict = Verdict::kDeny;
+  decision.set_code(policy::DecisionCode::kFilesNotAnswering);
+  decision.explanation =
+      path + " did not answer in time: the file system there hangs, or its server is away.";
+  decision.next = facts_of(decision.code).next;
+  return decision;
+}
+
 approvals::RunRow row_of(const policy::RunEvaluation& evaluation, const Origin& origin,
                          const std::string& request_id, std::int64_t now_ms) {
   approvals::RunRow row;
@@ -205,13 +215,14 @@ JudgedRun Judge::judge_run(approvals::Store& store, const ExecRequest& request, 
   context.older_peer = asked.peer_cannot_bind;
   run.decided = decide(asked, request.origin, *document, context);
   policy::RunEvaluation& evaluation = run.decided.evaluation;
-  if (evaluation.decision.verdict == Verdict::kAsk)
+  if (evaluation.decision.verdict == Verdict::kAsk && files.not_answering().empty())
     seek_answer(store, request, asked, exec, *document, context, files, run, judged);
   const auto replace = [&](policy::Decision decision) {
     evaluation.decision = std::move(decision);
     judged.waits = judged.open = false;
   };
   if (const int reason = files.exhausted(); reason != 0) replace(exhausted(reason));
+  if (!files.not_answering().empty()) replace(not_answering(files.not_answering()));
   // What was decided by a database that is not there any more, or by none, is nobody's decision.
   if (const auto there = store.accepts_work(); !there) replace(unrecorded(there.error()));
   // Where the store cannot say what was answered, nothing else allows in its place.

@@ -54,6 +54,9 @@ policy::Decision unrecorded(const Error& failure);
 // for want of descriptors or memory.
 policy::Decision exhausted(int reason);
 
+// The same for one whose files did not answer in time: `path` is one of them.
+policy::Decision not_answering(const std::string& path);
+
 // The row of a decision, as far as it is the same for every stage.
 approvals::RunRow row_of(const policy::RunEvaluation& evaluation, const Origin& origin,
                          const std::string& request_id, std::int64_t now_ms);

@@ -33,6 +33,7 @@ enum class DecisionCode : std::uint8_t {
   kSelfPrivate,
   // the host
   kHostExhausted,
+  kFilesNotAnswering,
   kRecordFailed,
   kAdmissionFull,
   // the request

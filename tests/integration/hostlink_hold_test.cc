@@ -19,6 +19,7 @@
 #include "hostlink/proto/v2_hello.h"
 #include "hostlink/proto/v2_scram.h"
 #include "tests/integration/hostlink_scene.h"
+#include "tests/support/hung_mount.h"
 
 namespace hostclaw::integration {
 namespace {
@@ -581,6 +582,36 @@ TEST_CASE("what a job starts is part of its run, also after a restart, and canno
   save(scene.path("go"), "");
   REQUIRE(becomes_true([&] { return fs::exists(scene.path("second")); }));
   CHECK(refusals() == 6);
+}
+
+TEST_CASE("a directory that does not answer refuses who names it, and keeps nobody else waiting",
+          "[hostlink]") {
+  HostlinkScene scene = HostlinkScene::open_to_all();
+  test::HungMount hung(scene.path("hung"));
+  if (!hung.mounted) {
+    WARN("NOT TESTED: no file system that hangs could be mounted here: " << hung.why_not);
+    return;
+  }
+  const auto begun = Steady::now();
+  std::vector<RawPeer> naming;
+  for (int i = 0; i < 3; ++i)
+    naming.push_back(asking(scene, {{"type", "exec"}, {"command", "true"}, {"workdir", hung.place + "/at"}}));
+  const Json here = scene.exec("echo here");
+  INFO(here.dump());
+  CHECK(here["stdout"] == "here\n");
+  for (RawPeer& peer : naming) {
+    const Json reply = peer.reply();
+    INFO(reply.dump());
+    CHECK(reply["status"] == "error");
+    CHECK(reply["code"] == "FILES_NOT_ANSWERING");
+  }
+  CHECK(Steady::now() - begun < 15s);
+  CHECK(scene.hostclaw({"runs", "--json"}).standard_output.find("FILES_NOT_ANSWERING") != std::string::npos);
+  // A look that is still out holds no end up.
+  const auto ending = Steady::now();
+  CHECK(scene.stop(SIGTERM) == 143);
+  CHECK(Steady::now() - ending < 10s);
+  scene.start();
 }
 
 TEST_CASE("a run that would follow itself is told so, and ends", "[hostlink]") {

@@ -135,6 +135,14 @@ TEST_CASE("running out of descriptors is told as what it is") {
         {{"command", Json::array({"/bin/sh", "-c", "echo x >'" + held.path() + "'; sleep 30"})}}));
     const Json answer = scene.run({"/bin/echo", "fine"});
     if (pick(answer, "/stdout") != "fine\n") told = answer.dump();
+    // Or one of the others was refused, and what it had held was free again for this one. They sleep.
+    for (std::future<Reply>& other : running) {
+      if (!told.empty() || !other.valid() ||
+          other.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+        continue;
+      const Reply reply = other.get();
+      told = (reply.ok ? reply.payload : Json(reply.error)).dump();
+    }
   }
   INFO(told);
   CHECK(told.find("run out of file descriptors") != std::string::npos);

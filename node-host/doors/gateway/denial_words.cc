@@ -74,6 +74,7 @@ constexpr std::array kWords = {
           "self-policy"},
     Words{DecisionCode::kSelfPrivate, Form::kText, "a run sees its own runs only", "self-policy"},
     unavailable(DecisionCode::kHostExhausted),
+    unavailable(DecisionCode::kFilesNotAnswering),
     not_written(DecisionCode::kRecordFailed),
     unavailable(DecisionCode::kAdmissionFull),
     malformed(DecisionCode::kRequestInvalid),

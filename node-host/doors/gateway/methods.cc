@@ -73,6 +73,10 @@ GatewayMethods::Prepared GatewayMethods::prepare_on_store(StoreSide& side, appro
   context.older_peer = older_peer;
   policy::PrepareEvaluation& prepared = out.evaluation;
   prepared = policy::prepare_run(params, *out.document, context);
+  if (!files.not_answering().empty()) {
+    prepared.ok = false;
+    prepared.run.decision = not_answering(files.not_answering());
+  }
   if (!prepared.ok && prepared.run.decision.code == policy::DecisionCode::kNone) return out;
   const Verdict verdict = prepared.run.decision.verdict;
   if (verdict == Verdict::kDeny || verdict == Verdict::kAsk) {

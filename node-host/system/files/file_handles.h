@@ -3,9 +3,11 @@
 // spawn.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -98,6 +100,9 @@ class OpenedFiles final : public policy::FileProbe {
   // The reason (an errno) when a file could not be looked at because this process or the machine has no more
   // descriptors or memory: then what was found tells nothing about the files. 0: none. Windows: always 0.
   int exhausted() const { return exhausted_; }
+  // A path that did not answer in time (patient_look.h); from then on nothing is found, and what was tells
+  // nothing. Empty: all answered. Windows: always empty.
+  const std::string& not_answering() const { return patience_.not_answering; }
   // After the last spawn: who waits to write to a file that was held need not wait any longer, except for
   // `paths`, which programs read by themselves later. Only Windows holds files against writing.
   void let_go_except(const std::vector<std::string>& paths);
@@ -109,6 +114,12 @@ class OpenedFiles final : public policy::FileProbe {
   std::map<std::string, std::unique_ptr<Entry>> entries_;
   std::map<std::string, bool> many_names_;
   int exhausted_ = 0;
+  struct Patience {
+    std::optional<bool> needed;             // something is mounted that may hang
+    std::chrono::milliseconds left{3'000};  // of all looks together
+    std::string not_answering;
+  };
+  mutable Patience patience_;
 };
 
 }  // namespace hostclaw::node_host

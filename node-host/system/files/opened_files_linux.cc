@@ -13,6 +13,7 @@
 #include "base/sha256.h"
 #include "node-host/system/files/file_handles.h"
 #include "node-host/system/files/path_ownership.h"
+#include "node-host/system/files/patient_look.h"
 #include "node-host/system/host/system_error.h"
 
 namespace hostclaw::node_host {
@@ -113,6 +114,36 @@ void take_exposure(const PathExposure& exposure, policy::FileFacts& facts) {
   facts.writable_by_others = exposure.writable_by_others;
 }
 
+// What `look` answers, or `unanswered` where a file system does not answer in time. `look` owns what it works
+// on.
+template <class Answer, class Patience, class Look>
+Answer in_time(Patience& patience, const std::string& path, Answer unanswered, Look look) {
+  if (!patience.not_answering.empty()) return unanswered;
+  if (!patience.needed) patience.needed = mounts_may_hang();
+  if (!*patience.needed) return look();
+  const auto answer = std::make_shared<Answer>();
+  const auto began = std::chrono::steady_clock::now();
+  if (!look_in_time(path, patience.left, [answer, look] { *answer = look(); })) {
+    patience.not_answering = path;
+    return unanswered;
+  }
+  const auto took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+  patience.left -= std::min(took, patience.left);
+  return std::move(*answer);
+}
+
+struct Hashed {
+  std::optional<std::string> digest;
+  struct stat status {};
+};
+
+struct Opening {
+  std::shared_ptr<const UniqueFd> file;
+  struct stat status {};
+  policy::FileFacts facts;
+};
+
 // Opens it and says what it is, or why not.
 void open_file(const std::string& path, std::shared_ptr<const UniqueFd>& file, struct stat& status,
                policy::FileFacts& facts) {
@@ -186,7 +217,17 @@ OpenedFiles::Entry& OpenedFiles::opened(const std::string& path) {
     facts = known->second->facts;
   } else {
     entry.exposed = true;
-    open_file(path, entry.file, entry.status, facts);
+    Opening unanswered;
+    unanswered.facts.kind = policy::FileKind::kUnreadable;
+    unanswered.facts.error = ETIMEDOUT;
+    Opening opening = in_time(patience_, path, std::move(unanswered), [path] {
+      Opening found;
+      open_file(path, found.file, found.status, found.facts);
+      return found;
+    });
+    entry.file = std::move(opening.file);
+    entry.status = opening.status;
+    facts = std::move(opening.facts);
     if (facts.error != 0 && !exhausted_what(error_name(facts.error)).empty()) exhausted_ = facts.error;
   }
   return entry;
@@ -196,7 +237,8 @@ policy::FileFacts OpenedFiles::facts(const std::string& path) {
   Entry& entry = opened(path);
   if (entry.file && !entry.exposed) {
     entry.exposed = true;
-    take_exposure(path_exposure(path), entry.facts);
+    const PathExposure unsafe{true, true, {}, 0, 0};
+    take_exposure(in_time(patience_, path, unsafe, [path] { return path_exposure(path); }), entry.facts);
   }
   return entry.facts;
 }
@@ -204,21 +246,24 @@ policy::FileFacts OpenedFiles::facts(const std::string& path) {
 policy::FileIdentity OpenedFiles::identity(const std::string& path) { return opened(path).facts.identity; }
 
 bool OpenedFiles::changeable_by_others(const std::string& path) {
-  return node_host::changeable_by_others(path);
+  return in_time(patience_, path, true, [path] { return node_host::changeable_by_others(path); });
 }
 
 bool OpenedFiles::is_one_of_many_names(const std::string& path) {
   const auto known = many_names_.find(path);
   if (known != many_names_.end()) return known->second;
-  return many_names_[path] = node_host::is_one_of_many_names(path);
+  return many_names_[path] =
+             in_time(patience_, path, true, [path] { return node_host::is_one_of_many_names(path); });
 }
 
 bool OpenedFiles::is_symlink(const std::string& path) {
   Entry& entry = this->entry(path);
   if (!entry.symlink) {
-    struct stat status {};
-    entry.symlink = path.find('\0') == std::string::npos && !path.empty() &&
-                    ::lstat(without_trailing_slashes(path).c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+    entry.symlink = in_time(patience_, path, true, [path] {
+      struct stat status {};
+      return path.find('\0') == std::string::npos && !path.empty() &&
+             ::lstat(without_trailing_slashes(path).c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+    });
   }
   return *entry.symlink;
 }
@@ -230,16 +275,19 @@ std::optional<std::string> OpenedFiles::content_sha256(const std::string& path) 
   if (entry.sha256 && ::fstat(entry.descriptor(), &now) == 0 && same_state(now, entry.status))
     return entry.sha256;
   entry.sha256.reset();
-  const UniqueFd readable = reopen_for_reading(entry.descriptor());
-  struct stat before {};
-  if (!readable || ::fstat(readable.get(), &before) != 0 || before.st_size > kMostHashedBytes)
-    return std::nullopt;
-  auto digest = hash_descriptor(readable.get());
-  struct stat after {};
-  if (::fstat(readable.get(), &after) != 0 || !same_state(before, after)) return std::nullopt;
+  const Hashed hashed = in_time(patience_, path, Hashed{}, [file = entry.file] {
+    Hashed found;
+    const UniqueFd readable = reopen_for_reading(file->get());
+    if (!readable || ::fstat(readable.get(), &found.status) != 0 || found.status.st_size > kMostHashedBytes)
+      return found;
+    found.digest = hash_descriptor(readable.get());
+    struct stat after {};
+    if (::fstat(readable.get(), &after) != 0 || !same_state(found.status, after)) found.digest.reset();
+    return found;
+  });
   // Kept only for the state that facts() described.
-  if (same_state(before, entry.status)) entry.sha256 = digest;
-  return digest;
+  if (hashed.digest && same_state(hashed.status, entry.status)) entry.sha256 = hashed.digest;
+  return hashed.digest;
 }
 
 bool OpenedFiles::has_content(const std::string& path, const std::string& sha256) {
@@ -249,17 +297,19 @@ bool OpenedFiles::has_content(const std::string& path, const std::string& sha256
 
 std::string OpenedFiles::head(const std::string& path, std::size_t count) {
   if (facts(path).kind != policy::FileKind::kRegular) return {};
-  const UniqueFd readable = reopen_for_reading(descriptor(path));
-  if (!readable) return {};
-  std::string text(std::min(count, kMaxHeadBytes), '\0');
-  std::size_t filled = 0;
-  while (filled < text.size()) {
-    const ssize_t got = read_some(readable.get(), text.data() + filled, text.size() - filled);
-    if (got <= 0) break;
-    filled += static_cast<std::size_t>(got);
-  }
-  text.resize(filled);
-  return text;
+  return in_time(patience_, path, std::string(), [file = entry(path).file, count] {
+    const UniqueFd readable = reopen_for_reading(file->get());
+    if (!readable) return std::string();
+    std::string text(std::min(count, kMaxHeadBytes), '\0');
+    std::size_t filled = 0;
+    while (filled < text.size()) {
+      const ssize_t got = read_some(readable.get(), text.data() + filled, text.size() - filled);
+      if (got <= 0) break;
+      filled += static_cast<std::size_t>(got);
+    }
+    text.resize(filled);
+    return text;
+  });
 }
 
 // A lease binds what runs, for as long as the spawn takes; nothing is held against writing.
@@ -288,13 +338,15 @@ bool OpenedFiles::unchanged(const std::string& path) const {
   const auto found = entries_.find(path);
   if (found == entries_.end() || !found->second->looked) return false;
   const Entry& entry = *found->second;
-  struct stat at_path {};
-  const bool reachable =
-      path.find('\0') == std::string::npos && !path.empty() && ::stat(path.c_str(), &at_path) == 0;
-  if (!entry.file) return !reachable;
-  struct stat opened {};
-  return reachable && ::fstat(entry.descriptor(), &opened) == 0 && same_state(opened, entry.status) &&
-         same_file(at_path, entry.status);
+  return in_time(patience_, path, false, [path, file = entry.file, status = entry.status] {
+    struct stat at_path {};
+    const bool reachable =
+        path.find('\0') == std::string::npos && !path.empty() && ::stat(path.c_str(), &at_path) == 0;
+    if (!file) return !reachable;
+    struct stat opened {};
+    return reachable && ::fstat(file->get(), &opened) == 0 && same_state(opened, status) &&
+           same_file(at_path, status);
+  });
 }
 
 }  // namespace hostclaw::node_host
