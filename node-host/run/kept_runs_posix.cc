@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -18,6 +19,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "node-host/run/kept_files.h"
 #include "node-host/run/kept_order.h"
 #include "node-host/run/run_session.h"
 #include "node-host/system/host/system_error.h"
@@ -29,9 +31,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr const char* kRunName = "/run.json";
-constexpr const char* kKeeperName = "/keeper";
-constexpr const char* kEndName = "/end.json";
 constexpr std::size_t kMostOfFile = 4'194'304;
 // Where the system tells of no end of a process that is not a child.
 constexpr std::chrono::milliseconds kLookAgain{250};
@@ -46,16 +45,6 @@ int open_process(std::int64_t pid) {
   errno = ENOSYS;
   return -1;
 #endif
-}
-
-bool write_all(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(file, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return true;
 }
 
 std::string read_small_file(const std::string& path) {
@@ -86,15 +75,17 @@ void remove_tree(const std::string& directory) {
 
 // True while a keeper holds it, and where that cannot be seen now.
 bool is_locked(const std::string& directory) {
-  const UniqueFd file(::open((directory + kKeeperName).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const UniqueFd file(::open((directory + kKeptLockName).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!file) return errno != ENOENT;
   return ::flock(file.get(), LOCK_SH | LOCK_NB) != 0;
 }
 
-bool has_ended(const std::string& directory) { return ::access((directory + kEndName).c_str(), F_OK) == 0; }
+bool has_ended(const std::string& directory) {
+  return ::access((directory + kKeptEndName).c_str(), F_OK) == 0;
+}
 
 std::int64_t keeper_pid(const std::string& directory) {
-  const auto json = parse_json(read_small_file(directory + kKeeperName));
+  const auto json = parse_json(read_small_file(directory + kKeptLockName));
   if (!json || !json->is_object()) return 0;
   const auto pid = json->find("pid");
   return pid != json->end() && pid->is_number_integer() ? pid->get<std::int64_t>() : 0;
@@ -118,9 +109,9 @@ Result<Places> make_places(const std::string& all, const std::string& run_id, co
     return UniqueFd(
         ::open((places.directory + name).c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   };
-  const UniqueFd about = create(kRunName);
+  const UniqueFd about = create(kKeptRunName);
   if (!about || !write_all(about.get(), dump_json(run))) return errno_error("what it is");
-  places.lock = create(kKeeperName);
+  places.lock = create(kKeptLockName);
   if (!places.lock || ::flock(places.lock.get(), LOCK_EX | LOCK_NB) != 0) return errno_error("its lock");
   places.order = UniqueFd(::memfd_create("hostclaw-run", MFD_CLOEXEC));
   if (!places.order) return errno_error("its order");
@@ -230,10 +221,17 @@ class KeptRuns::Keeper {
     keeper->exit_event_.assign(process.get(), failed);
     if (failed) return;
     process.release();
+    await_exit(keeper);
+  }
+
+  static void await_exit(const std::shared_ptr<Keeper>& keeper) {
     keeper->exit_event_.async_wait(asio::posix::stream_descriptor::wait_read,
                                    [weak = std::weak_ptr(keeper)](const boost::system::error_code& error) {
                                      const auto self = weak.lock();
                                      if (error || !self) return;
+                                     // An event may be of whoever had this descriptor's number before.
+                                     pollfd process{self->exit_event_.native_handle(), POLLIN, 0};
+                                     if (::poll(&process, 1, 0) <= 0) return await_exit(self);
                                      self->over_ = true;
                                      self->wakeup.notify();
                                    });
@@ -309,7 +307,7 @@ std::vector<KeptRun> KeptRuns::found() {
   std::error_code error;
   for (const auto& item : std::filesystem::directory_iterator(settings_.directory, error)) {
     const std::string directory = item.path().string();
-    const auto json = parse_json(read_small_file(directory + kRunName));
+    const auto json = parse_json(read_small_file(directory + kKeptRunName));
     KeptRun run;
     run.run_id = item.path().filename().string();
     if (json && json->is_object() && is_plain_name(run.run_id)) {
@@ -360,7 +358,7 @@ asio::awaitable<RunOutcome> KeptRuns::until_end(std::shared_ptr<Keeper> keeper, 
   }
   if (place) roster_.leave(*place);
   keeper->reap();
-  const auto json = parse_json(read_small_file(keeper->directory + kEndName));
+  const auto json = parse_json(read_small_file(keeper->directory + kKeptEndName));
   if (auto end = json ? outcome_from(*json) : std::nullopt) {
     outcome = std::move(*end);
   } else {

@@ -116,11 +116,11 @@ struct RunExecutor::Impl : std::enable_shared_from_this<RunExecutor::Impl> {
     if (!co_await enter(options.cancellation)) co_return outcome;
     const Place place(shared_from_this());
     if (options.cancellation.cancelled()) co_return outcome;
+    for (RunSession* other : sessions) other->joined_by_another();
     if (options.kept && runs_can_be_kept() && !settings.kept.empty()) {
       outcome = co_await kept.run(std::move(plan), std::move(files), std::move(options));
       co_return outcome;
     }
-    for (RunSession* other : sessions) other->joined_by_another();
     const bool alone = sessions.empty() && !reap_orphans(Sweep::kQuick);
     const RunSession::Context context{executor, settings, null_input.get(), alone, &roster};
     const RunCancellation cancellation = options.cancellation;

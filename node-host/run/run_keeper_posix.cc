@@ -15,8 +15,10 @@
 #include <filesystem>
 #include <thread>
 
+#include "node-host/run/kept_files.h"
 #include "node-host/run/kept_order.h"
 #include "node-host/run/kept_runs.h"
+#include "node-host/run/run_session.h"
 #include "node-host/system/process/process_start.h"
 
 namespace hostclaw::node_host {
@@ -42,16 +44,6 @@ std::string read_order() {
     if (count <= 0 || bytes.size() > kLargestOrder) return bytes;
     bytes.append(block, static_cast<std::size_t>(count));
   }
-}
-
-bool write_whole(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(file, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return true;
 }
 
 // Of all kept runs below that directory together.
@@ -91,7 +83,7 @@ class SpoolFile {
     left_ -= fits;
     since_look_ += fits;
     // What a full disk did not take leaves no gap.
-    if (!write_whole(file_.get(), bytes.substr(0, fits))) left_ = 0;
+    if (!write_all(file_.get(), bytes.substr(0, fits))) left_ = 0;
   }
 
  private:
@@ -105,19 +97,19 @@ class SpoolFile {
 };
 
 bool write_end(const std::string& directory, const std::string& text) {
-  const std::string fresh = directory + "/end.json.new";
+  const std::string path = directory + kKeptEndName;
+  const std::string fresh = path + ".new";
   ::unlink(fresh.c_str());
   const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  return file && write_whole(file.get(), text) && ::fsync(file.get()) == 0 &&
-         ::rename(fresh.c_str(), (directory + "/end.json").c_str()) == 0;
+  return file && write_all(file.get(), text) && ::fsync(file.get()) == 0 &&
+         ::rename(fresh.c_str(), path.c_str()) == 0;
 }
 
 // What the decision looked at is what is there now; what is wrong otherwise.
 std::string changed_file(const KeptOrder& order, OpenedFiles& files) {
   for (const auto& [path, state] : order.states) {
     if (files.state(path) == state) continue;
-    return path == order.plan.cwd ? "working directory changed between decision and spawn"
-                                  : "executable changed between decision and spawn";
+    return path == order.plan.cwd ? kDirectoryChanged : kExecutableChanged;
   }
   return {};
 }
@@ -166,7 +158,7 @@ int keep_run() {
   // Beside words of the run, variables: nobody reads them here a second time.
   if (const UniqueFd nothing = open_null_input()) ::dup2(nothing.get(), kOrder);
   // Nobody could end a keeper whose number is not known.
-  if (!write_whole(kLock, "{\"pid\":" + std::to_string(::getpid()) + "}\n")) return kNotAnOrder;
+  if (!write_all(kLock, "{\"pid\":" + std::to_string(::getpid()) + "}\n")) return kNotAnOrder;
   asio::io_context io{1};
   RunExecutor::Settings settings;
   settings.give_up = order->give_up;

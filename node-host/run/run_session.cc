@@ -31,8 +31,6 @@ constexpr int kTimedOutCode = 124;
 constexpr int kNotFoundStatus = 127;
 constexpr int kNotExecutableStatus = 126;
 constexpr int kFirstSignalStatus = 128;
-constexpr const char* kExecutableChanged = "executable changed between decision and spawn";
-constexpr const char* kDirectoryChanged = "working directory changed between decision and spawn";
 
 std::string directory_error_text(const std::string& path, const std::string& code) {
   const char* what = code == "ENOTDIR" ? "is not a directory" : "does not exist";

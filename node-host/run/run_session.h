@@ -26,6 +26,10 @@ namespace hostclaw::node_host {
 // OpenClaw's launch error texts, exec contract 3.4.
 std::string launch_error_text(const std::string& error_code);
 
+// Launch errors of files that are not the judged ones any more.
+inline constexpr const char* kExecutableChanged = "executable changed between decision and spawn";
+inline constexpr const char* kDirectoryChanged = "working directory changed between decision and spawn";
+
 // What makes the mark of a run's processes one that nobody else has.
 std::string random_mark();
 
