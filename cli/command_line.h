@@ -76,7 +76,6 @@ std::string for_terminal(std::string_view text);
 // 17:00:00Z".
 // "-" for 0.
 std::string format_time(std::int64_t ms);
-inline constexpr std::size_t kTimeWidth = 25;
 void show_times_in_utc();
 
 // `auto` (a terminal, and NO_COLOR is not set), `always` or `never`; false for another word.

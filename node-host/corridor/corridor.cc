@@ -170,10 +170,8 @@ asio::awaitable<RunOutcome> Corridor::perform(const ExecRequest& request, Decide
   options.on_terminal = request.sinks.terminal;
   options.on_output = request.sinks.output;
   options.cancellation = request.cancellation;
-  if (request.form.kept) {
-    options.kept = std::make_shared<KeptOutput>(*request.form.kept);
-    options.kept->run_id = evaluation.run_id;
-  }
+  options.kept = request.form.kept;
+  if (options.kept) options.kept->run_id = evaluation.run_id;
   CancelRequests::Run by_hand(cancel_requests_, evaluation.run_id, request.cancellation);
   // No spawn precedes its row.
   options.before_spawn = [&request, &decided, &by_hand]() -> asio::awaitable<std::optional<Error>> {

@@ -170,8 +170,8 @@ struct RunOptions {
   // waited for.
   bool leaves_background = false;
   // It is to outlive this process, where runs_can_be_kept(); then `on_output`, `input`, `control` and
-  // `terminal` mean nothing. Null: it ends with this process.
-  std::shared_ptr<KeptOutput> kept;
+  // `terminal` mean nothing. Absent: it ends with this process.
+  std::optional<KeptOutput> kept;
   // Behind `mark`, instead of random bytes. For keepers.
   std::string rest_of_mark = {};
 };

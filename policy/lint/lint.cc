@@ -81,14 +81,16 @@ constexpr const char* kSelfListed =
 constexpr const char* kSelfInstead =
     "name the arguments you mean, such as an argPattern `^runs( |$)`, or leave hostclaw out";
 
+// A path or a name as patterns are compared: where one has many spellings, in one of them.
+std::string folded(std::string text, Platform platform) {
+  if (platform != Platform::kWindows) return text;
+  std::replace(text.begin(), text.end(), '\\', '/');
+  return to_lower_ascii(text);
+}
+
 // The pattern covers this program, by its name or by its file.
 bool covers_this_program(const std::string& pattern, const EngineContext& context) {
-  const bool windows = context.platform == Platform::kWindows;
-  const auto plain = [&](std::string text) {
-    if (!windows) return text;
-    std::replace(text.begin(), text.end(), '\\', '/');
-    return to_lower_ascii(text);
-  };
+  const auto plain = [&context](std::string text) { return folded(std::move(text), context.platform); };
   const Glob glob(plain(pattern));
   if (!glob.has_wildcard() && executable_token(pattern) == "hostclaw") return true;
   if (plain(pattern).find('/') == std::string::npos) return glob.matches("hostclaw");
@@ -154,12 +156,7 @@ std::string doors_behind(const std::string& pattern, const EngineContext& contex
   static constexpr std::string_view kWindowsDoors[] = {
       "cmd.exe", "powershell.exe", "pwsh.exe", "wscript.exe", "bash.exe", "python.exe", "node.exe"};
   const bool windows = context.platform == Platform::kWindows;
-  const auto folded = [&](std::string text) {
-    if (!windows) return text;
-    std::replace(text.begin(), text.end(), '\\', '/');
-    return to_lower_ascii(text);
-  };
-  const Glob glob(folded(pattern));
+  const Glob glob(folded(pattern, context.platform));
   const bool by_path = holds_separator(pattern, context.platform);
   std::vector<std::string> found;
   const auto look_at = [&](std::string_view name) {
